@@ -1,0 +1,1 @@
+//! Perennial on one laptop: the whole template in one process.

@@ -1,0 +1,1 @@
+//! The rules of Perennial, pure: time, money, lifecycle, dunning.

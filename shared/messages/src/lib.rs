@@ -1,0 +1,1 @@
+//! What travels on SQS and EventBridge, and how it is sent.

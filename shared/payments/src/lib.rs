@@ -1,0 +1,1 @@
+//! Payment providers behind a trait, with a test provider.

@@ -1,0 +1,40 @@
+//! Logs as JSON lines and metrics in CloudWatch's embedded metric format, both on standard output.
+
+use tracing_subscriber::{EnvFilter, fmt, prelude::*};
+
+use crate::Environment;
+
+/// The CloudWatch namespace of all metrics.
+pub const NAMESPACE: &str = "Perennial";
+
+/// Milliseconds from a request's arrival at intake to its answer.
+pub const INTAKE_LATENCY: &str = "IntakeLatency";
+/// Milliseconds from a request's arrival at intake until its order is placed.
+pub const PLACEMENT_LATENCY: &str = "PlacementLatency";
+/// Renewals that ended placed and paid.
+pub const RENEWALS_SUCCEEDED: &str = "RenewalsSucceeded";
+/// Attempts at a renewal that ended unpaid or refused.
+pub const RENEWALS_FAILED: &str = "RenewalsFailed";
+/// Seconds between the instant a wake was due and the tick that claimed it.
+pub const TICK_LAG: &str = "TickLag";
+/// Messages that became dead letters.
+pub const DEAD_LETTERS: &str = "DeadLetters";
+
+/// Starts logging and, on Lambda, metrics. Call once per process; later calls change nothing.
+pub fn init(environment: &Environment, function: &str) {
+    let filter = environment
+        .get("RUST_LOG")
+        .and_then(|directives| EnvFilter::try_new(directives).ok())
+        .unwrap_or_else(|| EnvFilter::new("info"));
+    let logs = fmt::layer().json().flatten_event(true).with_current_span(true);
+    if tracing_subscriber::registry().with(filter).with(logs).try_init().is_err() {
+        return;
+    }
+    let metrics = metrics_cloudwatch_embedded::Builder::new()
+        .cloudwatch_namespace(NAMESPACE)
+        .with_dimension("Function", function.to_owned())
+        .init();
+    if let Err(error) = metrics {
+        tracing::error!(%error, "metrics are not recorded");
+    }
+}

@@ -1,0 +1,1 @@
+//! DynamoDB storage of Perennial: keys, items, conditional writes, journal, due index.
