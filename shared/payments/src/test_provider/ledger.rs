@@ -12,7 +12,7 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::error::{DisplayErrorContext, SdkError};
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{
@@ -277,15 +277,11 @@ fn nothing_learned<E: std::error::Error + 'static>(error: &SdkError<E>) -> Payme
     PaymentError::unknown(DisplayErrorContext(error).to_string())
 }
 
-/// A failed write of the charge. Only what never left, and what the table refused with a 4xx, surely
-/// did not happen: anything else may have been written before the answer got lost.
+/// A failed write of the charge. Only what never left surely did not happen: the SDK tries again by
+/// itself, so even after a last try that the table refused an earlier one may have been written.
 fn put_failed(error: &SdkError<PutItemError>) -> PaymentError {
-    let refused_by_table = match error {
-        SdkError::ConstructionFailure(_) => true,
-        SdkError::ServiceError(answer) => {
-            answer.raw().status().is_client_error() && answer.err().code().is_some()
-        }
-        _ => false,
-    };
-    if refused_by_table { not_charged(error) } else { nothing_learned(error) }
+    match error {
+        SdkError::ConstructionFailure(_) => not_charged(error),
+        _ => nothing_learned(error),
+    }
 }
