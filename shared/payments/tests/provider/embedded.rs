@@ -13,7 +13,7 @@ use perennial_payments::test_provider::TestProvider;
 use perennial_payments::{ChargeKey, ChargeRequest, PaymentToken};
 
 pub(crate) const ORGANIZATION: &str = "org_1";
-const TABLE: &str = "test-payments";
+pub(crate) const TABLE: &str = "test-payments";
 
 /// A client for whatever listens on the port, or doesn't.
 pub(crate) fn client(port: u16) -> Client {
@@ -29,12 +29,17 @@ pub(crate) fn client(port: u16) -> Client {
 
 /// A provider on a fresh database in memory; the server stops with the runtime of the test.
 pub(crate) async fn provider() -> Result<TestProvider, Box<dyn Error>> {
+    Ok(provider_and_client().await?.0)
+}
+
+/// The same, with a client that can damage the table.
+pub(crate) async fn provider_and_client() -> Result<(TestProvider, Client), Box<dyn Error>> {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     let client = client(listener.local_addr()?.port());
     let database = dynoxide::Database::memory()?;
     tokio::spawn(dynoxide::server::serve_on(listener, database));
     create_table(&client).await?;
-    Ok(TestProvider::new(client, TABLE))
+    Ok((TestProvider::new(client.clone(), TABLE), client))
 }
 
 /// A provider whose database answers, but lacks the table.

@@ -2,12 +2,13 @@
 
 use std::time::{Duration, Instant};
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use perennial_payments::{
     ChargeOutcome, DeclineKind, PaymentError, PaymentProvider as _, decline_code,
 };
 
 use crate::TestResult;
-use crate::embedded::{ORGANIZATION, attempt, provider, request};
+use crate::embedded::{ORGANIZATION, TABLE, attempt, provider, provider_and_client, request};
 
 fn is_declined(outcome: &ChargeOutcome, expected: DeclineKind, expected_code: &str) -> bool {
     matches!(
@@ -80,6 +81,21 @@ async fn tok_declines_declines_one_key_to_all_calls_that_come_at_once() -> TestR
     for answer in answers {
         assert!(!answer?.is_paid());
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn tok_declines_declines_again_after_a_crash_before_the_outcome_was_written() -> TestResult {
+    let (provider, client) = provider_and_client().await?;
+    let request = attempt(1, "tok_declines_1");
+    assert!(!provider.charge(&request).await?.is_paid());
+    // What such a crash leaves behind: the key is counted, and has no outcome.
+    let pk = AttributeValue::S(format!("CHARGE#{ORGANIZATION}#{}", request.key));
+    let sk = AttributeValue::S("OUTCOME".to_owned());
+    client.delete_item().table_name(TABLE).key("pk", pk).key("sk", sk).send().await?;
+    assert_eq!(provider.lookup(ORGANIZATION, &request.key).await?, None);
+    assert!(!provider.charge(&request).await?.is_paid());
+    assert!(provider.charge(&attempt(2, "tok_declines_1")).await?.is_paid());
     Ok(())
 }
 
