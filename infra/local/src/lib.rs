@@ -1,1 +1,3 @@
 //! Perennial on one laptop: the whole template in one process.
+
+pub mod template;
