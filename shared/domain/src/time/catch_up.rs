@@ -1,0 +1,151 @@
+//! What happens to occurrences that elapsed while nobody was looking.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::{Occurrence, OccurrenceNumber, Schedule, ScheduleError, Slot};
+
+/// How late an occurrence may be under [`CatchUpPolicy::Skip`] when no maximum is set: one hour.
+const DEFAULT_SKIP_LATENESS_HOURS: u32 = 1;
+
+/// What to do with occurrences that have elapsed unrun, and how late a run may be at most.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CatchUp {
+    /// Which of them run.
+    pub policy: CatchUpPolicy,
+    /// An occurrence later than this many hours is skipped whatever the policy. Unset: no limit,
+    /// and one hour under [`CatchUpPolicy::Skip`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub maximum_lateness_hours: Option<u32>,
+}
+
+/// Which of several elapsed occurrences run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CatchUpPolicy {
+    /// The latest one; those before it are recorded as skipped.
+    #[default]
+    Latest,
+    /// Each of them, one after the other.
+    Each,
+    /// None, but for the latest if it is not late.
+    Skip,
+}
+
+/// What to do now, and what to expect after that. Every elapsed occurrence is either run, skipped,
+/// or still due through `next`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CatchUpPlan {
+    /// The occurrence to run now.
+    pub run: Option<Occurrence>,
+    /// The occurrences left out, all before `run` (if any) and before `next`.
+    pub skipped: Option<SkippedOccurrences>,
+    /// The occurrence to expect next. It may be due already, under [`CatchUpPolicy::Each`].
+    /// `None` when the schedule has come to its end: the calendar's or the numbers'.
+    pub next: Option<Occurrence>,
+}
+
+/// An unbroken range of skipped occurrences, both ends included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct SkippedOccurrences {
+    /// The first one left out.
+    pub first: OccurrenceNumber,
+    /// The last one left out.
+    pub last: OccurrenceNumber,
+}
+
+impl SkippedOccurrences {
+    /// How many were left out, at least one.
+    #[must_use]
+    pub const fn count(self) -> u64 {
+        // Widened first, so that the whole range of numbers can be counted.
+        (self.last.get() as u64).saturating_sub(self.first.get() as u64) + 1
+    }
+
+    fn between(first: OccurrenceNumber, end: OccurrenceNumber) -> Option<Self> {
+        end.previous().filter(|last| *last >= first).map(|last| Self { first, last })
+    }
+}
+
+/// Decides what to do at `now`, when `next` is the earliest occurrence neither run nor skipped.
+///
+/// # Errors
+///
+/// [`ScheduleError`] when the schedule cannot be followed from `next` to `now`.
+pub fn plan_catch_up(
+    schedule: &Schedule,
+    next: Slot,
+    now: DateTime<Utc>,
+    catch_up: CatchUp,
+) -> Result<CatchUpPlan, ScheduleError> {
+    let expected = schedule.explained(next)?;
+    if expected.at > now {
+        return Ok(CatchUpPlan { run: None, skipped: None, next: Some(expected) });
+    }
+    let tolerated = catch_up.earliest_tolerated(now);
+    let candidate = match catch_up.policy {
+        CatchUpPolicy::Latest | CatchUpPolicy::Skip => latest(schedule, &expected, now)?,
+        CatchUpPolicy::Each => match tolerated {
+            Some(earliest) if expected.at < earliest => {
+                first_from(schedule, &expected, earliest, now)?
+            }
+            Some(_) | None => expected,
+        },
+    };
+    let too_late = tolerated.is_some_and(|earliest| candidate.at < earliest);
+    let run = (!too_late).then_some(candidate);
+    let following = match schedule.following(candidate.slot()) {
+        Ok(following) => Some(following),
+        Err(ScheduleError::OutOfRange | ScheduleError::NumbersExhausted) => None,
+        Err(error @ ScheduleError::TooManyFirings) => return Err(error),
+    };
+    let skipped = if too_late {
+        Some(SkippedOccurrences { first: expected.number, last: candidate.number })
+    } else {
+        SkippedOccurrences::between(expected.number, candidate.number)
+    };
+    Ok(CatchUpPlan { run, skipped, next: following })
+}
+
+impl CatchUp {
+    /// The earliest instant whose occurrence may still run at `now`; `None` for any.
+    fn earliest_tolerated(self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let hours = match self.policy {
+            CatchUpPolicy::Latest | CatchUpPolicy::Each => self.maximum_lateness_hours?,
+            CatchUpPolicy::Skip => {
+                self.maximum_lateness_hours.unwrap_or(DEFAULT_SKIP_LATENESS_HOURS)
+            }
+        };
+        now.checked_sub_signed(TimeDelta::hours(i64::from(hours)))
+    }
+}
+
+fn latest(
+    schedule: &Schedule,
+    expected: &Occurrence,
+    now: DateTime<Utc>,
+) -> Result<Occurrence, ScheduleError> {
+    let due = schedule.latest_due(expected.slot(), now)?;
+    Ok(due.map_or(*expected, |due| due.occurrence))
+}
+
+/// The first occurrence at or after `earliest`, or the latest one due if all are before it.
+fn first_from(
+    schedule: &Schedule,
+    expected: &Occurrence,
+    earliest: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Result<Occurrence, ScheduleError> {
+    let before = earliest.checked_sub_signed(TimeDelta::nanoseconds(1)).unwrap_or(earliest);
+    let too_late = latest(schedule, expected, before)?;
+    match schedule.following(too_late.slot()) {
+        Ok(following) if following.at <= now => Ok(following),
+        Ok(_) | Err(ScheduleError::OutOfRange | ScheduleError::NumbersExhausted) => Ok(too_late),
+        Err(error @ ScheduleError::TooManyFirings) => Err(error),
+    }
+}
+
+#[cfg(test)]
+#[path = "catch_up_tests.rs"]
+mod tests;
