@@ -1,1 +1,22 @@
-//! The rules of Perennial, pure: time, money, lifecycle, dunning.
+//! The rules of Perennial, pure: values in, decisions out. No I/O, no clock, no randomness.
+//!
+//! - [`time`]: when an order repeats
+//! - [`money`]: what it costs, in integer minor units
+//! - [`lifecycle`], [`subscription`], [`run`], [`plan`]: what a subscription may do, and what is to
+//!   be done when it is due
+//! - [`dunning`]: what follows a declined payment
+//! - [`placement`]: whether an order may be placed
+//! - [`journal`]: how every change is recorded
+
+pub mod catalog;
+pub mod dunning;
+pub mod ids;
+pub mod journal;
+pub mod lifecycle;
+pub mod money;
+pub mod order;
+pub mod placement;
+pub mod plan;
+pub mod run;
+pub mod subscription;
+pub mod time;

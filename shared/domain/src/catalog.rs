@@ -1,0 +1,146 @@
+//! What orders refer to: goods, customers and their payment sources, markets and their models.
+
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    dunning::RetryPolicy,
+    ids::{CustomerId, MarketId, ModelId, PaymentSourceId, SkuId},
+    money::{Currency, MinorUnits},
+    time::{CatchUp, Frequency},
+};
+
+/// A stock keeping unit that can be ordered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sku {
+    /// Derived from the code.
+    pub id: SkuId,
+    /// The merchant's code, unique within the organization.
+    pub code: String,
+    /// Name for people.
+    pub name: String,
+    /// Price of one unit, in minor units of `currency`.
+    pub unit_amount: MinorUnits,
+    /// Currency of the price.
+    pub currency: Currency,
+    /// The frequencies at which it may be ordered on repeat; empty allows every one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub frequencies: Vec<Frequency>,
+    /// Units in stock; `None` when stock isn't tracked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stock: Option<u32>,
+    /// Counts changes, for `If-Match` and conditional writes.
+    pub version: u64,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+    /// When it last changed.
+    pub updated_at: DateTime<Utc>,
+}
+
+/// A customer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Customer {
+    /// Identifier.
+    pub id: CustomerId,
+    /// E-mail address, as given.
+    pub email: String,
+    /// Name for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Most that may be owed on one order, in minor units; `None` is no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credit_limit: Option<MinorUnits>,
+    /// True while no order of theirs may be placed (credit hold).
+    #[serde(default)]
+    pub on_hold: bool,
+    /// Counts changes.
+    pub version: u64,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+    /// When it last changed.
+    pub updated_at: DateTime<Utc>,
+}
+
+/// A saved payment method of a customer: a provider's token, never card data.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PaymentSource {
+    /// Identifier.
+    pub id: PaymentSourceId,
+    /// Whose it is.
+    pub customer_id: CustomerId,
+    /// The payment provider's token.
+    pub token: String,
+    /// Name for people ("Visa ending 4242").
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Counts changes.
+    pub version: u64,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+    /// When it last changed.
+    pub updated_at: DateTime<Utc>,
+}
+
+/// A market: where, in which currency and by which model orders are taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Market {
+    /// Identifier.
+    pub id: MarketId,
+    /// Name for people.
+    pub name: String,
+    /// Currency of all its orders.
+    pub currency: Currency,
+    /// IANA zone in which its subscriptions repeat.
+    pub time_zone: Tz,
+    /// How its orders become subscriptions; without one they don't.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model_id: Option<ModelId>,
+    /// Counts changes.
+    pub version: u64,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+    /// When it last changed.
+    pub updated_at: DateTime<Utc>,
+}
+
+/// How many subscriptions an order with recurring lines makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Strategy {
+    /// One for each distinct frequency.
+    #[default]
+    ByFrequency,
+    /// One for each recurring line.
+    ByLineItems,
+}
+
+/// The rules by which a market's orders become subscriptions and these are run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SubscriptionModel {
+    /// Identifier.
+    pub id: ModelId,
+    /// Name for people.
+    pub name: String,
+    /// How lines are grouped.
+    pub strategy: Strategy,
+    /// The frequencies offered; empty offers every one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub frequencies: Vec<Frequency>,
+    /// Whether subscriptions begin active.
+    pub auto_activate: bool,
+    /// Whether they are cancelled with their source order.
+    pub auto_cancel: bool,
+    /// What happens to runs missed during downtime.
+    #[serde(default)]
+    pub catch_up: CatchUp,
+    /// What happens after a declined payment.
+    #[serde(default)]
+    pub retry: RetryPolicy,
+    /// Counts changes.
+    pub version: u64,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+    /// When it last changed.
+    pub updated_at: DateTime<Utc>,
+}

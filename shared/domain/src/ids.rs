@@ -1,0 +1,252 @@
+//! Identifiers with a prefix per kind, so that one kind can't stand where another is meant, and a
+//! person reading a log knows what each is.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use sha2::{Digest, Sha256};
+use thiserror::Error;
+use uuid::Uuid;
+
+use crate::time::OccurrenceNumber;
+
+/// An identifier that is not of the form its kind demands.
+#[derive(Debug, Error, Clone, PartialEq, Eq)]
+#[error("{value:?} is not {expected}")]
+pub struct IdError {
+    /// The text that was given.
+    pub value: String,
+    /// What was expected, for a person to read.
+    pub expected: &'static str,
+}
+
+/// Longest identifier accepted, in bytes: keys in DynamoDB hold 1,024 at most.
+const MAX_ID_BYTES: usize = 80;
+
+fn is_id_body(body: &str) -> bool {
+    !body.is_empty()
+        && body.len() <= MAX_ID_BYTES
+        && body.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+}
+
+/// A 32-digit hexadecimal body derived from `parts`, the same for the same parts on every call.
+/// The parts are length-prefixed, so no two lists of parts run together.
+fn derived_body(parts: &[&str]) -> String {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update(part.len().to_be_bytes());
+        hash.update(part.as_bytes());
+    }
+    hash.finalize().iter().take(16).fold(String::with_capacity(32), |mut body, byte| {
+        body.push_str(&format!("{byte:02x}"));
+        body
+    })
+}
+
+macro_rules! string_value {
+    ($name:ident) => {
+        impl $name {
+            /// The identifier's text.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+            }
+        }
+    };
+}
+
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident = $prefix:literal;)+) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name(String);
+
+        string_value!($name);
+
+        impl $name {
+            /// What every identifier of this kind begins with.
+            pub const PREFIX: &'static str = $prefix;
+
+            /// The identifier made of a UUID; version 7 sorts by time.
+            #[must_use]
+            pub fn from_uuid(uuid: Uuid) -> Self {
+                Self(format!(concat!($prefix, "{}"), uuid.simple()))
+            }
+
+            /// The identifier derived from `parts`: the same parts give the same identifier.
+            #[must_use]
+            pub fn derived(parts: &[&str]) -> Self {
+                Self(format!(concat!($prefix, "{}"), derived_body(parts)))
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = IdError;
+
+            fn from_str(text: &str) -> Result<Self, IdError> {
+                match text.strip_prefix($prefix) {
+                    Some(body) if is_id_body(body) => Ok(Self(text.to_owned())),
+                    Some(_) | None => Err(IdError {
+                        value: text.to_owned(),
+                        expected: concat!(
+                            "an id of the form ", $prefix, "<lower-case letters and digits>"
+                        ),
+                    }),
+                }
+            }
+        }
+    )+};
+}
+
+ids! {
+    /// An order, draft or placed. See [`OrderId::of_run`] for those that a renewal makes.
+    OrderId = "ord_";
+    /// A line of an order.
+    LineItemId = "lin_";
+    /// A subscription.
+    SubscriptionId = "sub_";
+    /// An item of a subscription.
+    SubscriptionItemId = "sbi_";
+    /// A stock keeping unit. Derived from its code, which makes codes unique.
+    SkuId = "sku_";
+    /// A customer.
+    CustomerId = "cus_";
+    /// A customer's saved payment method, as a provider's token.
+    PaymentSourceId = "pay_";
+    /// A market.
+    MarketId = "mkt_";
+    /// A subscription model: the rules by which a market's orders become subscriptions.
+    ModelId = "mdl_";
+    /// One execution of a background job.
+    JobRunId = "job_";
+    /// A message that no function could handle.
+    DeadLetterId = "dlt_";
+}
+
+impl OrderId {
+    /// The order that run `number` of a subscription makes. Being derived, it can exist only once.
+    #[must_use]
+    pub fn of_run(subscription: &SubscriptionId, number: OccurrenceNumber) -> Self {
+        let body = subscription.0.strip_prefix(SubscriptionId::PREFIX).unwrap_or_default();
+        Self(format!("{}{body}_{number}", Self::PREFIX))
+    }
+
+    /// The subscription and run that made this order, if a run did.
+    #[must_use]
+    pub fn run(&self) -> Option<(SubscriptionId, OccurrenceNumber)> {
+        let (body, number) = self.0.strip_prefix(Self::PREFIX)?.rsplit_once('_')?;
+        let subscription = format!("{}{body}", SubscriptionId::PREFIX).parse().ok()?;
+        // Only the number's own form, so that one order has one id: `007` and `+7` name nothing.
+        let plain = number.bytes().all(|b| b.is_ascii_digit()) && !number.starts_with('0');
+        let number = number.parse().ok().filter(|_| plain)?;
+        Some((subscription, OccurrenceNumber::new(number)))
+    }
+}
+
+impl JobRunId {
+    /// The job run of one organization at one tick: every part of a tick that was split names the
+    /// same one. `tick_ms` is the tick's instant in milliseconds of Unix time.
+    #[must_use]
+    pub fn of_tick(organization: &OrganizationId, tick_ms: i64) -> Self {
+        let hash = derived_body(&["tick", organization.as_str(), &tick_ms.to_string()]);
+        let tail: String = hash.chars().take(20).collect();
+        Self(format!("{}{:012x}{tail}", Self::PREFIX, tick_ms.max(0)))
+    }
+}
+
+/// An organization: the tenant whose data no other may see.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct OrganizationId(String);
+
+string_value!(OrganizationId);
+
+impl FromStr for OrganizationId {
+    type Err = IdError;
+
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+        let valid = text.len() <= 63
+            && text.bytes().next().is_some_and(plain)
+            && text.bytes().all(|b| plain(b) || b == b'_' || b == b'-');
+        if valid {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(IdError {
+                value: text.to_owned(),
+                expected: "an organization: 1 to 63 of a-z, 0-9, _ and -, beginning with a letter or digit",
+            })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+    use super::*;
+
+    #[test]
+    fn the_order_of_a_run_tells_its_subscription_and_number() {
+        let subscription: SubscriptionId = "sub_0192aa".parse().unwrap();
+        let number = OccurrenceNumber::new(12);
+        let order = OrderId::of_run(&subscription, number);
+        assert_eq!(order.as_str(), "ord_0192aa_12");
+        assert_eq!(order.run(), Some((subscription, number)));
+    }
+
+    #[test]
+    fn a_source_order_has_no_run() {
+        assert_eq!(OrderId::from_uuid(Uuid::nil()).run(), None);
+        for odd in ["ord_abc_x", "ord_abc_012", "ord_abc_", "ord_abc_99999999999"] {
+            assert_eq!(odd.parse::<OrderId>().unwrap().run(), None, "{odd}");
+        }
+    }
+
+    #[test]
+    fn ids_refuse_other_prefixes_and_characters_of_keys() {
+        for text in ["", "ord_", "sub_1#2", "ord_A", "ord_%", "ord_a/b", "ord_ä", "ord_a b"] {
+            assert!(text.parse::<OrderId>().is_err(), "{text:?} was accepted");
+        }
+        assert!(format!("ord_{}", "a".repeat(81)).parse::<OrderId>().is_err());
+    }
+
+    #[test]
+    fn organizations_cannot_hold_a_key_separator() {
+        for text in ["", "a#b", "-a", "A", "a b", &"a".repeat(64)] {
+            assert!(text.parse::<OrganizationId>().is_err(), "{text:?} was accepted");
+        }
+        assert!("acme-coffee_2".parse::<OrganizationId>().is_ok());
+    }
+
+    #[test]
+    fn derived_ids_do_not_run_parts_together() {
+        assert_eq!(SkuId::derived(&["a", "bc"]), SkuId::derived(&["a", "bc"]));
+        assert_ne!(SkuId::derived(&["a", "bc"]), SkuId::derived(&["ab", "c"]));
+    }
+
+    #[test]
+    fn job_runs_of_ticks_sort_by_time() {
+        let organization: OrganizationId = "acme".parse().unwrap();
+        let early = JobRunId::of_tick(&organization, 1_800_000_000_000);
+        let late = JobRunId::of_tick(&organization, 1_800_000_060_000);
+        assert!(early < late);
+        assert_eq!(early, JobRunId::of_tick(&organization, 1_800_000_000_000));
+    }
+}

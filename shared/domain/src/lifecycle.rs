@@ -1,0 +1,170 @@
+//! The state machine of subscriptions: one table, and nothing outside it is allowed.
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// Where a subscription stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SubscriptionStatus {
+    /// Made, never active.
+    Draft,
+    /// Paused, or ended by its expiry; makes no runs.
+    Inactive,
+    /// Repeats on schedule.
+    Active,
+    /// A run is under way.
+    Running,
+    /// Ended for good.
+    Cancelled,
+}
+
+/// What moves a subscription from one status to another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Trigger {
+    /// A person or client activates it.
+    Activate,
+    /// A person or client pauses it, or a dunning policy does.
+    Deactivate,
+    /// A person or client ends it, or a dunning policy does.
+    Cancel,
+    /// The tick claims its next run.
+    StartRun,
+    /// The run was committed, whatever its outcome.
+    EndRun,
+    /// Its expiry was reached.
+    Expire,
+}
+
+use SubscriptionStatus::{Active, Cancelled, Draft, Inactive, Running};
+use Trigger::{Activate, Cancel, Deactivate, EndRun, Expire, StartRun};
+
+/// Every legal transition: from, trigger, to. A run under way is finished whatever happens to its
+/// subscription meanwhile, hence ends of runs in `Inactive` and `Cancelled`.
+pub const TRANSITIONS: &[(SubscriptionStatus, Trigger, SubscriptionStatus)] = &[
+    (Draft, Activate, Active),
+    (Draft, Cancel, Cancelled),
+    (Inactive, Activate, Active),
+    (Inactive, Cancel, Cancelled),
+    (Inactive, EndRun, Inactive),
+    (Active, Deactivate, Inactive),
+    (Active, Cancel, Cancelled),
+    (Active, StartRun, Running),
+    (Active, EndRun, Active),
+    (Active, Expire, Inactive),
+    (Running, Deactivate, Inactive),
+    (Running, Cancel, Cancelled),
+    (Running, EndRun, Active),
+    (Cancelled, EndRun, Cancelled),
+];
+
+/// A transition that the table does not hold.
+#[derive(Debug, Error, Clone, PartialEq, Eq)]
+#[error("a subscription that is {} cannot {}; it can: {}", name(*from), verb(*trigger), allowed(*from))]
+pub struct IllegalTransition {
+    /// The status it is in.
+    pub from: SubscriptionStatus,
+    /// What was asked of it.
+    pub trigger: Trigger,
+}
+
+impl SubscriptionStatus {
+    /// The status after `trigger`.
+    ///
+    /// # Errors
+    /// When [`TRANSITIONS`] does not allow it; the message names what is allowed.
+    pub fn after(self, trigger: Trigger) -> Result<Self, IllegalTransition> {
+        TRANSITIONS
+            .iter()
+            .find(|(from, by, _)| *from == self && *by == trigger)
+            .map(|(_, _, to)| *to)
+            .ok_or(IllegalTransition { from: self, trigger })
+    }
+
+    /// Whether its schedule makes runs.
+    #[must_use]
+    pub fn repeats(self) -> bool {
+        match self {
+            Active | Running => true,
+            Draft | Inactive | Cancelled => false,
+        }
+    }
+}
+
+fn name(status: SubscriptionStatus) -> &'static str {
+    match status {
+        Draft => "draft",
+        Inactive => "inactive",
+        Active => "active",
+        Running => "running",
+        Cancelled => "cancelled",
+    }
+}
+
+fn verb(trigger: Trigger) -> &'static str {
+    match trigger {
+        Activate => "be activated",
+        Deactivate => "be deactivated",
+        Cancel => "be cancelled",
+        StartRun => "start a run",
+        EndRun => "end a run",
+        Expire => "expire",
+    }
+}
+
+fn allowed(from: SubscriptionStatus) -> String {
+    let verbs: Vec<_> = TRANSITIONS
+        .iter()
+        .filter(|(status, trigger, _)| {
+            *status == from && matches!(trigger, Activate | Deactivate | Cancel)
+        })
+        .map(|(_, trigger, _)| verb(*trigger))
+        .collect();
+    if verbs.is_empty() { "nothing, it has ended".to_owned() } else { verbs.join(", ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STATUSES: [SubscriptionStatus; 5] = [Draft, Inactive, Active, Running, Cancelled];
+    const TRIGGERS: [Trigger; 6] = [Activate, Deactivate, Cancel, StartRun, EndRun, Expire];
+
+    #[test]
+    fn what_the_table_does_not_hold_is_refused() {
+        let mut legal = 0;
+        for from in STATUSES {
+            for trigger in TRIGGERS {
+                if from.after(trigger).is_ok() {
+                    legal += 1;
+                }
+            }
+        }
+        assert_eq!(legal, TRANSITIONS.len(), "a pair stands in the table twice");
+    }
+
+    #[test]
+    fn nothing_leads_out_of_cancelled() {
+        for trigger in TRIGGERS {
+            assert!(matches!(Cancelled.after(trigger), Err(_) | Ok(Cancelled)));
+        }
+    }
+
+    #[test]
+    fn only_an_active_subscription_starts_a_run() {
+        let starts: Vec<_> =
+            STATUSES.into_iter().filter(|status| status.after(StartRun).is_ok()).collect();
+        assert_eq!(starts, [Active]);
+    }
+
+    #[test]
+    fn a_refusal_names_the_state_and_what_is_allowed() {
+        let refused = Cancelled.after(Activate).map_err(|e| e.to_string());
+        let message =
+            "a subscription that is cancelled cannot be activated; it can: nothing, it has ended";
+        assert_eq!(refused, Err(message.to_owned()));
+        let refused = Draft.after(Deactivate).map_err(|e| e.to_string());
+        let message = "a subscription that is draft cannot be deactivated; it can: be activated, be cancelled";
+        assert_eq!(refused, Err(message.to_owned()));
+    }
+}

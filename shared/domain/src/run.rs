@@ -1,0 +1,153 @@
+//! Runs: what became of one occurrence of a subscription. The pair (subscription, number) is a
+//! licence that exists once; the target order and the provider's keys derive from it.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    ids::{
+        CustomerId, JobRunId, MarketId, OrderId, OrganizationId, PaymentSourceId, SubscriptionId,
+    },
+    money::{Currency, MinorUnits},
+    order::{OrderStatus, PaymentStatus},
+    time::OccurrenceNumber,
+};
+
+/// Where a run stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunStatus {
+    /// Its order is made and waits for payment; a retry is planned.
+    Open,
+    /// Its order is placed and paid.
+    Successful,
+    /// Given up; nothing more is tried unless a person asks for it.
+    Failed,
+}
+
+/// One thing that went wrong in a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunError {
+    /// When, in UTC.
+    pub at: DateTime<Utc>,
+    /// Stable code: a decline code of the provider, `out_of_stock`, `payment_source_missing`.
+    pub code: String,
+    /// For a person to read.
+    pub message: String,
+}
+
+/// One line of the order that a run makes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunLine {
+    /// The stock keeping unit's code.
+    pub sku_code: String,
+    /// Name for people.
+    pub name: String,
+    /// Units.
+    pub quantity: u32,
+    /// Price of one unit, in minor units.
+    pub unit_amount: MinorUnits,
+}
+
+/// Occurrences that passed during downtime and were not run, first and last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Skipped {
+    /// The first one skipped.
+    pub first: OccurrenceNumber,
+    /// The last one skipped.
+    pub last: OccurrenceNumber,
+}
+
+/// What became of one occurrence, with the order that it made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Run {
+    /// The subscription.
+    pub subscription_id: SubscriptionId,
+    /// Which occurrence.
+    pub number: OccurrenceNumber,
+    /// When the occurrence was due.
+    pub due_at: DateTime<Utc>,
+    /// Where it stands.
+    pub status: RunStatus,
+    /// The job run that made it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job_run_id: Option<JobRunId>,
+    /// When it was made.
+    pub started_at: DateTime<Utc>,
+    /// When it was paid and placed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub completed_at: Option<DateTime<Utc>>,
+    /// When it was given up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed_at: Option<DateTime<Utc>>,
+    /// Payment attempts so far.
+    pub attempts: u32,
+    /// When the payment is tried again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_at: Option<DateTime<Utc>>,
+    /// What went wrong, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub errors_log: Vec<RunError>,
+    /// Occurrences passed over before this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub skipped: Option<Skipped>,
+    /// Where the order was taken.
+    pub market_id: MarketId,
+    /// Whose it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub customer_id: Option<CustomerId>,
+    /// How it is paid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payment_source_id: Option<PaymentSourceId>,
+    /// Currency of every amount.
+    pub currency: Currency,
+    /// What the order holds.
+    pub lines: Vec<RunLine>,
+    /// What it costs, in minor units.
+    pub total: MinorUnits,
+    /// The provider's charge, once paid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub charge_id: Option<String>,
+    /// Counts changes.
+    pub version: u64,
+}
+
+impl Run {
+    /// The order that it makes.
+    #[must_use]
+    pub fn order_id(&self) -> OrderId {
+        OrderId::of_run(&self.subscription_id, self.number)
+    }
+
+    /// Where that order stands.
+    #[must_use]
+    pub fn order_status(&self) -> OrderStatus {
+        match self.status {
+            RunStatus::Open => OrderStatus::Pending,
+            RunStatus::Successful => OrderStatus::Placed,
+            RunStatus::Failed => OrderStatus::Cancelled,
+        }
+    }
+
+    /// Where that order's payment stands.
+    #[must_use]
+    pub fn payment_status(&self) -> PaymentStatus {
+        match self.status {
+            RunStatus::Successful if self.total == MinorUnits::ZERO => PaymentStatus::Free,
+            RunStatus::Successful => PaymentStatus::Paid,
+            RunStatus::Open | RunStatus::Failed => PaymentStatus::Unpaid,
+        }
+    }
+}
+
+/// The payment provider's idempotency key for one attempt at one run. Whoever makes the attempt,
+/// however often and from wherever, makes it under this key.
+#[must_use]
+pub fn charge_key(
+    organization: &OrganizationId,
+    subscription: &SubscriptionId,
+    number: OccurrenceNumber,
+    attempt: u32,
+) -> String {
+    format!("{organization}:{}:{attempt}", OrderId::of_run(subscription, number))
+}

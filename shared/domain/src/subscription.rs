@@ -1,0 +1,221 @@
+//! Subscriptions: orders that repeat.
+
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{
+    dunning::RetryPolicy,
+    ids::{
+        CustomerId, JobRunId, MarketId, ModelId, OrderId, PaymentSourceId, SubscriptionId,
+        SubscriptionItemId,
+    },
+    journal::Head,
+    lifecycle::SubscriptionStatus,
+    money::{Currency, MinorUnits, MoneyError},
+    order,
+    time::{CatchUp, Frequency, OccurrenceNumber, Schedule, Slot},
+};
+
+/// What a subscription orders each time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SubscriptionItem {
+    /// Identifier.
+    pub id: SubscriptionItemId,
+    /// The stock keeping unit's code.
+    pub sku_code: String,
+    /// Name for people, copied.
+    pub name: String,
+    /// Units per run.
+    pub quantity: u32,
+    /// Price of one unit in minor units, pinned when the subscription was made.
+    pub unit_amount: MinorUnits,
+    /// Whether the sku's stock is tracked, so that a run must take from it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stock_tracked: bool,
+}
+
+/// A run that was made but is not paid yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unsettled {
+    /// The run.
+    pub number: OccurrenceNumber,
+    /// When its payment is tried again.
+    pub retry_at: DateTime<Utc>,
+}
+
+/// A subscription.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Subscription {
+    /// Identifier.
+    pub id: SubscriptionId,
+    /// Where it stands.
+    pub status: SubscriptionStatus,
+    /// Where it was ordered.
+    pub market_id: MarketId,
+    /// The model that made it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model_id: Option<ModelId>,
+    /// The order that it repeats; its first run.
+    pub source_order_id: OrderId,
+    /// Whose it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub customer_id: Option<CustomerId>,
+    /// How runs are paid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payment_source_id: Option<PaymentSourceId>,
+    /// Currency of every amount.
+    pub currency: Currency,
+    /// What each run orders.
+    pub items: Vec<SubscriptionItem>,
+    /// How often.
+    pub frequency: Frequency,
+    /// Occurrence 0, from which all dates are computed; never moved by a run.
+    pub anchor: DateTime<Utc>,
+    /// IANA zone whose wall clock the schedule follows.
+    pub time_zone: Tz,
+    /// The number of the next occurrence; `None` when there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_number: Option<OccurrenceNumber>,
+    /// When the next occurrence is due.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_run_at: Option<DateTime<Utc>>,
+    /// No occurrence at or after this instant is run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<DateTime<Utc>>,
+    /// When it last made a run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_run_at: Option<DateTime<Utc>>,
+    /// Runs that ended in a placed order, the source order not counted.
+    #[serde(default)]
+    pub occurrencies: u32,
+    /// Attempts at runs that failed.
+    #[serde(default)]
+    pub errors_count: u32,
+    /// Whether the last attempt succeeded; `None` before the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub succeeded_on_last_run: Option<bool>,
+    /// Runs waiting for their payment.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unsettled: Vec<Unsettled>,
+    /// What happens to runs missed during downtime.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub catch_up: CatchUp,
+    /// What happens after a declined payment.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub retry: RetryPolicy,
+    /// The client's own id for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+    /// The client's own data.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub metadata: Value,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+    /// When it last changed.
+    pub updated_at: DateTime<Utc>,
+    /// Counts changes. A claim is none: it changes only the lease.
+    pub version: u64,
+    /// The last entry of its journal.
+    pub journal: Head,
+    /// The run under way, fixed when it was claimed and kept until it is committed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run_number: Option<OccurrenceNumber>,
+    /// Until when the claim holds; after that a tick takes the work up again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lease_until: Option<DateTime<Utc>>,
+    /// How often the work under way was claimed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lease_claims: Option<u32>,
+    /// The job run that claimed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job_run_id: Option<JobRunId>,
+    /// The dead letter that keeps it from running, until that is redriven or discarded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blocked_by: Option<String>,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+/// What a subscription wakes for. The names stand in the due index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum WakeKind {
+    /// Its expiry is reached; goes before a run due at the same instant.
+    Expire,
+    /// The payment of an unsettled run is to be tried again.
+    Retry,
+    /// Its next occurrence is due.
+    Run,
+}
+
+impl WakeKind {
+    /// The name in the due index.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Expire => "expire",
+            Self::Retry => "retry",
+            Self::Run => "run",
+        }
+    }
+}
+
+impl Subscription {
+    /// The rule of its dates.
+    #[must_use]
+    pub fn schedule(&self) -> Schedule {
+        Schedule::new(self.frequency.clone(), self.anchor, self.time_zone)
+    }
+
+    /// The next occurrence, if there is one.
+    #[must_use]
+    pub fn next(&self) -> Option<Slot> {
+        let (number, at) = self.next_number.zip(self.next_run_at)?;
+        Some(Slot { number, at })
+    }
+
+    /// Sets the next occurrence, or none where it would fall on or after the expiry.
+    pub fn set_next(&mut self, next: Option<Slot>) {
+        let next = next.filter(|next| self.expires_at.is_none_or(|end| next.at < end));
+        self.next_number = next.map(|next| next.number);
+        self.next_run_at = next.map(|next| next.at);
+    }
+
+    /// When it is to be woken next, and what for; `None` lets it sleep for good.
+    #[must_use]
+    pub fn wake(&self) -> Option<(DateTime<Utc>, WakeKind)> {
+        if self.blocked_by.is_some() {
+            return None;
+        }
+        let repeats = self.status.repeats() || self.run_number.is_some();
+        let run = self.next_run_at.filter(|_| repeats).map(|at| (at, WakeKind::Run));
+        let expiry =
+            self.expires_at.filter(|_| self.status.repeats()).map(|at| (at, WakeKind::Expire));
+        let retry = self
+            .unsettled
+            .iter()
+            .filter(|_| self.status.repeats())
+            .map(|unsettled| (unsettled.retry_at, WakeKind::Retry))
+            .min();
+        [run, expiry, retry].into_iter().flatten().min()
+    }
+
+    /// What one run costs, in minor units.
+    ///
+    /// # Errors
+    /// When the sum is out of range.
+    pub fn total(&self) -> Result<MinorUnits, MoneyError> {
+        order::total(self.items.iter().map(|item| (item.unit_amount, item.quantity)))
+    }
+
+    /// Gives the claim back: the work under way was committed.
+    pub fn release(&mut self) {
+        self.run_number = None;
+        self.lease_until = None;
+        self.lease_claims = None;
+        self.job_run_id = None;
+    }
+}
