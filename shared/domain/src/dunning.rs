@@ -249,3 +249,7 @@ impl TryFrom<RetryPolicyFields> for RetryPolicy {
         Self::new(delays_in_minutes, maximum, on_exhausted)
     }
 }
+
+#[cfg(test)]
+#[path = "dunning_tests.rs"]
+mod tests;

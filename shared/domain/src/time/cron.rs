@@ -37,7 +37,7 @@ const WEEKDAYS: [&str; 7] = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"];
 /// - More often than hourly is refused: the minute field must name exactly one minute.
 /// - An expression that never fires is refused.
 /// - A fixed time that clocks jump over fires at the first valid instant, one that happens twice
-///   fires on the first pass. An interval hour field (with `*` or `/`) fires on both passes, unless
+///   fires on the first pass. An interval hour field (several hours by `*` or `/`) fires on both passes, unless
 ///   they are less than an hour apart, and not in a gap.
 ///
 /// Equal when the expressions are the same once names and macros are written in numbers.
@@ -164,10 +164,10 @@ impl CronExpression {
                         offer(other, ClockReading::SecondPass);
                     }
                 }
+                // An interval hour field has no firing in a gap: the elapsed hours are the rule.
+                Some(Instants::JumpedOver(_)) if self.0.interval_hours => {}
                 Some(Instants::JumpedOver(at)) => {
-                    if !self.0.interval_hours {
-                        offer(at, ClockReading::GapMoved { from: local });
-                    }
+                    offer(at, ClockReading::GapMoved { from: local });
                 }
             }
         }
@@ -248,8 +248,9 @@ impl FromStr for CronExpression {
         if hours.is_empty() {
             return Err(unreadable("the hour field is empty".to_owned()));
         }
-        let interval_hours =
-            canonical.split(' ').nth(1).is_some_and(|field| field.contains(['*', '/']));
+        // One hour is a fixed time, however it is spelled.
+        let interval_hours = hours.len() > 1
+            && canonical.split(' ').nth(1).is_some_and(|field| field.contains(['*', '/']));
         let compiled = Compiled {
             written: written.to_owned(),
             canonical,
@@ -299,6 +300,19 @@ fn canonical_fields(written: &str) -> Result<String, CronError> {
         return Err(CronError::Unreadable {
             expression: cut_short(written),
             problem: format!("`{symbol}` does not belong here"),
+        });
+    }
+    if canonical.iter().any(|field| field.split(',').any(str::is_empty)) {
+        return Err(CronError::Unreadable {
+            expression: cut_short(written),
+            problem: "a list has an empty place".to_owned(),
+        });
+    }
+    let [.., weekdays] = &canonical;
+    if weekdays.split(',').any(|weekday| weekday == "L") {
+        return Err(CronError::Unreadable {
+            expression: cut_short(written),
+            problem: "`L` needs a weekday before it, such as `5L`".to_owned(),
         });
     }
     Ok(canonical.join(" "))

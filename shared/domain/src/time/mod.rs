@@ -11,13 +11,15 @@ mod anchor;
 mod catch_up;
 mod cron;
 mod frequency;
+mod interval;
 mod occurrence;
 mod schedule;
 mod zone;
 
 pub use catch_up::{CatchUp, CatchUpPlan, CatchUpPolicy, SkippedOccurrences, plan_catch_up};
 pub use cron::{CronError, CronExpression};
-pub use frequency::{Frequency, FrequencyError, Interval, IntervalUnit, NamedFrequency};
+pub use frequency::{Frequency, FrequencyError};
+pub use interval::{Interval, IntervalUnit, NamedFrequency};
 pub use occurrence::{Occurrence, OccurrenceNumber, Reason, Slot, Source};
 pub use schedule::{LatestDue, Schedule, ScheduleError};
 pub use zone::ClockReading;

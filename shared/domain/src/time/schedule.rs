@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use super::{
     ClockReading, CronExpression, Frequency, Occurrence, OccurrenceNumber, Reason, Slot, Source,
-    anchor, frequency::Step, zone,
+    anchor, interval::Step, zone,
 };
 
 /// How many firings of a cron expression are counted through in one go: more than eleven years of
