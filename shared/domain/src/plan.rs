@@ -82,7 +82,7 @@ pub fn plan_claim(subscription: &Subscription, now: DateTime<Utc>) -> Result<Cla
                 .map(|unsettled| unsettled.number)
                 .collect(),
         ),
-        Some((_, WakeKind::Run)) | None => ClaimPlan::Nothing,
+        Some((_, WakeKind::Run | WakeKind::Finish)) | None => ClaimPlan::Nothing,
     })
 }
 

@@ -149,6 +149,8 @@ pub enum WakeKind {
     Retry,
     /// Its next occurrence is due.
     Run,
+    /// It was cancelled or paused while a run was under way, and that run is to be finished.
+    Finish,
 }
 
 impl WakeKind {
@@ -159,6 +161,7 @@ impl WakeKind {
             Self::Expire => "expire",
             Self::Retry => "retry",
             Self::Run => "run",
+            Self::Finish => "finish",
         }
     }
 }
@@ -190,8 +193,12 @@ impl Subscription {
         if self.blocked_by.is_some() {
             return None;
         }
-        let repeats = self.status.repeats() || self.run_number.is_some();
-        let run = self.next_run_at.filter(|_| repeats).map(|at| (at, WakeKind::Run));
+        let kind = match (self.status.repeats(), self.run_number) {
+            (true, _) => Some(WakeKind::Run),
+            (false, Some(_)) => Some(WakeKind::Finish),
+            (false, None) => None,
+        };
+        let run = self.next_run_at.zip(kind);
         let expiry =
             self.expires_at.filter(|_| self.status.repeats()).map(|at| (at, WakeKind::Expire));
         let retry = self

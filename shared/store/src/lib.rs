@@ -1,1 +1,57 @@
-//! DynamoDB storage of Perennial: keys, items, conditional writes, journal, due index.
+//! DynamoDB storage of Perennial: keys, items, conditional writes, the journal, the due index.
+//!
+//! Every access pattern, its key, index and cost stands in `docs/storage.md`.
+
+mod catalog;
+mod claim;
+mod commit;
+mod dead_letters;
+mod due_index;
+mod error;
+mod idempotency;
+mod item;
+mod jobs;
+mod journal;
+mod keys;
+mod orders;
+mod page;
+mod subscriptions;
+
+use aws_sdk_dynamodb::Client;
+
+pub use catalog::Resource;
+pub use claim::{Claim, ClaimedOrder};
+pub use commit::{Commit, Expect, Part};
+pub use dead_letters::{DeadLetter, DeadLetterStatus};
+pub use due_index::{DueEntry, DueSubject};
+pub use error::StoreError;
+pub use idempotency::{Begun, StoredAnswer};
+pub use jobs::{JobBatch, JobCounts, JobKind, JobRun, JobStatus, RunResult, batch_key};
+pub use journal::entry_in_stream;
+pub use keys::shard_of;
+pub use orders::StoredOrder;
+pub use page::{Cursor, CursorError, Page};
+
+/// The tables, and the client that reaches them.
+#[derive(Debug, Clone)]
+pub struct Store {
+    client: Client,
+    book: String,
+    operations: String,
+    shards: u16,
+}
+
+impl Store {
+    /// A store over the order book and operations tables. `shards` is the number of partitions of
+    /// the due index: it may grow, but never shrink while entries exist.
+    #[must_use]
+    pub fn new(client: Client, book: String, operations: String, shards: u16) -> Self {
+        Self { client, book, operations, shards: shards.max(1) }
+    }
+
+    /// The number of partitions of the due index.
+    #[must_use]
+    pub fn shards(&self) -> u16 {
+        self.shards
+    }
+}

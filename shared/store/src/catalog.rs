@@ -1,0 +1,215 @@
+//! Resources that stand alone: goods, customers, payment sources, markets, models.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use chrono::{DateTime, Utc};
+use perennial_domain::{
+    catalog::{Customer, Market, PaymentSource, Sku, SubscriptionModel},
+    ids::OrganizationId,
+};
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{
+    Page, Part, Store, StoreError,
+    error::held,
+    item::{Item, from_item, n, s, to_item},
+    keys::{Key, list_pk, list_sk},
+    page::{Cursor, CursorError},
+};
+
+/// A resource with an item of its own.
+pub trait Resource: Serialize + DeserializeOwned + Send + Sync {
+    /// The letter of its kind in keys; see `docs/storage.md`.
+    const KIND: &'static str;
+    /// What it is, for conflicts.
+    const PART: Part;
+    /// Its identifier.
+    fn id(&self) -> &str;
+    /// Its version.
+    fn version(&self) -> u64;
+    /// When it was made.
+    fn created_at(&self) -> DateTime<Utc>;
+}
+
+macro_rules! resources {
+    ($($type:ty, $kind:literal, $part:expr;)+) => {$(
+        impl Resource for $type {
+            const KIND: &'static str = $kind;
+            const PART: Part = $part;
+            fn id(&self) -> &str {
+                self.id.as_str()
+            }
+            fn version(&self) -> u64 {
+                self.version
+            }
+            fn created_at(&self) -> DateTime<Utc> {
+                self.created_at
+            }
+        }
+    )+};
+}
+
+resources! {
+    Sku, "K", Part::Sku;
+    Customer, "C", Part::Customer;
+    PaymentSource, "P", Part::PaymentSource;
+    Market, "M", Part::Market;
+    SubscriptionModel, "D", Part::Model;
+}
+
+/// The item of a resource, with its place in the list index.
+pub(crate) fn resource_item<T: Resource>(
+    organization: &OrganizationId,
+    resource: &T,
+) -> Result<Item, StoreError> {
+    let key = Key::of(organization, T::KIND, resource.id());
+    let mut item = to_item(&key, resource)?;
+    item.insert("list_pk".to_owned(), s(list_pk(organization, T::KIND)));
+    item.insert("list_sk".to_owned(), s(list_sk(resource.created_at(), resource.id())));
+    Ok(item)
+}
+
+impl Store {
+    /// Stores a new resource. One write unit per KB, and one for its place in the list.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when one with this id exists.
+    pub async fn create<T: Resource>(
+        &self,
+        organization: &OrganizationId,
+        resource: &T,
+    ) -> Result<(), StoreError> {
+        let item = resource_item(organization, resource)?;
+        self.put(item, T::PART, "attribute_not_exists(pk)", None).await
+    }
+
+    /// Replaces a resource whose version was `seen`.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when its version is another by now.
+    pub async fn update<T: Resource>(
+        &self,
+        organization: &OrganizationId,
+        resource: &T,
+        seen: u64,
+    ) -> Result<(), StoreError> {
+        let item = resource_item(organization, resource)?;
+        self.put(item, T::PART, "version = :seen", Some(n(seen))).await
+    }
+
+    async fn put(
+        &self,
+        item: Item,
+        part: Part,
+        condition: &str,
+        seen: Option<AttributeValue>,
+    ) -> Result<(), StoreError> {
+        let put = self
+            .client
+            .put_item()
+            .table_name(&self.book)
+            .set_item(Some(item))
+            .condition_expression(condition);
+        let put = match seen {
+            Some(seen) => put.expression_attribute_values(":seen", seen),
+            None => put,
+        };
+        match held(put.send().await)? {
+            Some(_) => Ok(()),
+            None => Err(StoreError::Conflict(part)),
+        }
+    }
+
+    /// A resource, read consistently. One read unit per 4 KB.
+    ///
+    /// # Errors
+    /// When storage does not answer or holds something unreadable.
+    pub async fn get<T: Resource>(
+        &self,
+        organization: &OrganizationId,
+        id: &str,
+    ) -> Result<Option<T>, StoreError> {
+        let key = Key::of(organization, T::KIND, id);
+        self.get_item(&self.book, &key, true).await?.map(from_item).transpose()
+    }
+
+    /// Those of the resources that exist, by id; read eventually consistently, at half a read unit
+    /// each.
+    ///
+    /// # Errors
+    /// As [`Store::get`].
+    pub async fn get_many<T: Resource>(
+        &self,
+        organization: &OrganizationId,
+        ids: impl IntoIterator<Item = String>,
+    ) -> Result<HashMap<String, T>, StoreError> {
+        let keys = ids.into_iter().map(|id| Key::of(organization, T::KIND, &id));
+        let items = self.get_items(&self.book, keys, false).await?;
+        items
+            .into_values()
+            .map(|item| {
+                let resource: T = from_item(item)?;
+                Ok((resource.id().to_owned(), resource))
+            })
+            .collect()
+    }
+
+    /// An organization's resources of one kind, oldest first, or newest first where `descending`.
+    ///
+    /// # Errors
+    /// The inner error when the cursor belongs to another query.
+    pub async fn list<T: Resource>(
+        &self,
+        organization: &OrganizationId,
+        limit: u16,
+        descending: bool,
+        after: Option<&Cursor>,
+    ) -> Result<Result<Page<T>, CursorError>, StoreError> {
+        match self.list_items(&self.book, organization, T::KIND, limit, descending, after).await? {
+            Ok(page) => Ok(Ok(Page {
+                items: page.items.into_iter().map(from_item).collect::<Result<_, _>>()?,
+                next: page.next,
+            })),
+            Err(error) => Ok(Err(error)),
+        }
+    }
+
+    /// The items of one partition of the list index: the keys from the index, then the items from
+    /// the table, so that the index stays small and renewals never write to it.
+    pub(crate) async fn list_items(
+        &self,
+        table: &str,
+        organization: &OrganizationId,
+        kind: &str,
+        limit: u16,
+        descending: bool,
+        after: Option<&Cursor>,
+    ) -> Result<Result<Page<Item>, CursorError>, StoreError> {
+        let partition = list_pk(organization, kind);
+        let query = format!("{partition}{}", if descending { "-" } else { "+" });
+        let start = match after.map(|cursor| cursor.start_of(&query)).transpose() {
+            Ok(start) => start,
+            Err(error) => return Ok(Err(error)),
+        };
+        let answer = self
+            .client
+            .query()
+            .table_name(table)
+            .index_name("list")
+            .key_condition_expression("list_pk = :pk")
+            .expression_attribute_values(":pk", s(partition))
+            .scan_index_forward(!descending)
+            .limit(i32::from(limit.max(1)))
+            .set_exclusive_start_key(start)
+            .send()
+            .await
+            .map_err(|error| StoreError::from_sdk(&error))?;
+        let next = answer.last_evaluated_key.as_ref().map(|last| Cursor::at(&query, last));
+        let keys: Vec<Key> =
+            answer.items.unwrap_or_default().iter().filter_map(crate::item::key_of).collect();
+        let mut found = self.get_items(table, keys.iter().cloned(), true).await?;
+        let items = keys.iter().filter_map(|key| found.remove(key)).collect();
+        Ok(Ok(Page { items, next }))
+    }
+}

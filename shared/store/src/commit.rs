@@ -1,0 +1,267 @@
+//! Commits: everything that one decision changes, written in one transaction or not at all.
+
+use std::fmt;
+
+use aws_sdk_dynamodb::{
+    error::ProvideErrorMetadata,
+    types::{Put, TransactWriteItem, Update},
+};
+use perennial_domain::{
+    ids::{OrganizationId, SkuId},
+    journal::Entry,
+    order::Order,
+    run::Run,
+    subscription::Subscription,
+};
+
+use crate::{
+    Store, StoreError,
+    item::{Item, key_item, n, s, to_item},
+    keys::{Key, due_instant, due_pk, due_sk, entry_sk, list_pk, list_sk, partition, shard_of},
+};
+
+/// What a write of a commit is about; conflicts name it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// A subscription.
+    Subscription,
+    /// A run and its order.
+    Run,
+    /// An order of a client.
+    Order,
+    /// A journal entry.
+    Journal,
+    /// The stock of a sku.
+    Stock,
+    /// A sku.
+    Sku,
+    /// A customer.
+    Customer,
+    /// A payment source.
+    PaymentSource,
+    /// A market.
+    Market,
+    /// A subscription model.
+    Model,
+    /// A job run.
+    JobRun,
+    /// A dead letter.
+    DeadLetter,
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Subscription => "subscription",
+            Self::Run => "run",
+            Self::Order => "order",
+            Self::Journal => "journal",
+            Self::Stock => "stock",
+            Self::Sku => "sku",
+            Self::Customer => "customer",
+            Self::PaymentSource => "payment source",
+            Self::Market => "market",
+            Self::Model => "subscription model",
+            Self::JobRun => "job run",
+            Self::DeadLetter => "dead letter",
+        })
+    }
+}
+
+/// What must be true of an item for a commit to replace it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expect {
+    /// It does not exist.
+    New,
+    /// It has this version.
+    Version(u64),
+}
+
+/// The writes of one decision. Nothing is written before [`Commit::run`].
+#[derive(Debug)]
+pub struct Commit<'a> {
+    store: &'a Store,
+    organization: &'a OrganizationId,
+    writes: Vec<(Part, String, TransactWriteItem)>,
+    failure: Option<StoreError>,
+}
+
+impl Store {
+    /// Begins a commit.
+    #[must_use]
+    pub fn commit<'a>(&'a self, organization: &'a OrganizationId) -> Commit<'a> {
+        Commit { store: self, organization, writes: Vec::new(), failure: None }
+    }
+}
+
+impl Commit<'_> {
+    /// Writes a subscription, its place in the list, and its place in the due index.
+    #[must_use]
+    pub fn subscription(mut self, subscription: &Subscription, expect: Expect) -> Self {
+        let key = Key::of(self.organization, "S", subscription.id.as_str());
+        let item = to_item(&key, subscription).map(|mut item| {
+            self.list(&mut item, "S", subscription.created_at, subscription.id.as_str());
+            if let Some((at, kind)) = subscription.wake() {
+                self.due(&mut item, subscription.id.as_str(), due_sk(at, kind));
+            }
+            item
+        });
+        self.put(Part::Subscription, item, expect);
+        self
+    }
+
+    /// Writes an order of a client; one that waits for validation has a place in the due index,
+    /// so that a lost message is made good by the tick.
+    #[must_use]
+    pub fn order(mut self, order: &Order, expect: Expect) -> Self {
+        let key = Key::of(self.organization, "O", order.id.as_str());
+        let item = to_item(&key, order).map(|mut item| {
+            self.list(&mut item, "O", order.created_at, order.id.as_str());
+            if let Some(at) = order.placing_at
+                && order.status == perennial_domain::order::OrderStatus::Placing
+            {
+                let at = at + crate::due_index::VALIDATION_GRACE;
+                let sk = format!("{}#{}", due_instant(at), crate::due_index::VALIDATE);
+                self.due(&mut item, order.id.as_str(), sk);
+            }
+            item
+        });
+        self.put(Part::Order, item, expect);
+        self
+    }
+
+    /// Writes a run with the order it makes. A new run carries the journal entry that tells of it,
+    /// which saves the entry an item of its own.
+    #[must_use]
+    pub fn run_item(mut self, run: &Run, expect: Expect, entry: Option<&Entry>) -> Self {
+        let key = Key::of_run(self.organization, &run.subscription_id, run.number);
+        let item = to_item(&key, run).and_then(|mut item| {
+            self.list(&mut item, "O", run.started_at, run.order_id().as_str());
+            if let Some(entry) = entry {
+                item.insert("entry".to_owned(), crate::journal::stored(entry)?);
+            }
+            Ok(item)
+        });
+        self.put(Part::Run, item, expect);
+        self
+    }
+
+    /// Writes a journal entry. `kind` is the letter of its subject's kind.
+    #[must_use]
+    pub fn entry(mut self, kind: &str, entry: &Entry) -> Self {
+        let key = Key {
+            pk: partition(self.organization, kind, &entry.subject),
+            sk: entry_sk(entry.sequence),
+        };
+        let item = crate::journal::stored(entry).map(|stored| {
+            let mut item = key_item(&key);
+            item.insert("entry".to_owned(), stored);
+            item
+        });
+        self.put(Part::Journal, item, Expect::New);
+        self
+    }
+
+    /// Takes `quantity` units of a sku whose stock is tracked; the commit fails where there are
+    /// fewer.
+    #[must_use]
+    pub fn take_stock(mut self, code: &str, quantity: u32) -> Self {
+        let id = SkuId::derived(&[self.organization.as_str(), code]);
+        let key = Key::of(self.organization, "K", id.as_str());
+        let update = Update::builder()
+            .table_name(&self.store.book)
+            .set_key(Some(key_item(&key)))
+            .update_expression("SET stock = stock - :units ADD version :one")
+            .condition_expression("attribute_not_exists(stock) OR stock >= :units")
+            .expression_attribute_values(":units", n(quantity))
+            .expression_attribute_values(":one", n(1))
+            .build();
+        match update {
+            Ok(update) => self.writes.push((
+                Part::Stock,
+                code.to_owned(),
+                TransactWriteItem::builder().update(update).build(),
+            )),
+            Err(error) => self.fail(StoreError::Refused(error.to_string())),
+        }
+        self
+    }
+
+    fn list(&self, item: &mut Item, kind: &str, at: chrono::DateTime<chrono::Utc>, id: &str) {
+        item.insert("list_pk".to_owned(), s(list_pk(self.organization, kind)));
+        item.insert("list_sk".to_owned(), s(list_sk(at, id)));
+    }
+
+    fn due(&self, item: &mut Item, id: &str, sk: String) {
+        item.insert("due_pk".to_owned(), s(due_pk(shard_of(id, self.store.shards))));
+        item.insert("due_sk".to_owned(), s(sk));
+    }
+
+    fn put(&mut self, part: Part, item: Result<Item, StoreError>, expect: Expect) {
+        let built = item.and_then(|item| {
+            let put = Put::builder().table_name(&self.store.book).set_item(Some(item));
+            let put = match expect {
+                Expect::New => put.condition_expression("attribute_not_exists(pk)"),
+                Expect::Version(version) => put
+                    .condition_expression("version = :seen")
+                    .expression_attribute_values(":seen", n(version)),
+            };
+            put.build().map_err(|error| StoreError::Refused(error.to_string()))
+        });
+        match built {
+            Ok(put) => self.writes.push((
+                part,
+                String::new(),
+                TransactWriteItem::builder().put(put).build(),
+            )),
+            Err(error) => self.fail(error),
+        }
+    }
+
+    fn fail(&mut self, error: StoreError) {
+        self.failure.get_or_insert(error);
+    }
+
+    /// Writes it all, or nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] names the first part whose condition did not hold,
+    /// [`StoreError::OutOfStock`] the first sku that ran short.
+    pub async fn run(self) -> Result<(), StoreError> {
+        if let Some(failure) = self.failure {
+            return Err(failure);
+        }
+        let (labels, writes): (Vec<_>, Vec<_>) =
+            self.writes.into_iter().map(|(part, code, write)| ((part, code), write)).unzip();
+        let sent =
+            self.store.client.transact_write_items().set_transact_items(Some(writes)).send().await;
+        let Err(error) = sent else { return Ok(()) };
+        let Some(service) = error.as_service_error() else {
+            return Err(StoreError::from_sdk(&error));
+        };
+        let aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError::TransactionCanceledException(cancelled) = service
+        else {
+            return Err(StoreError::from_sdk(&error));
+        };
+        for (reason, (part, code)) in cancelled.cancellation_reasons().iter().zip(labels) {
+            match reason.code() {
+                Some("ConditionalCheckFailed") if part == Part::Stock => {
+                    return Err(StoreError::OutOfStock { sku: code });
+                }
+                Some("ConditionalCheckFailed") => return Err(StoreError::Conflict(part)),
+                Some("TransactionConflict") => return Err(StoreError::Conflict(part)),
+                Some("None") | None => {}
+                Some("ThrottlingError" | "ProvisionedThroughputExceeded") => {
+                    return Err(StoreError::Unavailable(format!("the {part} was throttled")));
+                }
+                Some(other) => {
+                    return Err(StoreError::Refused(format!(
+                        "the {part} was refused: {other}: {}",
+                        reason.message().unwrap_or_default()
+                    )));
+                }
+            }
+        }
+        Err(StoreError::Refused(service.message().unwrap_or_default().to_owned()))
+    }
+}

@@ -1,0 +1,104 @@
+//! The due index: what is to be woken, by when. It holds just those that will wake, and answers
+//! "everything due up to now", never "today", so downtime needs no special case.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use perennial_domain::ids::{OrderId, OrganizationId, SubscriptionId};
+
+use crate::{
+    Page, Store, StoreError,
+    item::{Item, key_of, s, text},
+    keys::{due_instant, due_pk},
+    page::Cursor,
+};
+
+/// How long an order may wait for validation before a tick sends it there again.
+pub(crate) const VALIDATION_GRACE: TimeDelta = TimeDelta::minutes(2);
+/// The name under which orders waiting for validation stand in the index.
+pub(crate) const VALIDATE: &str = "validate";
+
+/// Who is due.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DueSubject {
+    /// A subscription whose next occurrence is due.
+    Run(SubscriptionId),
+    /// A subscription with something else to do: a retry, its expiry.
+    Other(SubscriptionId),
+    /// An order whose validation is overdue.
+    Order(OrderId),
+}
+
+/// One entry of the due index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DueEntry {
+    /// Whose it is.
+    pub organization: OrganizationId,
+    /// Who is due.
+    pub subject: DueSubject,
+    /// Since when.
+    pub due_at: DateTime<Utc>,
+    /// The entry as seen: a claim holds only while it is unchanged.
+    pub(crate) sk: String,
+}
+
+impl Store {
+    /// Entries of one shard that are due up to `now`, oldest first; at most `limit`. About a
+    /// hundred entries cost one read unit. Entries that can't be read are left out and logged.
+    ///
+    /// # Errors
+    /// When storage does not answer, or the cursor is of another shard.
+    pub async fn due(
+        &self,
+        shard: u16,
+        now: DateTime<Utc>,
+        limit: u16,
+        after: Option<&Cursor>,
+    ) -> Result<Page<DueEntry>, StoreError> {
+        let partition = due_pk(shard);
+        let start = after
+            .map(|cursor| cursor.start_of(&partition))
+            .transpose()
+            .map_err(|error| StoreError::Refused(format!("the cursor {error}")))?;
+        let answer = self
+            .client
+            .query()
+            .table_name(&self.book)
+            .index_name("due")
+            .key_condition_expression("due_pk = :pk AND due_sk <= :now")
+            .expression_attribute_values(":pk", s(&partition))
+            .expression_attribute_values(":now", s(format!("{}~", due_instant(now))))
+            .limit(i32::from(limit.max(1)))
+            .set_exclusive_start_key(start)
+            .send()
+            .await
+            .map_err(|error| StoreError::from_sdk(&error))?;
+        let next = answer.last_evaluated_key.as_ref().map(|last| Cursor::at(&partition, last));
+        let items = answer.items.unwrap_or_default();
+        let entries = items
+            .iter()
+            .filter_map(|item| {
+                let entry = entry(item);
+                if entry.is_none() {
+                    tracing::error!(?item, "an entry of the due index can't be read");
+                }
+                entry
+            })
+            .collect();
+        Ok(Page { items: entries, next })
+    }
+}
+
+fn entry(item: &Item) -> Option<DueEntry> {
+    let key = key_of(item)?;
+    let sk = text(item, "due_sk")?;
+    let (instant, kind) = sk.split_once('#')?;
+    let due_at = DateTime::parse_from_rfc3339(instant).ok()?.to_utc();
+    let mut parts = key.pk.splitn(3, '#');
+    let organization = parts.next()?.parse().ok()?;
+    let id = parts.nth(1)?;
+    let subject = match kind {
+        VALIDATE => DueSubject::Order(id.parse().ok()?),
+        "run" => DueSubject::Run(id.parse().ok()?),
+        _ => DueSubject::Other(id.parse().ok()?),
+    };
+    Some(DueEntry { organization, subject, due_at, sk })
+}

@@ -1,0 +1,98 @@
+//! Pages and the cursors between them.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::item::{Item, s};
+
+/// Some of the results, and where to go on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page<T> {
+    /// The results.
+    pub items: Vec<T>,
+    /// Where the next page begins; `None` on the last.
+    pub next: Option<Cursor>,
+}
+
+/// A place in the results of one query. Opaque to clients, and bound to its query.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cursor {
+    query: String,
+    key: Vec<(String, String)>,
+}
+
+/// Why a cursor can't be used.
+#[derive(Debug, Error, Clone, PartialEq, Eq)]
+pub enum CursorError {
+    /// It is not one that we gave out.
+    #[error("is not a cursor of this API")]
+    Malformed,
+    /// It belongs to another query.
+    #[error("belongs to another query")]
+    OtherQuery,
+}
+
+impl Cursor {
+    pub(crate) fn at(query: &str, last: &Item) -> Self {
+        let mut key: Vec<_> = last
+            .iter()
+            .filter_map(|(name, value)| Some((name.clone(), value.as_s().ok()?.clone())))
+            .collect();
+        key.sort();
+        Self { query: query.to_owned(), key }
+    }
+
+    /// The cursor as clients see it.
+    #[must_use]
+    pub fn encode(&self) -> String {
+        // A list of strings always serializes.
+        URL_SAFE_NO_PAD.encode(serde_json::to_vec(self).unwrap_or_default())
+    }
+
+    /// The cursor that a client gave back.
+    ///
+    /// # Errors
+    /// When the text is not a cursor.
+    pub fn decode(text: &str) -> Result<Self, CursorError> {
+        let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| CursorError::Malformed)?;
+        serde_json::from_slice(&bytes).map_err(|_| CursorError::Malformed)
+    }
+
+    /// Checks that the cursor belongs to `query`.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub(crate) fn start_of(&self, query: &str) -> Result<Item, CursorError> {
+        if self.query != query {
+            return Err(CursorError::OtherQuery);
+        }
+        Ok(self
+            .key
+            .iter()
+            .map(|(name, value)| (name.clone(), s(value)))
+            .collect::<std::collections::HashMap<String, AttributeValue>>())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_comes_back_as_it_went_and_only_to_its_query() {
+        let last = Item::from([("pk".to_owned(), s("a")), ("sk".to_owned(), s("b"))]);
+        let cursor = Cursor::at("acme#O", &last);
+        assert_eq!(Cursor::decode(&cursor.encode()), Ok(cursor.clone()));
+        assert_eq!(cursor.start_of("acme#O"), Ok(last));
+        assert_eq!(cursor.start_of("other#O"), Err(CursorError::OtherQuery));
+    }
+
+    #[test]
+    fn junk_is_no_cursor() {
+        for text in ["", "%%%", "e30", "bnVsbA", "żółw"] {
+            assert_eq!(Cursor::decode(text), Err(CursorError::Malformed), "{text}");
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! Subscriptions and their runs.
+
+use std::collections::HashMap;
+
+use perennial_domain::{
+    ids::{OrganizationId, SubscriptionId},
+    run::Run,
+    subscription::Subscription,
+    time::OccurrenceNumber,
+};
+
+use crate::{
+    Page, Store, StoreError,
+    item::{from_item, s},
+    keys::{Key, RUN, partition},
+    page::{Cursor, CursorError},
+};
+
+impl Store {
+    /// A subscription, read consistently. One read unit per 4 KB.
+    ///
+    /// # Errors
+    /// When storage does not answer or holds something unreadable.
+    pub async fn subscription(
+        &self,
+        organization: &OrganizationId,
+        id: &SubscriptionId,
+    ) -> Result<Option<Subscription>, StoreError> {
+        let key = Key::of(organization, "S", id.as_str());
+        self.get_item(&self.book, &key, true).await?.map(from_item).transpose()
+    }
+
+    /// Those of the subscriptions that exist, read consistently in as few calls as possible.
+    ///
+    /// # Errors
+    /// When storage does not answer or holds something unreadable.
+    pub async fn subscriptions(
+        &self,
+        wanted: impl IntoIterator<Item = (OrganizationId, SubscriptionId)>,
+    ) -> Result<HashMap<(OrganizationId, SubscriptionId), Subscription>, StoreError> {
+        let keys: HashMap<Key, (OrganizationId, SubscriptionId)> = wanted
+            .into_iter()
+            .map(|(organization, id)| {
+                (Key::of(&organization, "S", id.as_str()), (organization, id))
+            })
+            .collect();
+        let items = self.get_items(&self.book, keys.keys().cloned(), true).await?;
+        items
+            .into_iter()
+            .filter_map(|(key, item)| Some((keys.get(&key)?.clone(), item)))
+            .map(|(wanted, item)| Ok((wanted, from_item(item)?)))
+            .collect()
+    }
+
+    /// All subscriptions of an organization by the time they were made.
+    ///
+    /// # Errors
+    /// The inner error when the cursor belongs to another query.
+    pub async fn list_subscriptions(
+        &self,
+        organization: &OrganizationId,
+        limit: u16,
+        descending: bool,
+        after: Option<&Cursor>,
+    ) -> Result<Result<Page<Subscription>, CursorError>, StoreError> {
+        let page = self.list_items(&self.book, organization, "S", limit, descending, after).await?;
+        match page {
+            Ok(page) => Ok(Ok(Page {
+                items: page.items.into_iter().map(from_item).collect::<Result<_, _>>()?,
+                next: page.next,
+            })),
+            Err(error) => Ok(Err(error)),
+        }
+    }
+
+    /// A run, read consistently.
+    ///
+    /// # Errors
+    /// When storage does not answer or holds something unreadable.
+    pub async fn run(
+        &self,
+        organization: &OrganizationId,
+        subscription: &SubscriptionId,
+        number: OccurrenceNumber,
+    ) -> Result<Option<Run>, StoreError> {
+        let key = Key::of_run(organization, subscription, number);
+        self.get_item(&self.book, &key, true).await?.map(from_item).transpose()
+    }
+
+    /// The runs of a subscription by their number, newest first.
+    ///
+    /// # Errors
+    /// The inner error when the cursor belongs to another query.
+    pub async fn runs(
+        &self,
+        organization: &OrganizationId,
+        subscription: &SubscriptionId,
+        limit: u16,
+        after: Option<&Cursor>,
+    ) -> Result<Result<Page<Run>, CursorError>, StoreError> {
+        let pk = partition(organization, "S", subscription.as_str());
+        let query = format!("runs {pk}");
+        let start = match after.map(|cursor| cursor.start_of(&query)).transpose() {
+            Ok(start) => start,
+            Err(error) => return Ok(Err(error)),
+        };
+        let answer = self
+            .client
+            .query()
+            .table_name(&self.book)
+            .key_condition_expression("pk = :pk AND begins_with(sk, :run)")
+            .expression_attribute_values(":pk", s(pk))
+            .expression_attribute_values(":run", s(RUN))
+            .scan_index_forward(false)
+            .consistent_read(true)
+            .limit(i32::from(limit.max(1)))
+            .set_exclusive_start_key(start)
+            .send()
+            .await
+            .map_err(|error| StoreError::from_sdk(&error))?;
+        let next = answer.last_evaluated_key.as_ref().map(|last| Cursor::at(&query, last));
+        let items = answer.items.unwrap_or_default();
+        Ok(Ok(Page { items: items.into_iter().map(from_item).collect::<Result<_, _>>()?, next }))
+    }
+}
