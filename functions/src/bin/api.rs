@@ -1,0 +1,7 @@
+//! Reads and manages everything else over HTTP.
+
+use perennial_runtime::FunctionError;
+
+fn main() -> Result<(), FunctionError> {
+    perennial_functions::run("api")
+}

@@ -1,0 +1,7 @@
+//! Makes one target order from one due run.
+
+use perennial_runtime::FunctionError;
+
+fn main() -> Result<(), FunctionError> {
+    perennial_functions::run("order-copy")
+}

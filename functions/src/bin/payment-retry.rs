@@ -1,0 +1,7 @@
+//! Collects what failed before.
+
+use perennial_runtime::FunctionError;
+
+fn main() -> Result<(), FunctionError> {
+    perennial_functions::run("payment-retry")
+}

@@ -1,0 +1,7 @@
+//! Wakes what is due.
+
+use perennial_runtime::FunctionError;
+
+fn main() -> Result<(), FunctionError> {
+    perennial_functions::run("renewal-tick")
+}

@@ -1,0 +1,7 @@
+//! Checks orders and places them.
+
+use perennial_runtime::FunctionError;
+
+fn main() -> Result<(), FunctionError> {
+    perennial_functions::run("validation")
+}
