@@ -101,7 +101,7 @@ pub(super) fn attach_routes(api: &mut ApiModel, default: Option<&str>, routes: V
                 }
                 Some(_) => {}
                 None => {
-                    reported_at.report("Auth.Authorizer", format!("there is no authorizer {name}"))
+                    reported_at.report("Auth.Authorizer", format!("there is no authorizer {name}"));
                 }
             }
         }

@@ -1,0 +1,10 @@
+//! The clock that can be moved, and what moving it sets off.
+
+mod advance;
+mod due;
+pub mod duration;
+mod movable;
+
+pub use advance::{Advance, AdvanceError, Summary};
+pub use due::{DueIndex, DueState};
+pub use movable::{ClockError, MovableClock};

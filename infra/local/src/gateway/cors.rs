@@ -1,0 +1,54 @@
+//! CORS as API Gateway does it for an API with a CORS configuration: it answers preflights itself
+//! and adds its headers to every answer for an allowed origin.
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
+
+use crate::template::CorsModel;
+
+fn allowed<'a>(cors: &CorsModel, headers: &'a HeaderMap) -> Option<&'a HeaderValue> {
+    let origin = headers.get(header::ORIGIN)?;
+    let text = origin.to_str().ok()?;
+    cors.origins.iter().any(|allowed| allowed == "*" || allowed == text).then_some(origin)
+}
+
+/// The answer to a preflight request, if this is one.
+pub(super) fn preflight(
+    cors: &CorsModel,
+    method: &Method,
+    headers: &HeaderMap,
+) -> Option<Response<Bytes>> {
+    let asks = headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
+    if *method != Method::OPTIONS || !asks || !headers.contains_key(header::ORIGIN) {
+        return None;
+    }
+    let mut response = Response::new(Bytes::new());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    if allowed(cors, headers).is_some() {
+        let answer = response.headers_mut();
+        put_list(answer, header::ACCESS_CONTROL_ALLOW_METHODS, &cors.methods);
+        put_list(answer, header::ACCESS_CONTROL_ALLOW_HEADERS, &cors.headers);
+        if let Some(age) = cors.max_age {
+            answer.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from(age));
+        }
+    }
+    Some(response)
+}
+
+/// Adds the headers that let a browser show an answer.
+pub(super) fn decorate(cors: &CorsModel, request: &HeaderMap, response: &mut HeaderMap) {
+    let Some(origin) = allowed(cors, request) else { return };
+    let any = cors.origins.iter().any(|origin| origin == "*");
+    let value = if any { HeaderValue::from_static("*") } else { origin.clone() };
+    response.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, value);
+    if cors.credentials {
+        response.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
+    }
+    put_list(response, header::ACCESS_CONTROL_EXPOSE_HEADERS, &cors.expose);
+}
+
+fn put_list(headers: &mut HeaderMap, name: header::HeaderName, values: &[String]) {
+    if let (false, Ok(value)) = (values.is_empty(), HeaderValue::try_from(values.join(","))) {
+        headers.insert(name, value);
+    }
+}
