@@ -41,8 +41,9 @@ fn what_is_still_to_come_is_left_alone() -> TestResult {
 #[test]
 fn what_is_due_on_time_runs_under_every_policy() -> TestResult {
     for kind in [CatchUpPolicy::Latest, CatchUpPolicy::Each, CatchUpPolicy::Skip] {
-        let plan = planned(5, "2027-01-06T06:00:30Z", policy(kind, None))?;
-        assert_eq!(plan, (Some(5), None, Some(6)));
+        for now in ["2027-01-06T06:00:00Z", "2027-01-06T06:00:30Z"] {
+            assert_eq!(planned(5, now, policy(kind, None))?, (Some(5), None, Some(6)));
+        }
     }
     Ok(())
 }
@@ -64,6 +65,13 @@ fn after_forty_days_of_downtime_each_policy_does_its_own() -> TestResult {
     ] {
         assert_eq!(planned(1, now, catch_up)?, expected, "{catch_up:?}");
     }
+    Ok(())
+}
+
+#[test]
+fn an_occurrence_that_is_due_this_very_moment_counts_as_elapsed() -> TestResult {
+    let plan = planned(5, "2027-01-09T06:00:00Z", CatchUp::default())?;
+    assert_eq!(plan, (Some(8), Some((5, 7)), Some(9)));
     Ok(())
 }
 

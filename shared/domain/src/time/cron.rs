@@ -130,18 +130,18 @@ impl CronExpression {
     pub(super) fn next_after(&self, zone: Tz, after: DateTime<Utc>) -> Option<Firing> {
         // Wall-clock dates before the current one can only hold the second pass of an overlap.
         let from = zone::wall_clock(zone, after)?.date();
-        let mut date = self.first_day_from(from.pred_opt().unwrap_or(from))?;
+        let mut date = self.first_day_between(from.pred_opt().unwrap_or(from), 9999)?;
         loop {
             let following = date.succ_opt();
             let found = self.first_firing_on(date, zone, after);
             if let Some(found) = found {
-                // Clocks set back across midnight put one day's firings after the next day's.
+                // Clocks set back by hours across midnight put a day's firings after the next day's.
                 let other = following
                     .filter(|following| self.fires_on(*following))
                     .and_then(|following| self.first_firing_on(following, zone, after));
                 return Some(other.filter(|other| other.at < found.at).unwrap_or(found));
             }
-            date = self.first_day_from(following?)?;
+            date = self.first_day_between(following?, 9999)?;
         }
     }
 
@@ -174,11 +174,12 @@ impl CronExpression {
         first
     }
 
-    /// The first date, from the given one on, whose day and month match. Bounded: an expression
-    /// that fires at all does so within 40 years (29 February on a given weekday, across 2100).
-    fn first_day_from(&self, from: NaiveDate) -> Option<NaiveDate> {
+    /// The first date, from the given one to the end of a year, whose day and month match. An
+    /// expression that fires at all does so within 40 years (29 February on a given weekday,
+    /// across 2100).
+    fn first_day_between(&self, from: NaiveDate, last_year: i32) -> Option<NaiveDate> {
         let mut date = from;
-        while date.year() <= 9999 {
+        while date.year() <= last_year {
             if !self.0.cron.pattern.month_match(date.month()).unwrap_or(false) {
                 let next_month = date.with_day(1)?.checked_add_months(chrono::Months::new(1));
                 date = next_month?;
@@ -202,8 +203,7 @@ impl CronExpression {
     /// combination of month length and weekday.
     fn ever_fires(&self) -> bool {
         NaiveDate::from_ymd_opt(2001, 1, 1)
-            .and_then(|start| self.first_day_from(start))
-            .is_some_and(|first| first.year() < 2029)
+            .is_some_and(|start| self.first_day_between(start, 2028).is_some())
     }
 }
 

@@ -209,6 +209,36 @@ fn a_day_that_a_zone_leaves_out_fires_once_right_after_it() -> TestResult {
 }
 
 #[test]
+fn clocks_set_back_across_midnight_still_give_every_firing_in_order() -> TestResult {
+    // St. John's went from 00:01 on 7 November 2010 back to 23:01 on the 6th.
+    let cron: CronExpression = "30 * * * *".parse()?;
+    let between = "2010-11-07T02:30:30Z".parse()?; // 00:00:30, before the jump
+    let next = cron.next_after(America::St_Johns, between).ok_or("nothing")?;
+    assert_eq!(next.at.to_rfc3339(), "2010-11-07T03:00:00+00:00");
+    assert_eq!(next.clock, ClockReading::SecondPass);
+    // Alaska lived through one whole day twice in October 1867: look at every second of it.
+    let start: DateTime<Utc> = "1867-10-17T12:00:00Z".parse()?;
+    let end = start + TimeDelta::days(3);
+    let mut oracle = Vec::new();
+    let mut at: DateTime<Utc> = start;
+    while at < end {
+        at += TimeDelta::seconds(1);
+        let local = at.with_timezone(&America::Juneau);
+        if local.minute() == 30 && local.second() == 0 {
+            oracle.push(at);
+        }
+    }
+    let mut found = Vec::new();
+    let mut at = start;
+    while let Some(firing) = cron.next_after(America::Juneau, at).filter(|next| next.at <= end) {
+        at = firing.at;
+        found.push(at);
+    }
+    assert_eq!(found, oracle);
+    Ok(())
+}
+
+#[test]
 fn the_end_of_the_calendar_is_the_end_of_firings() -> TestResult {
     let cron: CronExpression = "@yearly".parse()?;
     assert_eq!(cron.next_after(Tz::UTC, "9999-06-01T00:00:00Z".parse()?), None);
