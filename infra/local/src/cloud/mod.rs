@@ -8,6 +8,8 @@ pub mod dynamodb;
 pub mod endpoint;
 pub mod eventbridge;
 pub mod sqs;
+#[cfg(test)]
+mod tests;
 
 use std::{path::PathBuf, sync::Arc};
 

@@ -29,19 +29,18 @@ pub(super) const WRITES: &[&str] = &[
 
 /// Runs an action that consumes capacity, and counts what it consumed.
 macro_rules! metered {
-    ($dynamo:ident, $body:expr, $request:ty, $method:ident, $action:literal, $kind:ident) => {{
+    ($dynamo:ident, $metered:expr, $body:expr, $request:ty, $method:ident, $action:literal, $kind:ident) => {{
         let request: $request = read($body)?;
-        metered!($dynamo, request = request, $method, $action, $kind)
+        metered!($dynamo, $metered, request = request, $method, $action, $kind)
     }};
-    ($dynamo:ident, request = $request:expr, $method:ident, $action:literal, $kind:ident) => {{
+    ($dynamo:ident, $metered:expr, request = $request:expr, $method:ident, $action:literal, $kind:ident) => {{
         let mut request = $request;
         let asked = request.return_consumed_capacity.as_deref().is_some_and(|c| c != "NONE");
-        let metered = $dynamo.is_metered();
-        if metered && !asked {
+        if $metered && !asked {
             request.return_consumed_capacity = Some("TOTAL".to_owned());
         }
         let mut answer = $dynamo.database.$method(request)?;
-        if metered {
+        if $metered {
             let mut usage = $dynamo.usage_mut();
             for table in answer.consumed_capacity.tables() {
                 usage.count($action, Kind::$kind, table);
@@ -60,25 +59,43 @@ macro_rules! plain {
     };
 }
 
-pub(super) fn answer(db: &Dynamo, action: &str, body: &[u8]) -> Result<Vec<u8>, DynamoError> {
+/// Runs an action. It is counted where `metered` says so.
+pub(super) fn answer(
+    db: &Dynamo,
+    action: &str,
+    body: &[u8],
+    metered: bool,
+) -> Result<Vec<u8>, DynamoError> {
     match action {
-        "PutItem" => metered!(db, body, PutItemRequest, put_item, "PutItem", Write),
-        "GetItem" => metered!(db, body, GetItemRequest, get_item, "GetItem", Read),
-        "UpdateItem" => metered!(db, body, UpdateItemRequest, update_item, "UpdateItem", Write),
-        "DeleteItem" => metered!(db, body, DeleteItemRequest, delete_item, "DeleteItem", Write),
-        "Query" => metered!(db, body, QueryRequest, query, "Query", Read),
-        "Scan" => metered!(db, body, ScanRequest, scan, "Scan", Read),
+        "PutItem" => metered!(db, metered, body, PutItemRequest, put_item, "PutItem", Write),
+        "GetItem" => metered!(db, metered, body, GetItemRequest, get_item, "GetItem", Read),
+        "UpdateItem" => {
+            metered!(db, metered, body, UpdateItemRequest, update_item, "UpdateItem", Write)
+        }
+        "DeleteItem" => {
+            metered!(db, metered, body, DeleteItemRequest, delete_item, "DeleteItem", Write)
+        }
+        "Query" => metered!(db, metered, body, QueryRequest, query, "Query", Read),
+        "Scan" => metered!(db, metered, body, ScanRequest, scan, "Scan", Read),
         "BatchGetItem" => {
-            metered!(db, body, BatchGetItemRequest, batch_get_item, "BatchGetItem", Read)
+            metered!(db, metered, body, BatchGetItemRequest, batch_get_item, "BatchGetItem", Read)
         }
         "BatchWriteItem" => {
-            metered!(db, body, BatchWriteItemRequest, batch_write_item, "BatchWriteItem", Write)
+            metered!(
+                db,
+                metered,
+                body,
+                BatchWriteItemRequest,
+                batch_write_item,
+                "BatchWriteItem",
+                Write
+            )
         }
         "TransactGetItems" => {
             let request: TransactGetItemsRequest = read(body)?;
-            metered!(db, request = request, transact_get_items, "TransactGetItems", Read)
+            metered!(db, metered, request = request, transact_get_items, "TransactGetItems", Read)
         }
-        "TransactWriteItems" => transact_write(db, body),
+        "TransactWriteItems" => transact_write(db, body, metered),
         "ExecuteStatement" => {
             let request: ExecuteStatementRequest = read(body)?;
             let reads = request
@@ -87,18 +104,46 @@ pub(super) fn answer(db: &Dynamo, action: &str, body: &[u8]) -> Result<Vec<u8>, 
                 .get(..6)
                 .is_some_and(|verb| verb.eq_ignore_ascii_case("select"));
             if reads {
-                metered!(db, request = request, execute_statement, "ExecuteStatement", Read)
+                metered!(
+                    db,
+                    metered,
+                    request = request,
+                    execute_statement,
+                    "ExecuteStatement",
+                    Read
+                )
             } else {
-                metered!(db, request = request, execute_statement, "ExecuteStatement", Write)
+                metered!(
+                    db,
+                    metered,
+                    request = request,
+                    execute_statement,
+                    "ExecuteStatement",
+                    Write
+                )
             }
         }
         "ExecuteTransaction" => {
             let request: ExecuteTransactionRequest = read(body)?;
-            metered!(db, request = request, execute_transaction, "ExecuteTransaction", Write)
+            metered!(
+                db,
+                metered,
+                request = request,
+                execute_transaction,
+                "ExecuteTransaction",
+                Write
+            )
         }
         "BatchExecuteStatement" => {
             let request: BatchExecuteStatementRequest = read(body)?;
-            metered!(db, request = request, batch_execute_statement, "BatchExecuteStatement", Write)
+            metered!(
+                db,
+                metered,
+                request = request,
+                batch_execute_statement,
+                "BatchExecuteStatement",
+                Write
+            )
         }
         "CreateTable" => plain!(db, body, create_table),
         "UpdateTable" => plain!(db, body, update_table),
@@ -120,11 +165,11 @@ pub(super) fn answer(db: &Dynamo, action: &str, body: &[u8]) -> Result<Vec<u8>, 
 
 /// The engine's own memory of client tokens is searched through on every transaction, which makes
 /// a thousand of them slow; ours is not. So it never sees the token.
-fn transact_write(db: &Dynamo, body: &[u8]) -> Result<Vec<u8>, DynamoError> {
+fn transact_write(db: &Dynamo, body: &[u8], metered: bool) -> Result<Vec<u8>, DynamoError> {
     let mut request: TransactWriteItemsRequest = read(body)?;
     let token = request.client_request_token.take();
     db.tokens.once(token, body, || {
-        metered!(db, request = request, transact_write_items, "TransactWriteItems", Write)
+        metered!(db, metered, request = request, transact_write_items, "TransactWriteItems", Write)
     })
 }
 

@@ -121,7 +121,7 @@ impl Dynamo {
     /// Answers one action, such as `PutItem`, in the JSON of DynamoDB.
     #[must_use]
     pub fn handle(&self, action: &str, body: &[u8]) -> Answer {
-        match self.answer(action, body) {
+        match self.answer(action, body, self.is_metered()) {
             Ok(body) => Answer { status: 200, body: body.into(), query_error: None },
             Err(error) => error.answer(),
         }
@@ -132,12 +132,25 @@ impl Dynamo {
     /// # Errors
     /// What DynamoDB would answer.
     pub fn call(&self, action: &str, request: &Value) -> Result<Value, DynamoError> {
-        let answer = self.answer(action, request.to_string().as_bytes())?;
+        self.run(action, request, self.is_metered())
+    }
+
+    /// Runs one action like [`call`](Self::call), but counts nothing: for what the stack does for
+    /// itself.
+    ///
+    /// # Errors
+    /// What DynamoDB would answer.
+    pub fn call_uncounted(&self, action: &str, request: &Value) -> Result<Value, DynamoError> {
+        self.run(action, request, false)
+    }
+
+    fn run(&self, action: &str, request: &Value, metered: bool) -> Result<Value, DynamoError> {
+        let answer = self.answer(action, request.to_string().as_bytes(), metered)?;
         serde_json::from_slice(&answer).map_err(|error| DynamoError::unreadable(&error))
     }
 
-    fn answer(&self, action: &str, body: &[u8]) -> Result<Vec<u8>, DynamoError> {
-        let answered = actions::answer(self, action, body)?;
+    fn answer(&self, action: &str, body: &[u8], metered: bool) -> Result<Vec<u8>, DynamoError> {
+        let answered = actions::answer(self, action, body, metered)?;
         if actions::WRITES.contains(&action) {
             self.writes.fetch_add(1, Ordering::Relaxed);
             self.written.notify_waiters();

@@ -19,7 +19,7 @@ impl Dynamo {
         let now = self.clock.now().timestamp();
         let mut deleted = 0;
         for table in self.database.list_tables(ListTablesRequest::default())?.table_names {
-            let ttl = self.call("DescribeTimeToLive", &json!({ "TableName": table }))?;
+            let ttl = self.call_uncounted("DescribeTimeToLive", &json!({ "TableName": table }))?;
             let attribute = ttl
                 .pointer("/TimeToLiveDescription/AttributeName")
                 .and_then(Value::as_str)
@@ -32,7 +32,7 @@ impl Dynamo {
     }
 
     fn sweep_table(&self, table: &str, attribute: &str, now: i64) -> Result<usize, DynamoError> {
-        let description = self.call("DescribeTable", &json!({ "TableName": table }))?;
+        let description = self.call_uncounted("DescribeTable", &json!({ "TableName": table }))?;
         let key_names: Vec<&str> = description
             .pointer("/Table/KeySchema")
             .and_then(Value::as_array)
@@ -55,7 +55,7 @@ impl Dynamo {
             if let Some(after) = after {
                 set(&mut scan, "ExclusiveStartKey", after);
             }
-            let mut page = self.unmetered("Scan", &scan)?;
+            let mut page = self.call_uncounted("Scan", &scan)?;
             for item in page.get("Items").and_then(Value::as_array).into_iter().flatten() {
                 let key: serde_json::Map<_, _> = key_names
                     .iter()
@@ -64,7 +64,7 @@ impl Dynamo {
                 let mut delete = condition.clone();
                 set(&mut delete, "Key", Value::Object(key));
                 set(&mut delete, "ConditionExpression", json!(expired));
-                match self.unmetered("DeleteItem", &delete) {
+                match self.call_uncounted("DeleteItem", &delete) {
                     Ok(_) => deleted += 1,
                     // Somebody gave it a new life meanwhile.
                     Err(error) if error.name() == "ConditionalCheckFailedException" => {}
@@ -76,15 +76,6 @@ impl Dynamo {
                 return Ok(deleted);
             }
         }
-    }
-
-    /// What DynamoDB does by itself consumes nobody's capacity.
-    fn unmetered(&self, action: &str, request: &Value) -> Result<Value, DynamoError> {
-        let metered = self.is_metered();
-        self.meter(false);
-        let answer = self.call(action, request);
-        self.meter(metered);
-        answer
     }
 }
 

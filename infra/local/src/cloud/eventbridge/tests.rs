@@ -123,7 +123,8 @@ async fn an_event_reaches_the_targets_of_matching_rules_and_the_readers() -> Out
     let rule = |name: &str, pattern: Value, enabled| Rule { name: name.into(), pattern, enabled };
     buses.put_rule("orders", rule("all", json!({"source": ["perennial"]}), true))?;
     buses.put_rule("orders", rule("off", json!({"source": ["perennial"]}), false))?;
-    buses.put_rule("orders", rule("big", json!({"detail": {"n": [{"numeric": [">", 9]}]}}), true))?;
+    buses
+        .put_rule("orders", rule("big", json!({"detail": {"n": [{"numeric": [">", 9]}]}}), true))?;
     for rule in ["all", "off", "big"] {
         buses.put_target("orders", rule, "inbox", inbox.clone())?;
     }
@@ -131,7 +132,11 @@ async fn an_event_reaches_the_targets_of_matching_rules_and_the_readers() -> Out
     let outcomes = buses
         .put_events(vec![
             entry("orders", "placed", r#"{"n":1}"#),
-            entry("arn:aws:events:us-east-1:000000000000:event-bus/orders", "placed", r#"{"n":10}"#),
+            entry(
+                "arn:aws:events:us-east-1:000000000000:event-bus/orders",
+                "placed",
+                r#"{"n":10}"#,
+            ),
             entry("default", "placed", "{}"),
             entry("orders", "refused", "{}"),
             entry("nowhere", "placed", "{}"),
@@ -147,7 +152,8 @@ async fn an_event_reaches_the_targets_of_matching_rules_and_the_readers() -> Out
     let missing = Some("InvalidArgument");
     assert_eq!(codes, [None, None, None, None, unknown, malformed, malformed, missing]);
     let received = inbox.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    let numbers: Vec<_> = received.iter().filter_map(|e| e.pointer("/detail/n")?.as_i64()).collect();
+    let numbers: Vec<_> =
+        received.iter().filter_map(|e| e.pointer("/detail/n")?.as_i64()).collect();
     assert_eq!(numbers, [1, 10, 10]);
     assert_eq!(buses.recent().len(), 4);
     assert_eq!(live.recv().await?.detail, json!({"n": 1}));

@@ -278,11 +278,12 @@ fn an_unacceptable_entry_fails_alone() -> Outcome {
 #[test]
 fn digests_are_those_that_clients_compute() -> Outcome {
     let queues = Bench::new(false)?.queues;
-    let attribute = |data_type: &str, string: Option<&str>, binary: Option<&str>| MessageAttribute {
-        data_type: data_type.to_owned(),
-        string_value: string.map(str::to_owned),
-        binary_value: binary.map(str::to_owned),
-    };
+    let attribute =
+        |data_type: &str, string: Option<&str>, binary: Option<&str>| MessageAttribute {
+            data_type: data_type.to_owned(),
+            string_value: string.map(str::to_owned),
+            binary_value: binary.map(str::to_owned),
+        };
     let attributes = MessageAttributes::from([
         ("name".to_owned(), attribute("String", Some("perennial"), None)),
         ("count".to_owned(), attribute("Number", Some("3"), None)),
@@ -333,9 +334,9 @@ async fn a_waiting_receiver_is_woken_by_a_send_and_by_the_clock() -> Outcome {
     let queues = Arc::new(queues);
     let wait = |queues: &Arc<Queues>| {
         let queues = Arc::clone(queues);
-        tokio::spawn(async move {
-            queues.receive_wait("work", 10, None, Duration::from_secs(20)).await
-        })
+        tokio::spawn(
+            async move { queues.receive_wait("work", 10, None, Duration::from_secs(20)).await },
+        )
     };
     let receiver = wait(&queues);
     tokio::task::yield_now().await;
