@@ -41,6 +41,8 @@ pub struct SubscriptionItem {
 pub struct Unsettled {
     /// The run.
     pub number: OccurrenceNumber,
+    /// Payment attempts so far.
+    pub attempts: u32,
     /// When its payment is tried again.
     pub retry_at: DateTime<Utc>,
 }
@@ -115,7 +117,7 @@ pub struct Subscription {
     pub created_at: DateTime<Utc>,
     /// When it last changed.
     pub updated_at: DateTime<Utc>,
-    /// Counts changes. A claim is none: it changes only the lease.
+    /// Counts changes, claims too, so that nobody writes over a claim that they have not seen.
     pub version: u64,
     /// The last entry of its journal.
     pub journal: Head,

@@ -35,7 +35,8 @@ pub struct ClaimedOrder;
 
 impl Store {
     /// Claims a subscription as the due index showed it: sets the lease and, for a run, fixes its
-    /// number, all in one conditional update that leaves the index alone. `None` means that
+    /// number, all in one conditional update that leaves the index alone. It counts as a change of
+    /// version, so that nobody who read the subscription before can write over the claim. `None` means that
     /// somebody else holds it, or that it is not due any more. One write unit per KB.
     ///
     /// A claim whose lease has run out is taken over with the number it had.
@@ -56,10 +57,10 @@ impl Store {
         let expression = if is_run {
             format!(
                 "{base}, run_number = if_not_exists(run_number, next_number), \
-                 #status = :running ADD lease_claims :one"
+                 #status = :running ADD lease_claims :one, version :one"
             )
         } else {
-            format!("{base} ADD lease_claims :one")
+            format!("{base} ADD lease_claims :one, version :one")
         };
         let free = "due_sk = :seen AND (attribute_not_exists(lease_until) OR lease_until <= :now)";
         let may_run = "(#status = :active OR #status = :running)";

@@ -4,10 +4,10 @@ use std::fmt;
 
 use aws_sdk_dynamodb::{
     error::ProvideErrorMetadata,
-    types::{Put, TransactWriteItem, Update},
+    types::{Delete, Put, TransactWriteItem, Update},
 };
 use perennial_domain::{
-    ids::{OrganizationId, SkuId},
+    ids::{OrderId, OrganizationId, SkuId},
     journal::Entry,
     order::Order,
     run::Run,
@@ -130,20 +130,67 @@ impl Commit<'_> {
         self
     }
 
-    /// Writes a run with the order it makes. A new run carries the journal entry that tells of it,
+    /// Writes a new run with the order it makes. It carries the journal entry that tells of it,
     /// which saves the entry an item of its own.
     #[must_use]
-    pub fn run_item(mut self, run: &Run, expect: Expect, entry: Option<&Entry>) -> Self {
-        let key = Key::of_run(self.organization, &run.subscription_id, run.number);
-        let item = to_item(&key, run).and_then(|mut item| {
+    pub fn new_run(mut self, run: &Run, entry: &Entry) -> Self {
+        let item = self.run_attributes(run).and_then(|mut item| {
             self.list(&mut item, "O", run.started_at, run.order_id().as_str());
-            if let Some(entry) = entry {
-                item.insert("entry".to_owned(), crate::journal::stored(entry)?);
-            }
+            item.insert("entry".to_owned(), crate::journal::stored(entry)?);
             Ok(item)
         });
-        self.put(Part::Run, item, expect);
+        self.put(Part::Run, item, Expect::New);
         self
+    }
+
+    /// Writes a run whose version was `seen`, leaving the journal entry it carries as it is.
+    #[must_use]
+    pub fn changed_run(mut self, run: &Run, seen: u64) -> Self {
+        let key = Key::of_run(self.organization, &run.subscription_id, run.number);
+        let update = self.run_attributes(run).and_then(|mut item| {
+            item.retain(|name, _| name != "pk" && name != "sk");
+            let mut update = Update::builder()
+                .table_name(&self.store.book)
+                .set_key(Some(key_item(&key)))
+                .condition_expression("version = :seen")
+                .expression_attribute_values(":seen", n(seen));
+            let mut set = Vec::with_capacity(item.len());
+            for (index, (name, value)) in item.into_iter().enumerate() {
+                set.push(format!("#n{index} = :v{index}"));
+                update = update
+                    .expression_attribute_names(format!("#n{index}"), name)
+                    .expression_attribute_values(format!(":v{index}"), value);
+            }
+            // What a run may lose on its way: see `plan::settle`.
+            let lost = [
+                ("retry_at", run.retry_at.is_none()),
+                ("failed_at", run.failed_at.is_none()),
+                ("completed_at", run.completed_at.is_none()),
+            ];
+            let lost: Vec<_> =
+                lost.iter().filter(|(_, gone)| *gone).map(|(name, _)| *name).collect();
+            let mut expression = format!("SET {}", set.join(", "));
+            if !lost.is_empty() {
+                expression.push_str(&format!(" REMOVE {}", lost.join(", ")));
+            }
+            update
+                .update_expression(expression)
+                .build()
+                .map_err(|error| StoreError::Refused(error.to_string()))
+        });
+        match update {
+            Ok(update) => self.writes.push((
+                Part::Run,
+                String::new(),
+                TransactWriteItem::builder().update(update).build(),
+            )),
+            Err(error) => self.fail(error),
+        }
+        self
+    }
+
+    fn run_attributes(&self, run: &Run) -> Result<Item, StoreError> {
+        to_item(&Key::of_run(self.organization, &run.subscription_id, run.number), run)
     }
 
     /// Writes a journal entry. `kind` is the letter of its subject's kind.
@@ -162,17 +209,16 @@ impl Commit<'_> {
         self
     }
 
-    /// Takes `quantity` units of a sku whose stock is tracked; the commit fails where there are
-    /// fewer.
-    #[must_use]
-    pub fn take_stock(mut self, code: &str, quantity: u32) -> Self {
+    /// Takes units out of stock, or with a negative quantity puts them back. The commit fails
+    /// where there are fewer, or where the stock is not tracked.
+    pub(crate) fn take_stock(mut self, code: &str, quantity: i64) -> Self {
         let id = SkuId::derived(&[self.organization.as_str(), code]);
         let key = Key::of(self.organization, "K", id.as_str());
         let update = Update::builder()
             .table_name(&self.store.book)
             .set_key(Some(key_item(&key)))
-            .update_expression("SET stock = stock - :units ADD version :one")
-            .condition_expression("attribute_not_exists(stock) OR stock >= :units")
+            .update_expression("SET stock = stock - :units, version = version + :one")
+            .condition_expression("stock >= :units")
             .expression_attribute_values(":units", n(quantity))
             .expression_attribute_values(":one", n(1))
             .build();
@@ -181,6 +227,29 @@ impl Commit<'_> {
                 Part::Stock,
                 code.to_owned(),
                 TransactWriteItem::builder().update(update).build(),
+            )),
+            Err(error) => self.fail(StoreError::Refused(error.to_string())),
+        }
+        self
+    }
+
+    /// Notes that an order holds stock, or with `held` false that it does not any more.
+    pub(crate) fn stock_note(mut self, order: &OrderId, held: bool) -> Self {
+        let key = Key::of(self.organization, "T", order.as_str());
+        if held {
+            self.put(Part::Stock, Ok(key_item(&key)), Expect::New);
+            return self;
+        }
+        let delete = Delete::builder()
+            .table_name(&self.store.book)
+            .set_key(Some(key_item(&key)))
+            .condition_expression("attribute_exists(pk)")
+            .build();
+        match delete {
+            Ok(delete) => self.writes.push((
+                Part::Stock,
+                String::new(),
+                TransactWriteItem::builder().delete(delete).build(),
             )),
             Err(error) => self.fail(StoreError::Refused(error.to_string())),
         }
@@ -245,7 +314,7 @@ impl Commit<'_> {
         };
         for (reason, (part, code)) in cancelled.cancellation_reasons().iter().zip(labels) {
             match reason.code() {
-                Some("ConditionalCheckFailed") if part == Part::Stock => {
+                Some("ConditionalCheckFailed") if !code.is_empty() => {
                     return Err(StoreError::OutOfStock { sku: code });
                 }
                 Some("ConditionalCheckFailed") => return Err(StoreError::Conflict(part)),

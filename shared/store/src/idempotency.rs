@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Store, StoreError,
+    error::held,
     item::{from_item, key_item, n, s, to_item},
     keys::Key,
 };
@@ -118,19 +119,22 @@ impl Store {
         let key = Key::of(organization, "I", key);
         let answer = serde_dynamo::to_attribute_value(answer)
             .map_err(|error: serde_dynamo::Error| StoreError::Refused(error.to_string()))?;
-        self.client
+        let sent = self
+            .client
             .update_item()
             .table_name(&self.book)
             .set_key(Some(key_item(&key)))
             .update_expression("SET answer = :answer")
+            // An update would make a record that never expires where there is none any more.
+            .condition_expression("attribute_exists(pk)")
             .expression_attribute_values(":answer", answer)
             .send()
-            .await
-            .map_err(|error| StoreError::from_sdk(&error))?;
-        Ok(())
+            .await;
+        held(sent).map(|_| ())
     }
 
-    /// Gives a key back: the request failed in a way that is worth trying again.
+    /// Gives a key back: the request failed in a way that is worth trying again. A key that has its
+    /// answer keeps it.
     ///
     /// # Errors
     /// When storage does not answer.
@@ -139,14 +143,14 @@ impl Store {
         organization: &OrganizationId,
         key: &str,
     ) -> Result<(), StoreError> {
-        self.client
+        let sent = self
+            .client
             .delete_item()
             .table_name(&self.book)
             .set_key(Some(key_item(&Key::of(organization, "I", key))))
             .condition_expression("attribute_not_exists(answer)")
             .send()
-            .await
-            .map(|_| ())
-            .map_err(|error| StoreError::from_sdk(&error))
+            .await;
+        held(sent).map(|_| ())
     }
 }

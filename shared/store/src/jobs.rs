@@ -217,7 +217,8 @@ impl Store {
         Ok(())
     }
 
-    /// Records what became of runs of one batch; recording it again changes nothing.
+    /// Records what became of runs of one batch; recording it again changes nothing. Where a run
+    /// occurs twice, its last result counts.
     ///
     /// # Errors
     /// When storage does not answer or there is no such batch.
@@ -238,13 +239,18 @@ impl Store {
             .table_name(&self.operations)
             .set_key(Some(key_item(&key)))
             .condition_expression("attribute_exists(pk)");
+        // A run that is told twice, by a repeated message, may be assigned once only.
+        let results: BTreeMap<String, RunResult> = results
+            .iter()
+            .map(|(id, number, result)| (run_name(id, *number), *result))
+            .collect();
         let mut assignments = Vec::with_capacity(results.len());
-        for (index, (id, number, result)) in results.iter().enumerate() {
+        for (index, (name, result)) in results.into_iter().enumerate() {
             let value = serde_dynamo::to_attribute_value(result)
                 .map_err(|error: serde_dynamo::Error| StoreError::Refused(error.to_string()))?;
             assignments.push(format!("results.#n{index} = :v{index}"));
             update = update
-                .expression_attribute_names(format!("#n{index}"), run_name(id, *number))
+                .expression_attribute_names(format!("#n{index}"), name)
                 .expression_attribute_values(format!(":v{index}"), value);
         }
         update
@@ -304,7 +310,7 @@ impl Store {
         }
     }
 
-    /// An organization's job runs, newest first.
+    /// An organization's job runs by the time they began.
     ///
     /// # Errors
     /// The inner error when the cursor belongs to another query.

@@ -1,7 +1,7 @@
 //! The keys of both tables. Every partition key begins with the organization, so that no request
 //! of one can reach another's data.
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, SecondsFormat, SubsecRound, TimeDelta, Utc};
 use perennial_domain::{
     ids::{OrderId, OrganizationId, SubscriptionId},
     subscription::WakeKind,
@@ -88,8 +88,11 @@ pub(crate) fn due_instant(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
-/// The sort key of a subscription in the due index.
+/// The sort key of a subscription in the due index. A fraction of a second is rounded up: what the
+/// index shows as due must be due, or it would be claimed for nothing and rest for a whole lease.
 pub(crate) fn due_sk(at: DateTime<Utc>, kind: WakeKind) -> String {
+    let whole = at.trunc_subsecs(0);
+    let at = if whole < at { whole + TimeDelta::seconds(1) } else { at };
     format!("{}#{}", due_instant(at), kind.as_str())
 }
 
@@ -105,6 +108,14 @@ mod tests {
         assert_eq!(key, Key { pk: "acme#S#sub_ab".to_owned(), sk: "R#0000000012".to_owned() });
         let key = Key::of_order(&organization, &"ord_ab".parse().unwrap());
         assert_eq!(key, Key { pk: "acme#O#ord_ab".to_owned(), sk: SELF.to_owned() });
+    }
+
+    #[test]
+    fn a_fraction_of_a_second_is_not_due_before_it_has_passed() {
+        let at: DateTime<Utc> = "2027-01-31T23:59:59.001Z".parse().unwrap();
+        assert_eq!(due_sk(at, WakeKind::Retry), "2027-02-01T00:00:00Z#retry");
+        let at: DateTime<Utc> = "2027-01-31T23:59:59Z".parse().unwrap();
+        assert_eq!(due_sk(at, WakeKind::Run), "2027-01-31T23:59:59Z#run");
     }
 
     #[test]

@@ -15,6 +15,8 @@ mod journal;
 mod keys;
 mod orders;
 mod page;
+mod related;
+mod stock;
 mod subscriptions;
 
 use aws_sdk_dynamodb::Client;
@@ -31,6 +33,7 @@ pub use journal::entry_in_stream;
 pub use keys::shard_of;
 pub use orders::StoredOrder;
 pub use page::{Cursor, CursorError, Page};
+pub use related::Related;
 
 /// The tables, and the client that reaches them.
 #[derive(Debug, Clone)]
