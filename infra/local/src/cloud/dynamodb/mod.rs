@@ -19,7 +19,7 @@ mod usage;
 use std::{
     path::Path,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
@@ -42,8 +42,9 @@ use tokens::TransactionTokens;
 /// The tables of the stack.
 pub struct Dynamo {
     database: Database,
-    // A second connection to the same data, for what the engine's interface doesn't offer.
-    side: Mutex<Connection>,
+    // A second connection to the same data, for what the engine's interface doesn't offer. Who
+    // reads has the engine, who writes has the connection: they never meet in a locked file.
+    side: RwLock<Mutex<Connection>>,
     clock: Arc<dyn Clock>,
     tokens: TransactionTokens,
     usage: Mutex<Usage>,
@@ -102,7 +103,7 @@ impl Dynamo {
         side.execute_batch(STREAM_INDEX)?;
         Ok(Self {
             database,
-            side: Mutex::new(side),
+            side: RwLock::new(Mutex::new(side)),
             clock,
             tokens: TransactionTokens::default(),
             usage: Mutex::default(),
@@ -150,7 +151,9 @@ impl Dynamo {
     }
 
     fn answer(&self, action: &str, body: &[u8], metered: bool) -> Result<Vec<u8>, DynamoError> {
+        let engine = self.engine();
         let answered = actions::answer(self, action, body, metered)?;
+        drop(engine);
         if actions::WRITES.contains(&action) {
             self.writes.fetch_add(1, Ordering::Relaxed);
             self.written.notify_waiters();
@@ -197,7 +200,14 @@ impl Dynamo {
         self.usage.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn side(&self) -> MutexGuard<'_, Connection> {
-        self.side.lock().unwrap_or_else(PoisonError::into_inner)
+    /// While this is held, nobody works on the second connection.
+    fn engine(&self) -> RwLockReadGuard<'_, Mutex<Connection>> {
+        self.side.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Works on the second connection while the engine rests.
+    fn beside<T>(&self, work: impl FnOnce(&Connection) -> T) -> T {
+        let mut side = self.side.write().unwrap_or_else(PoisonError::into_inner);
+        work(side.get_mut().unwrap_or_else(PoisonError::into_inner))
     }
 }

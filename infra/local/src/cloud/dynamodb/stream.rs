@@ -81,10 +81,12 @@ impl StreamReader {
     /// When the table is gone or the file can't be read.
     pub fn read(&self, after: StreamPosition, most: usize) -> Result<StreamBatch, DynamoError> {
         let dynamo = &self.cloud.dynamodb;
+        let engine = dynamo.engine();
         let answer = dynamo.database.get_records(GetRecordsRequest {
             shard_iterator: encode_shard_iterator(&self.table, &shard_id(&self.table), after.0),
             limit: Some(most.min(MOST)),
         })?;
+        drop(engine);
         let now = dynamo.clock.now().timestamp();
         let mut records = Vec::with_capacity(answer.records.len());
         let mut positions = Vec::with_capacity(answer.records.len());
@@ -115,12 +117,13 @@ impl StreamReader {
     /// # Errors
     /// When the file can't be written.
     pub fn trim(&self, up_to: StreamPosition) -> Result<usize, DynamoError> {
-        let side = self.cloud.dynamodb.side();
-        let mut statement = side.prepare_cached(
-            "DELETE FROM _stream_records
-             WHERE table_name = ?1 AND CAST(sequence_number AS INTEGER) <= ?2",
-        )?;
-        Ok(statement.execute(params![self.table, up_to.0])?)
+        self.cloud.dynamodb.beside(|side| {
+            let mut statement = side.prepare_cached(
+                "DELETE FROM _stream_records
+                 WHERE table_name = ?1 AND CAST(sequence_number AS INTEGER) <= ?2",
+            )?;
+            Ok(statement.execute(params![self.table, up_to.0])?)
+        })
     }
 }
 

@@ -1,4 +1,5 @@
 //! Tables through the ordinary SDK, in memory and in a file.
+#![expect(clippy::indexing_slicing, reason = "a JSON value answers null, not a panic")]
 
 use std::{
     collections::HashMap,
@@ -55,7 +56,7 @@ impl Bench {
     fn new(in_file: bool) -> Result<Self, Box<dyn std::error::Error>> {
         let directory = if in_file { Some(tempfile::tempdir()?) } else { None };
         let clock = Arc::new(MovableClock(AtomicI64::new(1_800_000_000)));
-        let cloud = open(directory.as_ref().map(|d| d.path()), &clock)?;
+        let cloud = open(directory.as_ref().map(tempfile::TempDir::path), &clock)?;
         cloud.dynamodb.call(
             "CreateTable",
             &json!({
@@ -88,7 +89,7 @@ impl Bench {
     fn killed_and_restarted(self) -> Result<Self, Box<dyn std::error::Error>> {
         let Self { cloud, client, clock, directory } = self;
         std::mem::forget((cloud, client));
-        let cloud = open(directory.as_ref().map(|d| d.path()), &clock)?;
+        let cloud = open(directory.as_ref().map(tempfile::TempDir::path), &clock)?;
         let client = clients(&cloud).dynamodb;
         Ok(Self { cloud, client, clock, directory })
     }

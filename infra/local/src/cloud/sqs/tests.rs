@@ -44,7 +44,7 @@ impl Bench {
     fn new(in_file: bool) -> Result<Self, Box<dyn std::error::Error>> {
         let directory = if in_file { Some(tempfile::tempdir()?) } else { None };
         let clock = Arc::new(MovableClock::default());
-        let queues = open(directory.as_ref().map(|d| d.path()), &clock)?;
+        let queues = open(directory.as_ref().map(tempfile::TempDir::path), &clock)?;
         queues.create_queue(QueueSpec::new("dead"))?;
         let redrive = Redrive { dead_letter_queue: "dead".to_owned(), max_receive_count: 2 };
         queues.create_queue(QueueSpec { redrive: Some(redrive), ..QueueSpec::new("work") })?;
@@ -55,7 +55,7 @@ impl Bench {
     fn killed_and_restarted(self) -> Result<Self, Box<dyn std::error::Error>> {
         let Self { clock, queues, directory } = self;
         std::mem::forget(queues);
-        let queues = open(directory.as_ref().map(|d| d.path()), &clock)?;
+        let queues = open(directory.as_ref().map(tempfile::TempDir::path), &clock)?;
         Ok(Self { clock, queues, directory })
     }
 }
