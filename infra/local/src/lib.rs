@@ -7,5 +7,9 @@ mod durable;
 pub mod gateway;
 pub mod identity;
 pub mod invoke;
+pub mod server;
 pub mod sources;
+pub mod stack;
 pub mod template;
+
+pub use activity::{Activity, Busy};

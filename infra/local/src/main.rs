@@ -1,1 +1,82 @@
-fn main() {}
+//! `cargo run`: Perennial on this machine.
+
+mod arguments;
+
+use std::{io::Write, process::ExitCode};
+
+use clap::Parser;
+use perennial_local::{
+    identity::Role,
+    stack::{Stack, StackOptions, find_template},
+};
+use tracing_subscriber::{EnvFilter, fmt, prelude::*};
+
+use arguments::{Arguments, Serve};
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let Arguments { serve } = Arguments::parse();
+    match run(serve).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(serve: Serve) -> Result<(), Failure> {
+    let filter = EnvFilter::try_new(&serve.log)
+        .map_err(|error| format!("--log {:?} is not a filter: {error}", serve.log))?;
+    let log = fmt::layer().with_writer(std::io::stderr).with_target(false);
+    tracing_subscriber::registry().with(filter).with(log).try_init()?;
+    let stack = Stack::start(options(serve)?).await?;
+    announce(&stack)?;
+    let reason = tokio::select! {
+        signal = end_signal() => signal.map(|()| None)?,
+        reason = stack.failed() => Some(reason),
+    };
+    stack.shutdown().await;
+    reason.map_or(Ok(()), |reason| Err(reason.into()))
+}
+
+fn options(serve: Serve) -> Result<StackOptions, Failure> {
+    Ok(StackOptions {
+        port: serve.port,
+        data: (!serve.memory).then_some(serve.data),
+        template: find_template(serve.template)?,
+        parameters: serve.parameter.into_iter().collect(),
+        ..StackOptions::in_memory()
+    })
+}
+
+/// Tells how to begin. The line that begins with `ready` is the last: who waits for it may start.
+fn announce(stack: &Stack) -> Result<(), Failure> {
+    let (url, api) = (stack.url(), stack.api_url());
+    let token = stack.token("demo", Role::Integration)?;
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "token for the organization demo, good for a day:\n{token}\n")?;
+    writeln!(out, "try:")?;
+    writeln!(out, "curl -s {api}/orders -H 'authorization: Bearer {token}'")?;
+    writeln!(out, "curl -s {url}/local/clock -d '{{\"advance\": \"P1M\"}}'\n")?;
+    writeln!(out, "ready {api}")?;
+    out.flush()?;
+    Ok(())
+}
+
+/// Waits for Ctrl-C or a request to end.
+async fn end_signal() -> std::io::Result<()> {
+    #[cfg(unix)]
+    {
+        let kind = tokio::signal::unix::SignalKind::terminate();
+        let mut terminate = tokio::signal::unix::signal(kind)?;
+        tokio::select! {
+            interrupt = tokio::signal::ctrl_c() => interrupt,
+            _ = terminate.recv() => Ok(()),
+        }
+    }
+    #[cfg(not(unix))]
+    tokio::signal::ctrl_c().await
+}

@@ -27,12 +27,24 @@ use crate::{
 /// How long one instant may keep the stack busy.
 const PATIENCE: Duration = Duration::from_secs(600);
 
+/// Where the clock is to be moved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// To an instant.
+    Instant(DateTime<Utc>),
+    /// By an ISO 8601 duration from where it stands.
+    Duration(String),
+}
+
 /// Why the clock did not arrive.
 #[derive(Debug, Error)]
 pub enum AdvanceError {
     /// The clock can't be moved so.
     #[error(transparent)]
     Clock(#[from] ClockError),
+    /// The duration can't be understood.
+    #[error("{0}")]
+    Duration(String),
     /// The due index can't be read.
     #[error("the due index can't be read: {0}")]
     DueIndex(#[from] DynamoError),
@@ -102,18 +114,33 @@ struct Seen {
 }
 
 impl Advance {
-    /// Moves the clock to an instant. Everything that happens on the way has happened when this
+    /// Moves the clock. Everything that happens on the way has happened when this
     /// answers. Where it fails, the clock stays at the instant that it reached.
     ///
     /// # Errors
     /// [`AdvanceError`].
-    pub async fn to(&self, target: DateTime<Utc>) -> Result<Summary, AdvanceError> {
+    pub async fn to(&self, target: &Target) -> Result<Summary, AdvanceError> {
         let _turn = self.turn.lock().await;
         let from = self.clock.hold();
-        let outcome = self.held(from, target).await;
+        let target = match target {
+            Target::Instant(instant) => Ok(*instant),
+            Target::Duration(text) => {
+                super::duration::after(from, text).map_err(AdvanceError::Duration)
+            }
+        };
+        let outcome = match target {
+            Ok(target) => self.held(from, target).await,
+            Err(error) => Err(error),
+        };
         self.clock.release()?;
         self.cloud.queues.clock_moved();
         outcome
+    }
+
+    /// Waits until the stack is at rest, where the clock runs. `false` when that takes longer than
+    /// `patience`.
+    pub async fn settle(&self, patience: Duration) -> bool {
+        self.activity.rest(patience, || self.is_pending()).await
     }
 
     async fn held(&self, from: DateTime<Utc>, to: DateTime<Utc>) -> Result<Summary, AdvanceError> {

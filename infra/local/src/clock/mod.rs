@@ -5,6 +5,6 @@ mod due;
 pub mod duration;
 mod movable;
 
-pub use advance::{Advance, AdvanceError, Summary};
+pub use advance::{Advance, AdvanceError, Summary, Target};
 pub use due::{DueIndex, DueState};
 pub use movable::{ClockError, MovableClock};

@@ -15,7 +15,7 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use super::stats::{FunctionStats, Meter};
-use crate::template::FunctionModel;
+use crate::{activity::Activity, template::FunctionModel};
 
 /// Builds the function of a binary. Tests put their own functions here.
 pub type FunctionFactory = Arc<
@@ -63,6 +63,7 @@ struct Hosted {
 /// All functions by logical id.
 pub struct Host {
     functions: BTreeMap<String, Hosted>,
+    activity: Arc<Activity>,
 }
 
 impl std::fmt::Debug for Host {
@@ -81,6 +82,7 @@ impl Host {
         factory: &FunctionFactory,
         aws: &Aws,
         clock: &Arc<dyn Clock>,
+        activity: &Arc<Activity>,
     ) -> Result<Self, HostError> {
         let mut functions = BTreeMap::new();
         for model in models {
@@ -96,7 +98,7 @@ impl Host {
             };
             functions.insert(model.logical_id.clone(), hosted);
         }
-        Ok(Self { functions })
+        Ok(Self { functions, activity: Arc::clone(activity) })
     }
 
     /// Invokes a function and waits for its answer. The invocation goes on to its end even when
@@ -108,6 +110,7 @@ impl Host {
         let Some(hosted) = self.functions.get(logical_id) else {
             return Err(FunctionFault::Failed(format!("there is no function {logical_id}")));
         };
+        let busy = self.activity.begin();
         // The semaphore is never closed.
         let place = Arc::clone(&hosted.places).acquire_owned().await.ok();
         let (function, meter, timeout) =
@@ -137,6 +140,7 @@ impl Host {
                 tracing::warn!(function = %name, %fault, "an invocation failed");
             }
             drop(place);
+            drop(busy);
             outcome
         };
         match tokio::spawn(task.instrument(span)).await {

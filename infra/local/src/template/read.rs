@@ -51,8 +51,10 @@ const NOTHING_TO_EMULATE: [&str; 16] = [
 pub struct ReadOptions {
     /// Where the stack serves, without a slash at the end: the front of queue URLs.
     pub endpoint: String,
-    /// Values for parameters, over the template's defaults.
+    /// Values for parameters, over the template's defaults. The template must have them.
     pub parameters: BTreeMap<String, String>,
+    /// Values for parameters that the template may have, where none is given.
+    pub assumed: BTreeMap<String, String>,
 }
 
 /// Reads a template.
@@ -134,7 +136,8 @@ fn parameters(
         ),
     ]);
     for (name, declaration) in declared {
-        let given = options.parameters.get(name).map(|text| json!(text));
+        let given = options.parameters.get(name).or_else(|| options.assumed.get(name));
+        let given = given.map(|text| json!(text));
         match given.or_else(|| declaration.get("Default").cloned()) {
             Some(Value::Number(number)) => {
                 values.insert(name.clone(), json!(number.to_string()));

@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 use super::{ReadOptions, RuleTarget, Template, TemplateError, read};
 
 fn options() -> ReadOptions {
-    ReadOptions { endpoint: "http://127.0.0.1:3000".to_owned(), parameters: BTreeMap::new() }
+    ReadOptions { endpoint: "http://127.0.0.1:3000".to_owned(), ..ReadOptions::default() }
 }
 
 fn problems(text: &str) -> Vec<String> {

@@ -1,0 +1,188 @@
+//! What only the local stack has: the clock, tokens, and a look at events, queues and counts.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use chrono::{DateTime, SecondsFormat, Utc};
+use http::{Method, Request, Response, StatusCode, header};
+use perennial_runtime::Clock;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::{Server, json_response, message};
+use crate::{
+    clock::{AdvanceError, ClockError, Target},
+    identity,
+};
+
+/// The most events that one answer carries.
+const MOST_EVENTS: usize = 1_000;
+
+/// Answers a request to a local endpoint.
+pub(super) async fn answer(server: &Arc<Server>, request: Request<Bytes>) -> Response<Bytes> {
+    let path = request.uri().path();
+    let allowed = match path {
+        "/local/clock" => &[Method::GET, Method::POST][..],
+        "/local/oauth/token" => &[Method::POST],
+        "/local/events"
+        | "/local/stats"
+        | "/local/queues"
+        | "/.well-known/jwks.json"
+        | "/.well-known/openid-configuration" => &[Method::GET],
+        _ => return message(StatusCode::NOT_FOUND, "Not Found"),
+    };
+    if !allowed.contains(request.method()) {
+        return message(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed");
+    }
+    match path {
+        "/local/clock" if request.method() == Method::POST => {
+            move_clock(server, request.body()).await
+        }
+        "/local/clock" => {
+            let now = server.advance.clock.now().to_rfc3339_opts(SecondsFormat::Millis, true);
+            json_response(StatusCode::OK, &json!({ "now": now }))
+        }
+        "/local/oauth/token" => {
+            let content_type = request.headers().get(header::CONTENT_TYPE);
+            let content_type = content_type.and_then(|value| value.to_str().ok());
+            identity::token_response(
+                &server.issuer,
+                content_type.unwrap_or_default(),
+                request.body(),
+            )
+            .map(Bytes::from)
+        }
+        "/local/events" => events(server, request.uri().query().unwrap_or_default()),
+        "/local/stats" => json_response(StatusCode::OK, &stats(server)),
+        "/local/queues" => json_response(StatusCode::OK, &queues(server)),
+        "/.well-known/jwks.json" => json_response(StatusCode::OK, &server.issuer.key_set()),
+        _ => json_response(StatusCode::OK, &server.issuer.configuration()),
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Move {
+    advance: Option<String>,
+    set: Option<DateTime<Utc>>,
+}
+
+async fn move_clock(server: &Arc<Server>, body: &[u8]) -> Response<Bytes> {
+    const SHAPE: &str = r#"give {"advance": "P1M"} or {"set": "2027-01-31T00:00:00Z"}"#;
+    let bad_request = |reason: String| message(StatusCode::BAD_REQUEST, &reason);
+    let target = match serde_json::from_slice(body) {
+        Ok(Move { advance: Some(duration), set: None }) => Target::Duration(duration),
+        Ok(Move { advance: None, set: Some(instant) }) => Target::Instant(instant),
+        Ok(_) => return bad_request(SHAPE.to_owned()),
+        Err(error) => return bad_request(format!("{error}; {SHAPE}")),
+    };
+    // In a task of its own: a client that goes away does not leave the clock half moved.
+    let advance = Arc::clone(&server.advance);
+    let moved = tokio::spawn(async move { advance.to(&target).await }).await;
+    match moved {
+        Ok(Ok(summary)) => match serde_json::to_value(&summary) {
+            Ok(summary) => json_response(StatusCode::OK, &summary),
+            Err(error) => message(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
+        },
+        Ok(Err(error)) => {
+            let status = match &error {
+                AdvanceError::Duration(_) | AdvanceError::Clock(ClockError::Backwards { .. }) => {
+                    StatusCode::BAD_REQUEST
+                }
+                AdvanceError::Restless { .. } => StatusCode::GATEWAY_TIMEOUT,
+                AdvanceError::Clock(_) | AdvanceError::DueIndex(_) => {
+                    StatusCode::INTERNAL_SERVER_ERROR
+                }
+            };
+            message(status, &error.to_string())
+        }
+        Err(error) => message(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
+    }
+}
+
+/// Recent events of all buses, oldest first: those after the event with the given id, or the last.
+fn events(server: &Server, query: &str) -> Response<Bytes> {
+    let after = form_urlencoded::parse(query.as_bytes())
+        .find(|(name, _)| name == "after")
+        .map(|(_, value)| value.into_owned());
+    let recent = server.cloud.buses.recent();
+    let begin = match after {
+        None => recent.len().saturating_sub(MOST_EVENTS),
+        Some(id) => match recent.iter().position(|event| event.id == id) {
+            Some(position) => position + 1,
+            None => {
+                return message(
+                    StatusCode::NOT_FOUND,
+                    "after: no event with this id is kept; leave it out for the latest",
+                );
+            }
+        },
+    };
+    let events: Vec<Value> =
+        recent.iter().skip(begin).take(MOST_EVENTS).map(|event| event.envelope()).collect();
+    json_response(StatusCode::OK, &json!({ "events": events }))
+}
+
+fn queues(server: &Server) -> Value {
+    let queues = &server.cloud.queues;
+    queues
+        .list_queues("")
+        .into_iter()
+        .filter_map(|name| {
+            let counts = queues.pending(&name).ok()?;
+            let next = counts.next_visible.map(|at| at.to_rfc3339_opts(SecondsFormat::Secs, true));
+            let value = json!({
+                "visible": counts.visible,
+                "in_flight": counts.in_flight,
+                "delayed": counts.delayed,
+                "next_visible": next,
+            });
+            Some((name, value))
+        })
+        .collect::<Map<_, _>>()
+        .into()
+}
+
+fn stats(server: &Server) -> Value {
+    let sqs = server.cloud.queues.usage();
+    let actions: Map<String, Value> = sqs
+        .actions
+        .iter()
+        .map(|(action, usage)| {
+            let value = json!({
+                "calls": usage.calls,
+                "messages": usage.messages,
+                "billed_requests": usage.billed_requests,
+                "bytes": usage.bytes,
+            });
+            ((*action).to_owned(), value)
+        })
+        .collect();
+    let capacity = server.cloud.dynamodb.usage();
+    let tables: Vec<Value> = capacity
+        .by_action
+        .iter()
+        .map(|((table, action), usage)| {
+            json!({
+                "table": table,
+                "action": action,
+                "calls": usage.calls,
+                "read_half_units": usage.read_half_units,
+                "write_half_units": usage.write_half_units,
+            })
+        })
+        .collect();
+    let bus = server.cloud.buses.usage();
+    json!({
+        "functions": server.host.stats(),
+        "sqs": { "billed_requests": sqs.billed_requests(), "actions": actions },
+        "dynamodb": tables,
+        "eventbridge": {
+            "calls": bus.calls,
+            "events": bus.events,
+            "billed_events": bus.billed_events,
+            "delivered": bus.delivered,
+            "undelivered": bus.undelivered,
+        },
+    })
+}
