@@ -1,10 +1,13 @@
 //! Commits: everything that one decision changes, written in one transaction or not at all.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use aws_sdk_dynamodb::{
-    error::ProvideErrorMetadata,
-    types::{Delete, Put, TransactWriteItem, Update},
+    operation::transact_write_items::TransactWriteItemsError,
+    types::{
+        CancellationReason, Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
+        Update,
+    },
 };
 use perennial_domain::{
     ids::{OrderId, OrganizationId, SkuId},
@@ -221,6 +224,7 @@ impl Commit<'_> {
             .condition_expression("stock >= :units")
             .expression_attribute_values(":units", n(quantity))
             .expression_attribute_values(":one", n(1))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .build();
         match update {
             Ok(update) => self.writes.push((
@@ -296,30 +300,62 @@ impl Commit<'_> {
     /// # Errors
     /// [`StoreError::Conflict`] names the first part whose condition did not hold,
     /// [`StoreError::OutOfStock`] the first sku that ran short.
-    pub async fn run(self) -> Result<(), StoreError> {
+    pub async fn run(mut self) -> Result<(), StoreError> {
         if let Some(failure) = self.failure {
             return Err(failure);
         }
-        let (labels, writes): (Vec<_>, Vec<_>) =
-            self.writes.into_iter().map(|(part, code, write)| ((part, code), write)).unzip();
-        let sent =
-            self.store.client.transact_write_items().set_transact_items(Some(writes)).send().await;
-        let Err(error) = sent else { return Ok(()) };
-        let Some(service) = error.as_service_error() else {
-            return Err(StoreError::from_sdk(&error));
-        };
-        let aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError::TransactionCanceledException(cancelled) = service
-        else {
-            return Err(StoreError::from_sdk(&error));
-        };
-        for (reason, (part, code)) in cancelled.cancellation_reasons().iter().zip(labels) {
-            match reason.code() {
-                Some("ConditionalCheckFailed") if !code.is_empty() => {
-                    return Err(StoreError::OutOfStock { sku: code });
+        let mut meetings = 0;
+        while !self.writes.is_empty() {
+            let writes = self.writes.iter().map(|(_, _, write)| write.clone()).collect();
+            let sent = self
+                .store
+                .client
+                .transact_write_items()
+                .set_transact_items(Some(writes))
+                .send()
+                .await;
+            let Err(error) = sent else { return Ok(()) };
+            let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) =
+                error.as_service_error()
+            else {
+                return Err(StoreError::from_sdk(&error));
+            };
+            match self.read(cancelled.cancellation_reasons())? {
+                Some(Cancelled::Untracked(index)) => {
+                    self.writes.remove(index);
                 }
-                Some("ConditionalCheckFailed") => return Err(StoreError::Conflict(part)),
-                Some("TransactionConflict") => return Err(StoreError::Conflict(part)),
-                Some("None") | None => {}
+                Some(Cancelled::Met(part)) => {
+                    meetings += 1;
+                    if meetings > MEETINGS {
+                        return Err(StoreError::Unavailable(format!("the {part} is contended")));
+                    }
+                    tokio::time::sleep(Duration::from_millis(5 << meetings)).await;
+                }
+                None => {
+                    let message = cancelled.message().unwrap_or_default();
+                    return Err(StoreError::Refused(message.to_owned()));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What cancelled the transaction first, if trying again at once can help; or else the error.
+    fn read(&self, reasons: &[CancellationReason]) -> Result<Option<Cancelled>, StoreError> {
+        for (index, (reason, (part, code, _))) in reasons.iter().zip(&self.writes).enumerate() {
+            match reason.code() {
+                None | Some("None") => {}
+                Some("ConditionalCheckFailed") if code.is_empty() => {
+                    return Err(StoreError::Conflict(*part));
+                }
+                Some("ConditionalCheckFailed") => {
+                    let sku = reason.item().filter(|sku| !sku.is_empty());
+                    if sku.is_some_and(|sku| !sku.contains_key("stock")) {
+                        return Ok(Some(Cancelled::Untracked(index)));
+                    }
+                    return Err(StoreError::OutOfStock { sku: code.clone() });
+                }
+                Some("TransactionConflict") => return Ok(Some(Cancelled::Met(*part))),
                 Some("ThrottlingError" | "ProvisionedThroughputExceeded") => {
                     return Err(StoreError::Unavailable(format!("the {part} was throttled")));
                 }
@@ -331,6 +367,22 @@ impl Commit<'_> {
                 }
             }
         }
-        Err(StoreError::Refused(service.message().unwrap_or_default().to_owned()))
+        Ok(None)
     }
 }
+
+/// How often a commit that meets others at the same items is sent again: about 0.3 s in all.
+const MEETINGS: u32 = 5;
+
+/// Why a transaction was cancelled though none of our conditions is to blame.
+#[derive(Debug)]
+enum Cancelled {
+    /// The write at this place asks for stock of a sku whose stock is not tracked any more.
+    Untracked(usize),
+    /// Another transaction was writing the item at that moment.
+    Met(Part),
+}
+
+#[cfg(test)]
+#[path = "commit_tests.rs"]
+mod tests;
