@@ -1,10 +1,27 @@
 //! The Lambda functions of Perennial: a module per concern, each a thin shell around a pure
 //! decision in `perennial-domain`.
 
+mod blocking;
+mod charging;
+mod dead_letter;
+mod event_relay;
+mod order_copy;
+mod payment_retry;
+mod renewal_tick;
+mod results;
+mod run;
+mod settings;
+mod sqs_batch;
+mod subscribe;
+mod validation;
+mod work_queues;
+
 use std::sync::Arc;
 
 use perennial_runtime::{Clock, Environment, Function, SettingError};
 use thiserror::Error;
+
+pub use run::run;
 
 /// The AWS clients that functions share. The local stack makes them speak to itself.
 #[derive(Debug, Clone)]
@@ -38,6 +55,13 @@ pub fn build(
     aws: &Aws,
     clock: &Arc<dyn Clock>,
 ) -> Result<Arc<dyn Function>, BuildError> {
-    let _ = (environment, aws, clock);
-    Err(BuildError::Unknown(binary.to_owned()))
+    Ok(match binary {
+        "validation" => Arc::new(validation::Validation::build(environment, aws, clock)?),
+        "renewal-tick" => Arc::new(renewal_tick::RenewalTick::build(environment, aws, clock)?),
+        "order-copy" => Arc::new(order_copy::OrderCopy::build(environment, aws, clock)?),
+        "payment-retry" => Arc::new(payment_retry::PaymentRetry::build(environment, aws, clock)?),
+        "dead-letter" => Arc::new(dead_letter::DeadLetters::build(environment, aws, clock)?),
+        "event-relay" => Arc::new(event_relay::EventRelay::build(environment, aws)?),
+        other => return Err(BuildError::Unknown(other.to_owned())),
+    })
 }

@@ -359,3 +359,7 @@ fn item_of(
 pub fn line_total(line: &LineItem) -> Option<MinorUnits> {
     line.unit_amount.checked_mul(line.quantity).ok()
 }
+
+#[cfg(test)]
+#[path = "placement_tests.rs"]
+mod tests;

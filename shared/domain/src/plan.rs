@@ -1,7 +1,7 @@
 //! What is to be done when a subscription is due, and what becomes of it afterwards. Every
 //! function takes values and returns a decision; the functions of `functions/` carry it out.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 use thiserror::Error;
 
@@ -69,7 +69,12 @@ pub fn plan_claim(subscription: &Subscription, now: DateTime<Utc>) -> Result<Cla
             return Ok(ClaimPlan::Run(number));
         }
         let plan = plan_catch_up(&subscription.schedule(), next, now, subscription.catch_up)?;
-        return Ok(claim_of(plan, number));
+        return match subscription.expires_at.filter(|end| *end <= now) {
+            Some(end) if plan.run.is_none_or(|run| run.at >= end) => {
+                plan_last(subscription, next, end, now)
+            }
+            Some(_) | None => Ok(claim_of(plan, number)),
+        };
     }
     Ok(match subscription.wake() {
         Some((at, _)) if at > now => ClaimPlan::Nothing,
@@ -96,6 +101,28 @@ fn claim_of(plan: CatchUpPlan, number: OccurrenceNumber) -> ClaimPlan {
         },
         (None, None) => ClaimPlan::Nothing,
     }
+}
+
+/// Plans the last occurrence before an expiry that has passed, when those at or after it were all
+/// that catching up would have run: it runs unless policy says that it is too late.
+fn plan_last(
+    subscription: &Subscription,
+    next: Slot,
+    end: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Result<ClaimPlan, PlanError> {
+    let before_end = end.checked_sub_signed(TimeDelta::nanoseconds(1)).unwrap_or(end);
+    let latest = subscription.schedule().latest_due(next, before_end)?;
+    let last = latest.map_or(next, |latest| latest.occurrence.slot());
+    if last.at >= end || !subscription.catch_up.tolerates(last.at, now) {
+        let skipped = Skipped { first: next.number, last: last.number };
+        return Ok(ClaimPlan::Skip { skipped, next: None });
+    }
+    Ok(if last.number == next.number {
+        ClaimPlan::Run(last.number)
+    } else {
+        ClaimPlan::CatchUp(last.number)
+    })
 }
 
 /// One run, ready to be paid.
@@ -494,6 +521,9 @@ pub fn change_status(
 ) -> Result<(Subscription, Change), PlanError> {
     let mut after = before.clone();
     after.status = after.status.after(trigger)?;
+    if after.run_number.is_none() {
+        after.release();
+    }
     let event = match trigger {
         Trigger::Activate => {
             if after.run_number.is_none() {
@@ -547,3 +577,7 @@ pub fn abandon_run(before: &Subscription, now: DateTime<Utc>) -> (Subscription, 
     };
     (after, change)
 }
+
+#[cfg(test)]
+#[path = "plan_tests.rs"]
+mod tests;

@@ -151,3 +151,7 @@ pub fn charge_key(
 ) -> String {
     format!("{organization}:{}:{attempt}", OrderId::of_run(subscription, number))
 }
+
+#[cfg(test)]
+#[path = "run_tests.rs"]
+mod tests;

@@ -228,3 +228,7 @@ impl Subscription {
         self.job_run_id = None;
     }
 }
+
+#[cfg(test)]
+#[path = "subscription_tests.rs"]
+mod tests;

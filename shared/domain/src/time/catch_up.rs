@@ -109,6 +109,11 @@ pub fn plan_catch_up(
 }
 
 impl CatchUp {
+    /// Whether an occurrence at `at` may still run at `now`.
+    pub(crate) fn tolerates(self, at: DateTime<Utc>, now: DateTime<Utc>) -> bool {
+        self.earliest_tolerated(now).is_none_or(|earliest| at >= earliest)
+    }
+
     /// The earliest instant whose occurrence may still run at `now`; `None` for any.
     fn earliest_tolerated(self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let hours = match self.policy {

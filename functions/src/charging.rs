@@ -1,0 +1,66 @@
+//! Collecting payments: from settings to a provider, and from its answer to ours.
+
+use std::sync::Arc;
+
+use perennial_domain::{dunning, plan::Outcome};
+use perennial_payments::{
+    ChargeOutcome, ChargeRequest, DeclineKind, PaymentError, PaymentProvider, charge_safely,
+    test_provider::TestProvider,
+};
+use perennial_runtime::{Environment, SettingError};
+
+use crate::{Aws, sqs_batch::HandleError};
+
+/// The provider that the environment names.
+pub(crate) fn provider(
+    environment: &Environment,
+    aws: &Aws,
+) -> Result<Arc<dyn PaymentProvider>, SettingError> {
+    match environment.require("PAYMENT_PROVIDER")?.as_str() {
+        "test" => Ok(Arc::new(TestProvider::new(
+            aws.dynamodb.clone(),
+            environment.require("TEST_PAYMENTS_TABLE")?,
+        ))),
+        other => Err(SettingError::Invalid {
+            name: "PAYMENT_PROVIDER".to_owned(),
+            value: other.to_owned(),
+            expected: "payment provider: test",
+        }),
+    }
+}
+
+/// Collects a payment. A decline is an outcome; an error says that nothing is known to have
+/// happened, and the same request may be made again under the same key.
+pub(crate) async fn collect(
+    provider: &dyn PaymentProvider,
+    request: &ChargeRequest,
+) -> Result<Outcome, HandleError> {
+    match charge_safely(provider, request).await {
+        Ok(outcome) => Ok(outcome_of(outcome)),
+        Err(error) => Err(failure(&error)),
+    }
+}
+
+/// The domain's view of a provider's answer.
+pub(crate) fn outcome_of(outcome: ChargeOutcome) -> Outcome {
+    match outcome {
+        ChargeOutcome::Paid { charge_id } => Outcome::Paid { charge_id },
+        ChargeOutcome::Declined { kind, code, message } => Outcome::Declined {
+            kind: match kind {
+                DeclineKind::Hard => dunning::DeclineKind::Hard,
+                DeclineKind::Soft => dunning::DeclineKind::Soft,
+            },
+            code,
+            message,
+        },
+    }
+}
+
+/// Whether a provider's failure passes.
+pub(crate) fn failure(error: &PaymentError) -> HandleError {
+    if error.is_transient() {
+        HandleError::Transient(error.to_string())
+    } else {
+        HandleError::Permanent(error.to_string())
+    }
+}

@@ -1,0 +1,190 @@
+//! Dead letters: keeps what no function could handle, with its story and what is at stake.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
+use perennial_domain::{
+    ids::{DeadLetterId, OrganizationId},
+    journal::Cause,
+    money::{Currency, MinorUnits},
+};
+use perennial_messages::{ORGANIZATION, RetryDue, RunDue, ValidateOrder};
+use perennial_runtime::{
+    Clock, Environment, Function, FunctionError, Invocation, SettingError, telemetry,
+};
+use perennial_store::{DeadLetter, DeadLetterStatus, RunResult, Store, StoredOrder};
+use serde_json::Value;
+
+use crate::{
+    Aws, blocking, settings,
+    sqs_batch::{ATTEMPTS, ERROR, HandleError, MESSAGE_ID, attribute, guarded, receives},
+    work_queues::WorkQueue,
+};
+
+/// Whose dead letters those are that name no organization.
+const SYSTEM_ORGANIZATION: &str = "system";
+
+/// The dead-letter function.
+pub(crate) struct DeadLetters {
+    store: Store,
+    clock: Arc<dyn Clock>,
+    /// The queue that each dead-letter queue's ARN belongs to.
+    sources: Vec<(String, WorkQueue)>,
+    system: OrganizationId,
+}
+
+/// What a message is about.
+#[derive(Default)]
+struct Stake {
+    subject: Option<String>,
+    value: Option<(MinorUnits, Currency)>,
+    run: Option<RunDue>,
+}
+
+impl DeadLetters {
+    pub(crate) fn build(
+        environment: &Environment,
+        aws: &Aws,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<Self, SettingError> {
+        let sources = WorkQueue::ALL
+            .into_iter()
+            .map(|queue| {
+                let arn = format!("{}_DEAD_LETTER_QUEUE_ARN", queue.variable());
+                Ok((environment.require(&arn)?, queue))
+            })
+            .collect::<Result<_, SettingError>>()?;
+        let system = environment.get("SYSTEM_ORGANIZATION").unwrap_or(SYSTEM_ORGANIZATION);
+        Ok(Self {
+            store: settings::store(environment, aws)?,
+            clock: Arc::clone(clock),
+            sources,
+            system: system.parse().map_err(|_| SettingError::Invalid {
+                name: "SYSTEM_ORGANIZATION".to_owned(),
+                value: system.to_owned(),
+                expected: "organization",
+            })?,
+        })
+    }
+
+    async fn keep(&self, record: &SqsMessage) -> Result<(), HandleError> {
+        let arn = record.event_source_arn.as_deref().unwrap_or_default();
+        let source = self.sources.iter().find(|(of, _)| of == arn).map(|(_, queue)| *queue);
+        let source = source.ok_or_else(|| {
+            HandleError::Permanent(format!("{arn} is no dead-letter queue of ours"))
+        })?;
+        let organization = attribute(record, ORGANIZATION)
+            .and_then(|text| text.parse().ok())
+            .unwrap_or_else(|| self.system.clone());
+        let own_id = record.message_id.as_deref().unwrap_or_default();
+        let message_id = attribute(record, MESSAGE_ID).unwrap_or_else(|| own_id.to_owned());
+        let body = record.body.clone().unwrap_or_default();
+        let stake = self.stake(&organization, source, &body).await?;
+        let now = self.clock.now();
+        let id = DeadLetterId::derived(&[source.name(), &message_id]);
+        let letter = DeadLetter {
+            id: id.clone(),
+            status: DeadLetterStatus::Open,
+            source: source.name().to_owned(),
+            message_id,
+            body,
+            error: attribute(record, ERROR),
+            attempts: attribute(record, ATTEMPTS)
+                .and_then(|attempts| attempts.parse().ok())
+                .unwrap_or_else(|| receives(record)),
+            subject: stake.subject,
+            value_at_risk: stake.value.map(|(value, _)| value),
+            currency: stake.value.map(|(_, currency)| currency),
+            redrives: 0,
+            discard_reason: None,
+            handled_by: None,
+            created_at: now,
+            updated_at: now,
+            version: 1,
+        };
+        let kept = self.store.keep_dead_letter(&organization, &letter).await?;
+        if let Some(run) = stake.run {
+            let cause = Cause { actor: "system:dead-letter".to_owned(), reason: id.to_string() };
+            let RunDue { subscription_id, number, job, .. } = &run;
+            blocking::block(&self.store, &organization, subscription_id, *number, &id, &cause, now)
+                .await?;
+            let result = [(subscription_id.clone(), *number, RunResult::DeadLettered)];
+            if let Err(error) =
+                self.store.record_results(&organization, &job.job_run_id, &job.batch, &result).await
+            {
+                tracing::error!(%error, "a dead letter is missing from the job log");
+            }
+        }
+        if kept {
+            metrics::counter!(telemetry::DEAD_LETTERS, "Source" => source.name()).increment(1);
+            tracing::error!(%organization, dead_letter = %id, source = source.name(), error = letter.error, "dead letter kept");
+        }
+        Ok(())
+    }
+
+    /// What the message is about, and what its loss would cost. A body that can't be read has
+    /// nothing at stake that we could know of.
+    async fn stake(
+        &self,
+        organization: &OrganizationId,
+        source: WorkQueue,
+        body: &str,
+    ) -> Result<Stake, HandleError> {
+        match source {
+            WorkQueue::OrderCopy => {
+                let Ok(run) = serde_json::from_str::<RunDue>(body) else {
+                    return Ok(Stake::default());
+                };
+                let subscription =
+                    self.store.subscription(organization, &run.subscription_id).await?;
+                let value = subscription.and_then(|sub| Some((sub.total().ok()?, sub.currency)));
+                let subject = Some(run.subscription_id.to_string());
+                Ok(Stake { subject, value, run: Some(run) })
+            }
+            WorkQueue::PaymentRetry => {
+                let Ok(retry) = serde_json::from_str::<RetryDue>(body) else {
+                    return Ok(Stake::default());
+                };
+                let run =
+                    self.store.run(organization, &retry.subscription_id, retry.number).await?;
+                let subject = Some(retry.subscription_id.to_string());
+                Ok(Stake { subject, value: run.map(|run| (run.total, run.currency)), run: None })
+            }
+            WorkQueue::Validation => {
+                let Ok(message) = serde_json::from_str::<ValidateOrder>(body) else {
+                    return Ok(Stake::default());
+                };
+                let order = self.store.order(organization, &message.order_id).await?;
+                let value = match order {
+                    Some(StoredOrder::Client(order)) => {
+                        order.total().ok().map(|total| (total, order.currency))
+                    }
+                    Some(StoredOrder::Run(run)) => Some((run.total, run.currency)),
+                    None => None,
+                };
+                Ok(Stake { subject: Some(message.order_id.to_string()), value, run: None })
+            }
+            WorkQueue::RenewalTick => Ok(Stake::default()),
+        }
+    }
+}
+
+#[async_trait]
+impl Function for DeadLetters {
+    async fn invoke(&self, event: Value, _: Invocation) -> Result<Value, FunctionError> {
+        let event: SqsEvent = serde_json::from_value(event)?;
+        let mut response = SqsBatchResponse::default();
+        for record in event.records {
+            let id = record.message_id.clone().ok_or("a record has no messageId")?;
+            if let Err(error) = guarded(self.keep(&record)).await {
+                // It stays on its dead-letter queue, which keeps it for 14 days and raises an alarm.
+                tracing::error!(message_id = id, %error, "a dead letter could not be kept");
+                let mut failure = BatchItemFailure::default();
+                failure.item_identifier = id;
+                response.batch_item_failures.push(failure);
+            }
+        }
+        Ok(serde_json::to_value(response)?)
+    }
+}

@@ -1,0 +1,360 @@
+//! Order copy: makes one target order from one due run, pays it, and commits subscription, run,
+//! order and journal together.
+
+use std::{collections::HashMap, sync::Arc};
+
+use async_trait::async_trait;
+use futures::{StreamExt, stream};
+use perennial_domain::{
+    catalog::{PaymentSource, Sku},
+    ids::{OrganizationId, SkuId, SubscriptionId},
+    journal::{Cause, append},
+    plan::{Outcome, PlannedRun, abandon_run, plan_run, settle_run},
+    run::{RunStatus, charge_key},
+    subscription::Subscription,
+};
+use perennial_messages::RunDue;
+use perennial_payments::{ChargeKey, ChargeRequest, PaymentProvider, PaymentToken};
+use perennial_runtime::{Clock, Environment, Function, FunctionError, Invocation, SettingError};
+use perennial_store::{Expect, Part, RunResult, Store, StoreError};
+use serde_json::Value;
+
+use crate::{
+    Aws, charging,
+    results::{Results, count, result_of},
+    settings,
+    sqs_batch::{DeadLetterQueue, HandleError, Outcomes, Received, guarded, handle_batch},
+};
+
+/// Runs made at once. A batch has ten at most; all of them wait for the provider together.
+const CONCURRENCY: usize = 10;
+/// Attempts at a commit that others keep getting ahead of.
+const COMMIT_ATTEMPTS: u32 = 5;
+
+/// The order-copy function.
+pub(crate) struct OrderCopy {
+    store: Store,
+    provider: Arc<dyn PaymentProvider>,
+    dead_letters: DeadLetterQueue,
+    clock: Arc<dyn Clock>,
+}
+
+/// What the runs of a batch need, read together.
+struct Loaded {
+    subscriptions: HashMap<(OrganizationId, SubscriptionId), Subscription>,
+    sources: HashMap<String, PaymentSource>,
+    skus: HashMap<String, Sku>,
+}
+
+impl OrderCopy {
+    pub(crate) fn build(
+        environment: &Environment,
+        aws: &Aws,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<Self, SettingError> {
+        Ok(Self {
+            store: settings::store(environment, aws)?,
+            provider: charging::provider(environment, aws)?,
+            dead_letters: DeadLetterQueue::from_environment(environment, aws)?,
+            clock: Arc::clone(clock),
+        })
+    }
+
+    async fn make_all(&self, messages: Vec<Received<RunDue>>) -> Outcomes {
+        let loaded = match self.load(&messages).await {
+            Ok(loaded) => loaded,
+            Err(error) => {
+                let reason = error.to_string();
+                return messages
+                    .into_iter()
+                    .map(|received| (received.id, Err(HandleError::Transient(reason.clone()))))
+                    .collect();
+            }
+        };
+        let results = Results::default();
+        let (loaded_ref, results_ref) = (&loaded, &results);
+        let outcomes = stream::iter(messages)
+            .map(|received| async move {
+                let RunDue { organization, subscription_id, number, job } = &received.message;
+                let made = guarded(self.make(&received.message, loaded_ref)).await;
+                let outcome = made.map(|result| {
+                    results_ref.note(organization, job, subscription_id, *number, result);
+                });
+                (received.id, outcome)
+            })
+            .buffer_unordered(CONCURRENCY)
+            .collect()
+            .await;
+        results.record(&self.store).await;
+        outcomes
+    }
+
+    /// One read for all subscriptions of the batch, and one for what they refer to in each
+    /// organization: as a rule there is one.
+    async fn load(&self, messages: &[Received<RunDue>]) -> Result<Loaded, StoreError> {
+        let wanted = messages.iter().map(|received| {
+            (received.message.organization.clone(), received.message.subscription_id.clone())
+        });
+        let subscriptions = self.store.subscriptions(wanted).await?;
+        let mut sources = HashMap::new();
+        let mut skus = HashMap::new();
+        let mut by_organization: HashMap<&OrganizationId, Vec<&Subscription>> = HashMap::new();
+        for ((organization, _), subscription) in &subscriptions {
+            by_organization.entry(organization).or_default().push(subscription);
+        }
+        for (organization, subscriptions) in by_organization {
+            let ids: Vec<String> = subscriptions
+                .iter()
+                .filter_map(|subscription| subscription.payment_source_id.as_ref())
+                .map(ToString::to_string)
+                .collect();
+            sources.extend(self.store.get_many(organization, ids).await?);
+            let tracked: Vec<String> = subscriptions
+                .iter()
+                .flat_map(|subscription| &subscription.items)
+                .filter(|item| item.stock_tracked)
+                .map(|item| SkuId::derived(&[organization.as_str(), &item.sku_code]).to_string())
+                .collect();
+            if !tracked.is_empty() {
+                skus.extend(self.store.get_many::<Sku>(organization, tracked).await?);
+            }
+        }
+        Ok(Loaded { subscriptions, sources, skus })
+    }
+
+    async fn make(&self, message: &RunDue, loaded: &Loaded) -> Result<RunResult, HandleError> {
+        let RunDue { organization, subscription_id, .. } = message;
+        let mut subscription =
+            loaded.subscriptions.get(&(organization.clone(), subscription_id.clone())).cloned();
+        for _ in 0..COMMIT_ATTEMPTS {
+            let Some(current) = subscription.take() else {
+                return Err(HandleError::Permanent(format!(
+                    "there is no subscription {subscription_id}"
+                )));
+            };
+            if let Some(result) = self.attempt(message, &current, loaded).await? {
+                return Ok(result);
+            }
+            subscription = self.store.subscription(organization, subscription_id).await?;
+        }
+        Err(HandleError::Transient(format!("subscription {subscription_id} keeps changing")))
+    }
+
+    /// One attempt against the subscription as read; `None` when it changed meanwhile.
+    async fn attempt(
+        &self,
+        message: &RunDue,
+        subscription: &Subscription,
+        loaded: &Loaded,
+    ) -> Result<Option<RunResult>, HandleError> {
+        let RunDue { organization, subscription_id, number, .. } = message;
+        if subscription.run_number != Some(*number) {
+            // Made already, or passed over: the message came late, or twice.
+            let run = self.store.run(organization, subscription_id, *number).await?;
+            return Ok(Some(run.map_or(RunResult::Skipped, |run| result_of(run.status))));
+        }
+        let Some(planned) = plan_run(subscription)? else { return Ok(Some(RunResult::Skipped)) };
+        let outcome = if subscription.status.repeats() {
+            self.collect(organization, subscription, &planned, loaded).await?
+        } else {
+            match self.collected_before(organization, subscription, &planned).await? {
+                Some(outcome) => outcome,
+                None => return self.abandon(message, subscription).await,
+            }
+        };
+        self.commit(message, subscription, &planned, &outcome).await
+    }
+
+    /// Takes what the run needs: stock first, then the payment.
+    async fn collect(
+        &self,
+        organization: &OrganizationId,
+        subscription: &Subscription,
+        planned: &PlannedRun,
+        loaded: &Loaded,
+    ) -> Result<Outcome, HandleError> {
+        let source =
+            subscription.payment_source_id.as_ref().and_then(|id| loaded.sources.get(id.as_str()));
+        if source.is_none() && !planned.total.is_zero() {
+            return Ok(Outcome::Refused {
+                code: "payment_source_missing".to_owned(),
+                message: "the subscription has no payment source".to_owned(),
+            });
+        }
+        let held = tracked(organization, subscription, loaded);
+        if !held.is_empty() {
+            match self.store.hold_stock(organization, &planned.order_id, &held).await {
+                Ok(()) => {}
+                Err(StoreError::OutOfStock { sku }) => {
+                    return Ok(Outcome::Refused {
+                        code: "out_of_stock".to_owned(),
+                        message: format!("there is not enough of sku {sku:?} in stock"),
+                    });
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        let Some(source) = source.filter(|_| !planned.total.is_zero()) else {
+            return Ok(Outcome::Free);
+        };
+        let request = ChargeRequest {
+            key: key(organization, subscription, planned),
+            organization: organization.to_string(),
+            amount_minor: planned.total.get(),
+            currency: subscription.currency.to_string(),
+            token: PaymentToken::new(&source.token),
+            reference: planned.order_id.to_string(),
+            attempt: 1,
+            requested_at: self.clock.now(),
+        };
+        charging::collect(self.provider.as_ref(), &request).await
+    }
+
+    /// What the provider collected for this run before its subscription was cancelled or paused.
+    async fn collected_before(
+        &self,
+        organization: &OrganizationId,
+        subscription: &Subscription,
+        planned: &PlannedRun,
+    ) -> Result<Option<Outcome>, HandleError> {
+        let key = key(organization, subscription, planned);
+        let found = self
+            .provider
+            .lookup(organization.as_str(), &key)
+            .await
+            .map_err(|error| charging::failure(&error))?;
+        Ok(found.filter(perennial_payments::ChargeOutcome::is_paid).map(charging::outcome_of))
+    }
+
+    async fn commit(
+        &self,
+        message: &RunDue,
+        before: &Subscription,
+        planned: &PlannedRun,
+        outcome: &Outcome,
+    ) -> Result<Option<RunResult>, HandleError> {
+        let RunDue { organization, subscription_id, number, .. } = message;
+        let now = self.clock.now();
+        let mut settled = settle_run(before, planned, outcome, now)?;
+        let entry = append(
+            &mut settled.subscription.journal,
+            organization,
+            subscription_id.as_str(),
+            now,
+            cause(message),
+            settled.change,
+        );
+        let committed = self
+            .store
+            .commit(organization)
+            .subscription(&settled.subscription, Expect::Version(before.version))
+            .new_run(&settled.run, &entry)
+            .run()
+            .await;
+        match committed {
+            Ok(()) => {}
+            Err(StoreError::Conflict(Part::Run | Part::Subscription)) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        }
+        if settled.run.status == RunStatus::Failed {
+            self.release_stock(organization, before, planned).await;
+        }
+        count(settled.run.status);
+        tracing::info!(
+            %organization,
+            %subscription_id,
+            run = %number,
+            status = ?settled.run.status,
+            "run committed"
+        );
+        Ok(Some(result_of(settled.run.status)))
+    }
+
+    /// Ends a run whose subscription was cancelled or paused before anything was collected.
+    async fn abandon(
+        &self,
+        message: &RunDue,
+        before: &Subscription,
+    ) -> Result<Option<RunResult>, HandleError> {
+        let now = self.clock.now();
+        let (mut after, change) = abandon_run(before, now);
+        let entry = append(
+            &mut after.journal,
+            &message.organization,
+            message.subscription_id.as_str(),
+            now,
+            cause(message),
+            change,
+        );
+        let committed = self
+            .store
+            .commit(&message.organization)
+            .subscription(&after, Expect::Version(before.version))
+            .entry("S", &entry)
+            .run()
+            .await;
+        match committed {
+            Ok(()) => Ok(Some(RunResult::Skipped)),
+            Err(StoreError::Conflict(_)) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// A failure here leaves units out of stock that nobody gets; it is logged for an operator.
+    async fn release_stock(
+        &self,
+        organization: &OrganizationId,
+        subscription: &Subscription,
+        planned: &PlannedRun,
+    ) {
+        let held: Vec<(&str, u32)> = subscription
+            .items
+            .iter()
+            .filter(|item| item.stock_tracked)
+            .map(|item| (item.sku_code.as_str(), item.quantity))
+            .collect();
+        if held.is_empty() {
+            return;
+        }
+        if let Err(error) = self.store.release_stock(organization, &planned.order_id, &held).await {
+            tracing::error!(%error, order_id = %planned.order_id, "held stock was not put back");
+        }
+    }
+}
+
+fn key(
+    organization: &OrganizationId,
+    subscription: &Subscription,
+    planned: &PlannedRun,
+) -> ChargeKey {
+    ChargeKey::new(charge_key(organization, &subscription.id, planned.number, 1))
+}
+
+/// The items whose stock is tracked, by the sku as it is now.
+fn tracked<'a>(
+    organization: &OrganizationId,
+    subscription: &'a Subscription,
+    loaded: &Loaded,
+) -> Vec<(&'a str, u32)> {
+    subscription
+        .items
+        .iter()
+        .filter(|item| item.stock_tracked)
+        .filter(|item| {
+            let id = SkuId::derived(&[organization.as_str(), &item.sku_code]);
+            loaded.skus.get(id.as_str()).is_some_and(|sku| sku.stock.is_some())
+        })
+        .map(|item| (item.sku_code.as_str(), item.quantity))
+        .collect()
+}
+
+fn cause(message: &RunDue) -> Cause {
+    Cause { actor: "system:order-copy".to_owned(), reason: message.job.job_run_id.to_string() }
+}
+
+#[async_trait]
+impl Function for OrderCopy {
+    async fn invoke(&self, event: Value, _: Invocation) -> Result<Value, FunctionError> {
+        handle_batch(event, &self.dead_letters, |messages| self.make_all(messages)).await
+    }
+}

@@ -1,0 +1,259 @@
+//! Payment retry: tries the payment of a run again, attempt by attempt, until it is paid or the
+//! policy gives it up.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures::{StreamExt, stream};
+use perennial_domain::{
+    catalog::PaymentSource,
+    ids::OrganizationId,
+    journal::{Cause, append},
+    plan::{Outcome, Settled, settle_retry},
+    run::{Run, RunStatus, charge_key},
+    subscription::Subscription,
+};
+use perennial_messages::RetryDue;
+use perennial_payments::{ChargeKey, ChargeRequest, PaymentProvider, PaymentToken};
+use perennial_runtime::{Clock, Environment, Function, FunctionError, Invocation, SettingError};
+use perennial_store::{Expect, RunResult, Store, StoreError};
+use serde_json::Value;
+
+use crate::{
+    Aws, charging,
+    results::{Results, count, result_of},
+    settings,
+    sqs_batch::{DeadLetterQueue, HandleError, Outcomes, Received, guarded, handle_batch},
+};
+
+/// Payments tried at once.
+const CONCURRENCY: usize = 10;
+/// Attempts at a commit that others keep getting ahead of.
+const COMMIT_ATTEMPTS: u32 = 5;
+
+/// The payment-retry function.
+pub(crate) struct PaymentRetry {
+    store: Store,
+    provider: Arc<dyn PaymentProvider>,
+    dead_letters: DeadLetterQueue,
+    clock: Arc<dyn Clock>,
+}
+
+impl PaymentRetry {
+    pub(crate) fn build(
+        environment: &Environment,
+        aws: &Aws,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<Self, SettingError> {
+        Ok(Self {
+            store: settings::store(environment, aws)?,
+            provider: charging::provider(environment, aws)?,
+            dead_letters: DeadLetterQueue::from_environment(environment, aws)?,
+            clock: Arc::clone(clock),
+        })
+    }
+
+    async fn retry_all(&self, messages: Vec<Received<RetryDue>>) -> Outcomes {
+        let results = Results::default();
+        let results_ref = &results;
+        let outcomes = stream::iter(messages)
+            .map(|received| async move {
+                let message = &received.message;
+                let outcome = guarded(self.retry(message)).await.map(|result| {
+                    results_ref.note(
+                        &message.organization,
+                        &message.job,
+                        &message.subscription_id,
+                        message.number,
+                        result,
+                    );
+                });
+                (received.id, outcome)
+            })
+            .buffer_unordered(CONCURRENCY)
+            .collect()
+            .await;
+        results.record(&self.store).await;
+        outcomes
+    }
+
+    async fn retry(&self, message: &RetryDue) -> Result<RunResult, HandleError> {
+        let RetryDue { organization, subscription_id, number, .. } = message;
+        for _ in 0..COMMIT_ATTEMPTS {
+            let (subscription, run) = futures::try_join!(
+                self.store.subscription(organization, subscription_id),
+                self.store.run(organization, subscription_id, *number),
+            )?;
+            let (Some(subscription), Some(run)) = (subscription, run) else {
+                return Err(HandleError::Permanent(format!(
+                    "there is no run {number} of subscription {subscription_id}"
+                )));
+            };
+            if run.status == RunStatus::Successful || run.attempts != message.attempts {
+                return Ok(result_of(run.status));
+            }
+            if !subscription.status.repeats() {
+                // What was cancelled or rests is not charged again.
+                return Ok(RunResult::Skipped);
+            }
+            if let Some(result) = self.attempt(message, &subscription, &run).await? {
+                return Ok(result);
+            }
+        }
+        Err(HandleError::Transient(format!("subscription {subscription_id} keeps changing")))
+    }
+
+    /// One attempt; `None` when subscription or run changed meanwhile.
+    async fn attempt(
+        &self,
+        message: &RetryDue,
+        subscription: &Subscription,
+        run: &Run,
+    ) -> Result<Option<RunResult>, HandleError> {
+        let RetryDue { organization, subscription_id, number, .. } = message;
+        let outcome = self.collect(organization, subscription, run).await?;
+        let now = self.clock.now();
+        let source = subscription.payment_source_id.clone();
+        let Settled { subscription: mut after, run: run_after, change } =
+            settle_retry(subscription, run, source, &outcome, now)?;
+        let entry = append(
+            &mut after.journal,
+            organization,
+            subscription_id.as_str(),
+            now,
+            Cause {
+                actor: "system:payment-retry".to_owned(),
+                reason: message.job.job_run_id.to_string(),
+            },
+            change,
+        );
+        let committed = self
+            .store
+            .commit(organization)
+            .subscription(&after, Expect::Version(subscription.version))
+            .changed_run(&run_after, run.version)
+            .entry("S", &entry)
+            .run()
+            .await;
+        match committed {
+            Ok(()) => {}
+            Err(StoreError::Conflict(_)) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        }
+        if run_after.status == RunStatus::Failed {
+            self.release_stock(organization, subscription, &run_after).await;
+        }
+        count(run_after.status);
+        tracing::info!(
+            %organization,
+            %subscription_id,
+            run = %number,
+            attempts = run_after.attempts,
+            status = ?run_after.status,
+            "payment tried again"
+        );
+        Ok(Some(result_of(run_after.status)))
+    }
+
+    /// Collects with the payment source that the subscription has by now.
+    async fn collect(
+        &self,
+        organization: &OrganizationId,
+        subscription: &Subscription,
+        run: &Run,
+    ) -> Result<Outcome, HandleError> {
+        let source = match &subscription.payment_source_id {
+            Some(id) => self.store.get::<PaymentSource>(organization, id.as_str()).await?,
+            None => None,
+        };
+        if run.status == RunStatus::Failed {
+            // What it held was put back when it failed.
+            match self.hold_stock(organization, subscription, run).await {
+                Ok(()) => {}
+                Err(StoreError::OutOfStock { sku }) => {
+                    return Ok(Outcome::Refused {
+                        code: "out_of_stock".to_owned(),
+                        message: format!("there is not enough of sku {sku:?} in stock"),
+                    });
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        if run.total.is_zero() {
+            return Ok(Outcome::Free);
+        }
+        let Some(source) = source else {
+            return Ok(Outcome::Refused {
+                code: "payment_source_missing".to_owned(),
+                message: "the subscription has no payment source".to_owned(),
+            });
+        };
+        let attempt = run.attempts.saturating_add(1);
+        let request = ChargeRequest {
+            key: ChargeKey::new(charge_key(
+                organization,
+                &run.subscription_id,
+                run.number,
+                attempt,
+            )),
+            organization: organization.to_string(),
+            amount_minor: run.total.get(),
+            currency: run.currency.to_string(),
+            token: PaymentToken::new(&source.token),
+            reference: run.order_id().to_string(),
+            attempt,
+            requested_at: self.clock.now(),
+        };
+        charging::collect(self.provider.as_ref(), &request).await
+    }
+
+    async fn hold_stock(
+        &self,
+        organization: &OrganizationId,
+        subscription: &Subscription,
+        run: &Run,
+    ) -> Result<(), StoreError> {
+        let lines = tracked(subscription, run);
+        if lines.is_empty() {
+            return Ok(());
+        }
+        self.store.hold_stock(organization, &run.order_id(), &lines).await
+    }
+
+    /// A failure here leaves units out of stock that nobody gets; it is logged for an operator.
+    async fn release_stock(
+        &self,
+        organization: &OrganizationId,
+        subscription: &Subscription,
+        run: &Run,
+    ) {
+        let lines = tracked(subscription, run);
+        if lines.is_empty() {
+            return;
+        }
+        if let Err(error) = self.store.release_stock(organization, &run.order_id(), &lines).await {
+            tracing::error!(%error, order_id = %run.order_id(), "held stock was not put back");
+        }
+    }
+}
+
+/// The lines of a run whose stock is tracked.
+fn tracked<'a>(subscription: &Subscription, run: &'a Run) -> Vec<(&'a str, u32)> {
+    run.lines
+        .iter()
+        .filter(|line| {
+            subscription
+                .items
+                .iter()
+                .any(|item| item.stock_tracked && item.sku_code == line.sku_code)
+        })
+        .map(|line| (line.sku_code.as_str(), line.quantity))
+        .collect()
+}
+
+#[async_trait]
+impl Function for PaymentRetry {
+    async fn invoke(&self, event: Value, _: Invocation) -> Result<Value, FunctionError> {
+        handle_batch(event, &self.dead_letters, |messages| self.retry_all(messages)).await
+    }
+}

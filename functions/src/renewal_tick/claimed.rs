@@ -1,0 +1,185 @@
+//! From a claimed subscription to work for another function.
+
+use chrono::{DateTime, Utc};
+use perennial_domain::{
+    ids::{JobRunId, OrganizationId, SubscriptionId},
+    journal::{Cause, Change, append},
+    plan::{ClaimPlan, expire, plan_claim, skip_missed},
+    subscription::Subscription,
+    time::OccurrenceNumber,
+};
+use perennial_messages::{JobRef, Outgoing, RetryDue, RunDue, ValidateOrder};
+use perennial_store::{Expect, JobBatch, RunResult};
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::RenewalTick;
+use crate::sqs_batch::HandleError;
+
+/// Runs recorded in one item of the job log: about 1 KB, one write unit.
+const BATCH: usize = 20;
+
+/// What is to be done about something that was claimed.
+#[derive(Debug, Clone)]
+pub(super) enum Work {
+    /// Make a run.
+    Run(SubscriptionId, OccurrenceNumber),
+    /// Try the payments of runs again; with the attempts made before.
+    Retry(SubscriptionId, Vec<(OccurrenceNumber, u32)>),
+    /// Nothing more: missed runs were passed over by policy.
+    Skipped(SubscriptionId, OccurrenceNumber),
+    /// Validate an order whose message was lost.
+    Validate(ValidateOrder),
+}
+
+impl RenewalTick {
+    /// Decides what a claimed subscription is to do; does at once what needs no other function.
+    pub(super) async fn decide(
+        &self,
+        organization: &OrganizationId,
+        subscription: Subscription,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Work>, HandleError> {
+        let id = subscription.id.clone();
+        let plan = match plan_claim(&subscription, now) {
+            Ok(plan) => plan,
+            Err(error) => {
+                // Order copy meets the same error and makes a dead letter of it.
+                tracing::error!(%organization, subscription_id = %id, %error, "a run can't be planned");
+                let number = subscription.run_number.or(subscription.next_number);
+                return Ok(number.map(|number| Work::Run(id, number)));
+            }
+        };
+        match plan {
+            ClaimPlan::Run(number) => Ok(Some(Work::Run(id, number))),
+            ClaimPlan::CatchUp(number) => {
+                let fixed = self.store.fix_run(organization, &subscription, number).await?;
+                Ok(fixed.then_some(Work::Run(id, number)))
+            }
+            ClaimPlan::Skip { skipped, next } => {
+                let (after, change) = skip_missed(&subscription, skipped, next, now)?;
+                self.commit(organization, &subscription, after, change, now).await?;
+                Ok(Some(Work::Skipped(id, skipped.last)))
+            }
+            ClaimPlan::Retry(unsettled) => {
+                let runs = unsettled.iter().map(|run| (run.number, run.attempts)).collect();
+                Ok(Some(Work::Retry(id, runs)))
+            }
+            ClaimPlan::Expire => {
+                let (after, change) = expire(&subscription, now)?;
+                self.commit(organization, &subscription, after, change, now).await?;
+                Ok(None)
+            }
+            ClaimPlan::Nothing => {
+                let mut after = subscription.clone();
+                after.release();
+                after.version += 1;
+                self.store
+                    .commit(organization)
+                    .subscription(&after, Expect::Version(subscription.version))
+                    .run()
+                    .await?;
+                Ok(None)
+            }
+        }
+    }
+
+    async fn commit(
+        &self,
+        organization: &OrganizationId,
+        before: &Subscription,
+        mut after: Subscription,
+        change: Change,
+        now: DateTime<Utc>,
+    ) -> Result<(), HandleError> {
+        let cause = Cause {
+            actor: "system:renewal-tick".to_owned(),
+            reason: before.job_run_id.as_ref().map(ToString::to_string).unwrap_or_default(),
+        };
+        let id = after.id.to_string();
+        let entry = append(&mut after.journal, organization, &id, now, cause, change);
+        self.store
+            .commit(organization)
+            .subscription(&after, Expect::Version(before.version))
+            .entry("S", &entry)
+            .run()
+            .await?;
+        Ok(())
+    }
+
+    /// Records claimed work in the job log, then sends it. The log comes first: a result must find
+    /// its batch. Work that is recorded and not sent is taken up again when its lease ends.
+    pub(super) async fn dispatch(
+        &self,
+        organization: &OrganizationId,
+        job_run_id: &JobRunId,
+        work: Vec<Work>,
+    ) -> Result<(), HandleError> {
+        let mut validations = Vec::new();
+        let mut logged = Vec::new();
+        for work in work {
+            match work {
+                Work::Validate(message) => validations.push(outgoing(&message, organization)?),
+                Work::Run(..) | Work::Retry(..) | Work::Skipped(..) => logged.push(work),
+            }
+        }
+        let mut runs = Vec::new();
+        let mut retries = Vec::new();
+        for chunk in logged.chunks(BATCH) {
+            let job = JobRef {
+                job_run_id: job_run_id.clone(),
+                batch: Uuid::now_v7().simple().to_string(),
+            };
+            let mut batch = JobBatch { name: job.batch.clone(), runs: Vec::new() };
+            for work in chunk {
+                match work {
+                    Work::Run(id, number) => {
+                        batch.runs.push((id.clone(), *number, RunResult::Pending));
+                        let message = RunDue {
+                            organization: organization.clone(),
+                            subscription_id: id.clone(),
+                            number: *number,
+                            job: job.clone(),
+                        };
+                        runs.push(outgoing(&message, organization)?);
+                    }
+                    Work::Retry(id, numbers) => {
+                        for (number, attempts) in numbers {
+                            batch.runs.push((id.clone(), *number, RunResult::Pending));
+                            let message = RetryDue {
+                                organization: organization.clone(),
+                                subscription_id: id.clone(),
+                                number: *number,
+                                attempts: *attempts,
+                                job: job.clone(),
+                            };
+                            retries.push(outgoing(&message, organization)?);
+                        }
+                    }
+                    Work::Skipped(id, number) => {
+                        batch.runs.push((id.clone(), *number, RunResult::Skipped));
+                    }
+                    Work::Validate(_) => {}
+                }
+            }
+            self.store.put_job_batch(organization, job_run_id, &batch).await?;
+        }
+        for (queue, messages) in
+            [(&self.runs, runs), (&self.retries, retries), (&self.validations, validations)]
+        {
+            queue
+                .send(messages)
+                .await
+                .map_err(|error| HandleError::Transient(error.to_string()))?;
+        }
+        Ok(())
+    }
+}
+
+fn outgoing(
+    message: &impl Serialize,
+    organization: &OrganizationId,
+) -> Result<Outgoing, HandleError> {
+    Outgoing::json(message, Some(organization))
+        .map_err(|error| HandleError::Permanent(error.to_string()))
+}

@@ -1,0 +1,69 @@
+//! What became of runs, gathered over an invocation and recorded batch by batch.
+
+use std::{collections::HashMap, sync::Mutex};
+
+use perennial_domain::{
+    ids::{OrganizationId, SubscriptionId},
+    run::RunStatus,
+    time::OccurrenceNumber,
+};
+use perennial_messages::JobRef;
+use perennial_store::{RunResult, Store};
+
+type Gathered =
+    HashMap<(OrganizationId, JobRef), Vec<(SubscriptionId, OccurrenceNumber, RunResult)>>;
+
+/// Results of one invocation.
+#[derive(Debug, Default)]
+pub(crate) struct Results(Mutex<Gathered>);
+
+impl Results {
+    /// Notes one result.
+    pub(crate) fn note(
+        &self,
+        organization: &OrganizationId,
+        job: &JobRef,
+        subscription: &SubscriptionId,
+        number: OccurrenceNumber,
+        result: RunResult,
+    ) {
+        let mut gathered = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        gathered.entry((organization.clone(), job.clone())).or_default().push((
+            subscription.clone(),
+            number,
+            result,
+        ));
+    }
+
+    /// Records them in the job log. A failure is logged and no more: the runs are committed, and
+    /// the log must not make them happen again.
+    pub(crate) async fn record(self, store: &Store) {
+        let gathered = self.0.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let writes = gathered.iter().map(|((organization, job), results)| {
+            store.record_results(organization, &job.job_run_id, &job.batch, results)
+        });
+        for written in futures::future::join_all(writes).await {
+            if let Err(error) = written {
+                tracing::error!(%error, "results are missing from the job log");
+            }
+        }
+    }
+}
+
+/// The job log's word for where a run stands.
+pub(crate) fn result_of(status: RunStatus) -> RunResult {
+    match status {
+        RunStatus::Open => RunResult::Open,
+        RunStatus::Successful => RunResult::Placed,
+        RunStatus::Failed => RunResult::Failed,
+    }
+}
+
+/// Counts a run's end in the metrics.
+pub(crate) fn count(status: RunStatus) {
+    use perennial_runtime::telemetry::{RENEWALS_FAILED, RENEWALS_SUCCEEDED};
+    match status {
+        RunStatus::Successful => metrics::counter!(RENEWALS_SUCCEEDED).increment(1),
+        RunStatus::Open | RunStatus::Failed => metrics::counter!(RENEWALS_FAILED).increment(1),
+    }
+}

@@ -1,0 +1,102 @@
+//! Making subscriptions from a placed order.
+
+use chrono::{DateTime, Utc};
+use perennial_domain::{
+    ids::OrganizationId,
+    journal::{Cause, Change, append},
+    order::{Order, OrderStatus},
+    placement::create_subscriptions,
+    plan::PlanError,
+    subscription::Subscription,
+};
+use perennial_store::{Commit, Expect, Related, Store, StoreError};
+use serde_json::json;
+use thiserror::Error;
+
+/// Why no subscriptions were made.
+#[derive(Debug, Error)]
+pub(crate) enum SubscribeError {
+    /// The order is not placed.
+    #[error("order {0} is not placed: subscriptions are made from placed orders")]
+    NotPlaced(String),
+    /// The order's market has no subscription model.
+    #[error("market {0} has no subscription model, so its orders make no subscriptions")]
+    NoModel(String),
+    /// No line repeats.
+    #[error("order {0} has no line item with a frequency")]
+    NothingRecurs(String),
+    /// A date or amount can't be computed.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// Storage failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Adds the subscriptions that `order` becomes to a commit, each with its journal entry.
+pub(crate) fn add_subscriptions<'a>(
+    mut commit: Commit<'a>,
+    organization: &OrganizationId,
+    order: &Order,
+    related: &Related,
+    cause: &Cause,
+    now: DateTime<Utc>,
+) -> Result<(Commit<'a>, Vec<Subscription>), PlanError> {
+    let (Some(market), Some(model)) = (&related.market, &related.model) else {
+        return Ok((commit, Vec::new()));
+    };
+    let made = create_subscriptions(organization, order, market, model, &related.skus, now)?;
+    let mut subscriptions = Vec::with_capacity(made.len());
+    for (mut subscription, change) in made {
+        let id = subscription.id.to_string();
+        let entry =
+            append(&mut subscription.journal, organization, &id, now, cause.clone(), change);
+        commit = commit.subscription(&subscription, Expect::New).entry("S", &entry);
+        subscriptions.push(subscription);
+    }
+    Ok((commit, subscriptions))
+}
+
+/// Makes the subscriptions of an order that was placed before, in one commit with the order.
+/// Asking again for an order that has them answers the order unchanged.
+///
+/// # Errors
+/// When the order or its market does not allow it; nothing is written then.
+pub(crate) async fn create_for_order(
+    store: &Store,
+    organization: &OrganizationId,
+    order: &Order,
+    cause: Cause,
+    now: DateTime<Utc>,
+) -> Result<Order, SubscribeError> {
+    if order.subscriptions_created {
+        return Ok(order.clone());
+    }
+    if order.status != OrderStatus::Placed {
+        return Err(SubscribeError::NotPlaced(order.id.to_string()));
+    }
+    if order.recurring().next().is_none() {
+        return Err(SubscribeError::NothingRecurs(order.id.to_string()));
+    }
+    let related = store.related(organization, order).await?;
+    if related.model.is_none() {
+        return Err(SubscribeError::NoModel(order.market_id.to_string()));
+    }
+    let mut after = order.clone();
+    after.create_subscriptions = true;
+    after.subscriptions_created = true;
+    after.version += 1;
+    after.updated_at = now;
+    let change = Change {
+        event: "orders.create_subscriptions",
+        before: json!({"subscriptions_created": false}),
+        after: json!({"subscriptions_created": true}),
+    };
+    let id = after.id.to_string();
+    let entry = append(&mut after.journal, organization, &id, now, cause.clone(), change);
+    let commit =
+        store.commit(organization).order(&after, Expect::Version(order.version)).entry("O", &entry);
+    let (commit, _) = add_subscriptions(commit, organization, &after, &related, &cause, now)?;
+    commit.run().await?;
+    Ok(after)
+}

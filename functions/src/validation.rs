@@ -1,0 +1,269 @@
+//! Validation: checks an order that waits to be placed, collects its payment, places it, and makes
+//! its subscriptions.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use futures::{StreamExt, stream};
+use perennial_domain::{
+    ids::OrganizationId,
+    journal::{Cause, append},
+    order::{Order, OrderStatus, Rejection},
+    placement::{Collected, OrderContext, check_order, place, reject},
+    plan::Outcome,
+};
+use perennial_messages::ValidateOrder;
+use perennial_payments::{ChargeKey, ChargeRequest, PaymentProvider, PaymentToken};
+use perennial_runtime::{
+    Clock, Environment, Function, FunctionError, Invocation, SettingError, telemetry,
+};
+use perennial_store::{Expect, Related, Store, StoreError, StoredOrder};
+use serde_json::Value;
+
+use crate::{
+    Aws, charging, settings,
+    sqs_batch::{DeadLetterQueue, HandleError, Outcomes, Received, guarded, handle_batch},
+    subscribe::add_subscriptions,
+};
+
+/// Orders validated at once.
+const CONCURRENCY: usize = 10;
+/// Attempts at a commit that others keep getting ahead of.
+const COMMIT_ATTEMPTS: u32 = 5;
+
+/// The validation function.
+pub(crate) struct Validation {
+    store: Store,
+    provider: Arc<dyn PaymentProvider>,
+    dead_letters: DeadLetterQueue,
+    clock: Arc<dyn Clock>,
+}
+
+impl Validation {
+    pub(crate) fn build(
+        environment: &Environment,
+        aws: &Aws,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<Self, SettingError> {
+        Ok(Self {
+            store: settings::store(environment, aws)?,
+            provider: charging::provider(environment, aws)?,
+            dead_letters: DeadLetterQueue::from_environment(environment, aws)?,
+            clock: Arc::clone(clock),
+        })
+    }
+
+    async fn validate_all(&self, messages: Vec<Received<ValidateOrder>>) -> Outcomes {
+        stream::iter(messages)
+            .map(|received| async move {
+                let outcome = guarded(self.validate(&received.message)).await;
+                (received.id, outcome)
+            })
+            .buffer_unordered(CONCURRENCY)
+            .collect()
+            .await
+    }
+
+    async fn validate(&self, message: &ValidateOrder) -> Result<(), HandleError> {
+        let ValidateOrder { organization, order_id } = message;
+        for _ in 0..COMMIT_ATTEMPTS {
+            let Some(StoredOrder::Client(order)) = self.store.order(organization, order_id).await?
+            else {
+                return Err(HandleError::Permanent(format!("there is no order {order_id}")));
+            };
+            if order.status != OrderStatus::Placing {
+                return Ok(());
+            }
+            match self.decide(organization, &order).await {
+                Err(Stop::Conflict) => {}
+                Err(Stop::Failed(error)) => return Err(error),
+                Ok(()) => return Ok(()),
+            }
+        }
+        Err(HandleError::Transient(format!("order {order_id} keeps changing")))
+    }
+
+    async fn decide(&self, organization: &OrganizationId, order: &Order) -> Result<(), Stop> {
+        let now = self.clock.now();
+        let related = self.store.related(organization, order).await?;
+        let context = OrderContext {
+            order,
+            market: related.market.as_ref(),
+            model: related.model.as_ref(),
+            customer: related.customer.as_ref(),
+            payment_source: related.payment_source.as_ref(),
+            skus: &related.skus,
+        };
+        let rejections = check_order(&context, now);
+        if !rejections.is_empty() {
+            return self.reject(organization, order, rejections, now).await;
+        }
+        let held = tracked(order, &related);
+        if !held.is_empty() {
+            match self.store.hold_stock(organization, &order.id, &held).await {
+                Ok(()) => {}
+                Err(StoreError::OutOfStock { sku }) => {
+                    let short = rejection(
+                        "out_of_stock",
+                        format!("sku {sku:?} was taken by other orders meanwhile"),
+                        "/data/relationships/line_items",
+                    );
+                    return self.reject(organization, order, vec![short], now).await;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        match self.pay(organization, order, &related, now).await? {
+            Ok(collected) => self.place(organization, order, &related, collected, now).await,
+            Err(declined) => {
+                if !held.is_empty() {
+                    self.store.release_stock(organization, &order.id, &held).await?;
+                }
+                self.reject(organization, order, vec![declined], now).await
+            }
+        }
+    }
+
+    async fn pay(
+        &self,
+        organization: &OrganizationId,
+        order: &Order,
+        related: &Related,
+        now: DateTime<Utc>,
+    ) -> Result<Result<Collected, Rejection>, Stop> {
+        let total = order.total().map_err(|e| HandleError::Permanent(e.to_string()))?;
+        let source = match &related.payment_source {
+            Some(source) if !total.is_zero() => source,
+            Some(_) | None => return Ok(Ok(Collected::Nothing)),
+        };
+        let request = ChargeRequest {
+            key: ChargeKey::new(format!("{organization}:{}:{}", order.id, order.placements)),
+            organization: organization.to_string(),
+            amount_minor: total.get(),
+            currency: order.currency.to_string(),
+            token: PaymentToken::new(&source.token),
+            reference: order.id.to_string(),
+            attempt: order.placements,
+            requested_at: now,
+        };
+        let pointer = "/data/relationships/customer_payment_source";
+        match charging::collect(self.provider.as_ref(), &request).await {
+            Ok(Outcome::Paid { charge_id }) => Ok(Ok(Collected::Paid(charge_id))),
+            Ok(Outcome::Free) => Ok(Ok(Collected::Nothing)),
+            Ok(Outcome::Declined { code, message, .. } | Outcome::Refused { code, message }) => {
+                Ok(Err(rejection(&code, message, pointer)))
+            }
+            Err(HandleError::Permanent(reason)) => {
+                Ok(Err(rejection("payment_refused", reason, pointer)))
+            }
+            Err(error) => Err(Stop::Failed(error)),
+        }
+    }
+
+    async fn place(
+        &self,
+        organization: &OrganizationId,
+        before: &Order,
+        related: &Related,
+        collected: Collected,
+        now: DateTime<Utc>,
+    ) -> Result<(), Stop> {
+        let (mut order, change) = place(before, collected, now);
+        let subscribe = order.create_subscriptions
+            && related.model.is_some()
+            && order.recurring().next().is_some();
+        order.subscriptions_created = subscribe;
+        let id = order.id.to_string();
+        let entry = append(&mut order.journal, organization, &id, now, cause(), change);
+        let mut commit = self
+            .store
+            .commit(organization)
+            .order(&order, Expect::Version(before.version))
+            .entry("O", &entry);
+        if subscribe {
+            (commit, _) = add_subscriptions(commit, organization, &order, related, &cause(), now)
+                .map_err(HandleError::from)?;
+        }
+        commit.run().await?;
+        if let Some(since) = order.placing_at {
+            let millis = f64::from(
+                u32::try_from((self.clock.now() - since).num_milliseconds()).unwrap_or(u32::MAX),
+            );
+            metrics::histogram!(telemetry::PLACEMENT_LATENCY).record(millis);
+        }
+        tracing::info!(%organization, order_id = %order.id, "order placed");
+        Ok(())
+    }
+
+    async fn reject(
+        &self,
+        organization: &OrganizationId,
+        before: &Order,
+        rejections: Vec<Rejection>,
+        now: DateTime<Utc>,
+    ) -> Result<(), Stop> {
+        let (mut order, change) = reject(before, rejections, now);
+        let id = order.id.to_string();
+        let entry = append(&mut order.journal, organization, &id, now, cause(), change);
+        self.store
+            .commit(organization)
+            .order(&order, Expect::Version(before.version))
+            .entry("O", &entry)
+            .run()
+            .await?;
+        tracing::info!(%organization, order_id = %order.id, "order went back to draft");
+        Ok(())
+    }
+}
+
+/// Why a decision was not carried out.
+enum Stop {
+    /// The order changed meanwhile: read it again.
+    Conflict,
+    /// Something else.
+    Failed(HandleError),
+}
+
+impl From<StoreError> for Stop {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Conflict(_) => Self::Conflict,
+            other => Self::Failed(other.into()),
+        }
+    }
+}
+
+impl From<HandleError> for Stop {
+    fn from(error: HandleError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+fn cause() -> Cause {
+    Cause {
+        actor: "system:validation".to_owned(),
+        reason: "the order was sent to be placed".to_owned(),
+    }
+}
+
+fn rejection(code: &str, detail: String, pointer: &str) -> Rejection {
+    Rejection { code: code.to_owned(), detail, pointer: pointer.to_owned() }
+}
+
+/// The lines whose stock is tracked.
+fn tracked<'a>(order: &'a Order, related: &Related) -> Vec<(&'a str, u32)> {
+    order
+        .line_items
+        .iter()
+        .filter(|line| related.skus.get(&line.sku_id).is_some_and(|sku| sku.stock.is_some()))
+        .map(|line| (line.sku_code.as_str(), line.quantity))
+        .collect()
+}
+
+#[async_trait]
+impl Function for Validation {
+    async fn invoke(&self, event: Value, _: Invocation) -> Result<Value, FunctionError> {
+        handle_batch(event, &self.dead_letters, |messages| self.validate_all(messages)).await
+    }
+}

@@ -1,0 +1,61 @@
+//! The queues on which functions hand work to each other.
+
+use perennial_messages::Queue;
+use perennial_runtime::{Environment, SettingError};
+
+use crate::Aws;
+
+/// A queue of work. The name stands in dead letters and in the API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum WorkQueue {
+    /// Orders to be validated.
+    Validation,
+    /// Parts of ticks.
+    RenewalTick,
+    /// Runs to be made.
+    OrderCopy,
+    /// Payments to be tried again.
+    PaymentRetry,
+}
+
+impl WorkQueue {
+    /// Every queue of work.
+    pub(crate) const ALL: [Self; 4] =
+        [Self::Validation, Self::RenewalTick, Self::OrderCopy, Self::PaymentRetry];
+
+    /// Its name.
+    #[must_use]
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Validation => "validation",
+            Self::RenewalTick => "renewal-tick",
+            Self::OrderCopy => "order-copy",
+            Self::PaymentRetry => "payment-retry",
+        }
+    }
+
+    /// The queue of this name.
+    #[must_use]
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|queue| queue.name() == name)
+    }
+
+    /// What the environment variables about it begin with.
+    pub(crate) fn variable(self) -> &'static str {
+        match self {
+            Self::Validation => "VALIDATION",
+            Self::RenewalTick => "RENEWAL_TICK",
+            Self::OrderCopy => "ORDER_COPY",
+            Self::PaymentRetry => "PAYMENT_RETRY",
+        }
+    }
+
+    /// The queue that `<NAME>_QUEUE_URL` leads to.
+    ///
+    /// # Errors
+    /// When the variable is not set.
+    pub(crate) fn open(self, environment: &Environment, aws: &Aws) -> Result<Queue, SettingError> {
+        let url = environment.require(&format!("{}_QUEUE_URL", self.variable()))?;
+        Ok(Queue::new(aws.sqs.clone(), url))
+    }
+}
