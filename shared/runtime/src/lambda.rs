@@ -9,7 +9,7 @@ use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::Value;
 use tracing::Instrument;
 
-use crate::{Function, FunctionError, Invocation};
+use crate::{Function, FunctionError, Invocation, telemetry};
 
 /// Serves invocations until Lambda stops the sandbox.
 ///
@@ -25,7 +25,9 @@ pub async fn serve(function: Arc<dyn Function>) -> Result<(), FunctionError> {
                 request_id: event.context.request_id.clone(),
                 deadline: monotonic(event.context.deadline),
             };
-            function.invoke(event.payload, invocation).await
+            let answer = function.invoke(event.payload, invocation).await;
+            telemetry::flush();
+            answer
         }
         .instrument(span)
     }))

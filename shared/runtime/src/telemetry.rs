@@ -1,5 +1,8 @@
 //! Logs as JSON lines and metrics in CloudWatch's embedded metric format, both on standard output.
 
+use std::sync::OnceLock;
+
+use metrics_cloudwatch_embedded::Collector;
 use tracing_subscriber::{EnvFilter, fmt, prelude::*};
 
 use crate::Environment;
@@ -20,7 +23,9 @@ pub const TICK_LAG: &str = "TickLag";
 /// Messages that became dead letters.
 pub const DEAD_LETTERS: &str = "DeadLetters";
 
-/// Starts logging and, on Lambda, metrics. Call once per process; later calls change nothing.
+static COLLECTOR: OnceLock<&'static Collector> = OnceLock::new();
+
+/// Starts logging and metrics. Call once per process; later calls change nothing.
 pub fn init(environment: &Environment, function: &str) {
     let filter = environment
         .get("RUST_LOG")
@@ -34,7 +39,20 @@ pub fn init(environment: &Environment, function: &str) {
         .cloudwatch_namespace(NAMESPACE)
         .with_dimension("Function", function.to_owned())
         .init();
-    if let Err(error) = metrics {
-        tracing::error!(%error, "metrics are not recorded");
+    match metrics {
+        Ok(collector) => {
+            COLLECTOR.get_or_init(|| collector);
+        }
+        Err(error) => tracing::error!(%error, "metrics are not recorded"),
+    }
+}
+
+/// Writes the metrics recorded since the last call to standard output, where CloudWatch reads
+/// them. Called after each invocation, before Lambda may freeze the sandbox.
+pub fn flush() {
+    if let Some(collector) = COLLECTOR.get()
+        && let Err(error) = collector.flush(std::io::stdout().lock())
+    {
+        tracing::error!(%error, "metrics could not be written");
     }
 }
