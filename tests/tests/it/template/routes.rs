@@ -1,0 +1,86 @@
+//! Rules of the HTTP API: who may call what.
+
+use serde_json::{Value, json};
+
+use super::{Fault, Violation, document::Template, queues::sources, rule_sees};
+
+/// The routes that answer without a token.
+const PUBLIC: [(&str, &str); 2] = [("GET", "/api/openapi.json"), ("GET", "/api/health")];
+
+fn only_public_routes_are_open(template: &Template) -> Vec<Violation> {
+    let mut violations = Vec::new();
+    for (function, event) in sources(template, "HttpApi") {
+        let text = |name| event.properties.get(name).and_then(Value::as_str).unwrap_or_default();
+        let route = (text("Method"), text("Path"));
+        let is_open = event.properties.pointer("/Auth/Authorizer") == Some(&json!("NONE"));
+        if is_open != PUBLIC.contains(&route) {
+            violations.push(Violation::new(&function.id, format!("{route:?} open: {is_open}")));
+        }
+        // Any other setting could swap the authorizer or drop its scopes.
+        let has_own = event.properties.get("Auth").is_some();
+        if has_own && !is_open {
+            violations.push(Violation::new(&function.id, format!("{route:?} has its own rules")));
+        }
+    }
+    violations
+}
+
+fn the_default_authorizer_checks_tokens(template: &Template) -> Vec<Violation> {
+    let mut violations = Vec::new();
+    for api in template.of_type("AWS::Serverless::HttpApi") {
+        let default = api.property("/Auth/DefaultAuthorizer").as_str().unwrap_or_default();
+        let authorizer = api.property(&format!("/Auth/Authorizers/{default}"));
+        let wanted = [
+            ("/JwtConfiguration/issuer", json!({"Ref": "JwtIssuer"})),
+            ("/JwtConfiguration/audience", json!([{"Ref": "JwtAudience"}])),
+            ("/AuthorizationScopes", json!(["perennial"])),
+            ("/IdentitySource", json!("$request.header.Authorization")),
+        ];
+        for (pointer, value) in wanted {
+            if authorizer.pointer(pointer) != Some(&value) {
+                violations.push(Violation::new(&api.id, format!("{pointer} is not {value}")));
+            }
+        }
+    }
+    violations
+}
+
+fn routes_speak_one_payload_format(template: &Template) -> Vec<Violation> {
+    sources(template, "HttpApi")
+        .into_iter()
+        .filter(|(_, event)| {
+            event.properties.get("PayloadFormatVersion") != Some(&json!("2.0"))
+                || event.properties.get("ApiId") != Some(&json!({"Ref": "HttpApi"}))
+        })
+        .map(|(function, event)| Violation::new(&function.id, event.name))
+        .collect()
+}
+
+#[test]
+fn a_route_without_a_token_is_one_of_the_public_two() {
+    let rule = only_public_routes_are_open;
+    let open = "ApiFunction/Properties/Events/Everything/Properties/Auth";
+    rule_sees(rule, "ApiFunction", open, Fault::Set(json!({"Authorizer": "NONE"})));
+    let closed = "ApiFunction/Properties/Events/Health/Properties/Auth";
+    rule_sees(rule, "ApiFunction", closed, Fault::Remove);
+    let scopes = "IntakeFunction/Properties/Events/CreateOrder/Properties/Auth";
+    rule_sees(rule, "IntakeFunction", scopes, Fault::Set(json!({"AuthorizationScopes": []})));
+}
+
+#[test]
+fn a_token_needs_issuer_audience_and_scope() {
+    let rule = the_default_authorizer_checks_tokens;
+    let auth = "HttpApi/Properties/Auth";
+    rule_sees(rule, "HttpApi", &format!("{auth}/DefaultAuthorizer"), Fault::Remove);
+    let authorizer = format!("{auth}/Authorizers/TokenAuthorizer");
+    rule_sees(rule, "HttpApi", &format!("{authorizer}/AuthorizationScopes"), Fault::Remove);
+    let issuer = format!("{authorizer}/JwtConfiguration/issuer");
+    rule_sees(rule, "HttpApi", &issuer, Fault::Set(json!("https://example.com")));
+}
+
+#[test]
+fn every_route_is_on_the_one_api_in_format_two() {
+    let rule = routes_speak_one_payload_format;
+    let format = "IntakeFunction/Properties/Events/CreateOrder/Properties/PayloadFormatVersion";
+    rule_sees(rule, "IntakeFunction", format, Fault::Set(json!("1.0")));
+}
