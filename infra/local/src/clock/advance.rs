@@ -113,6 +113,13 @@ struct Seen {
     left: Option<u64>,
 }
 
+/// The next instant at which something happens, and the schedules that fire then.
+#[derive(Debug)]
+struct Next {
+    at: DateTime<Utc>,
+    firings: Vec<usize>,
+}
+
 impl Advance {
     /// Moves the clock. Everything that happens on the way has happened when this
     /// answers. Where it fails, the clock stays at the instant that it reached.
@@ -155,23 +162,19 @@ impl Advance {
         let mut seen: Vec<Option<Seen>> = vec![None; self.due.len()];
         let first = self.schedules.fired_until();
         self.rest().await?;
-        while let Some(next) = self.next_instant(&seen)?.filter(|next| *next <= to) {
-            self.move_to(next.max(self.clock.now()))?;
+        while let Some(next) = self.next(&seen)?.filter(|next| next.at <= to) {
+            self.move_to(next.at.max(self.clock.now()))?;
             for (schedule, seen) in seen.iter_mut().enumerate() {
-                if self.schedules.at_or_after(schedule, next) != Some(next) {
-                    continue;
+                if next.firings.contains(&schedule) {
+                    firings_run += 1;
+                    // A failure is logged and counted by the host; the next firing is the retry.
+                    let _ = self.schedules.fire(&Firing { at: next.at, schedule }).await;
+                    *seen = Some(Seen { fired: next.at, left: None });
                 }
-                if next <= self.schedules.fired_until() {
-                    continue;
-                }
-                firings_run += 1;
-                // A failure is logged and counted by the host; the next firing is the retry.
-                let _ = self.schedules.fire(&Firing { at: next, schedule }).await;
-                *seen = Some(Seen { fired: next, left: None });
             }
-            self.schedules.pass(next);
+            self.schedules.pass(next.at);
             self.rest().await?;
-            self.note_what_is_left(next, &mut seen)?;
+            self.note_what_is_left(next.at, &mut seen)?;
             while let Ok(event) = events.try_recv() {
                 *by_type.entry(event.detail_type.clone()).or_insert(0) += 1;
             }
@@ -226,23 +229,27 @@ impl Advance {
         self.cloud.queues.pending(queue).is_ok_and(|counts| counts.visible > 0)
     }
 
-    /// The next instant at which something happens by itself.
-    fn next_instant(&self, seen: &[Option<Seen>]) -> Result<Option<DateTime<Utc>>, AdvanceError> {
+    /// What happens next by itself.
+    fn next(&self, seen: &[Option<Seen>]) -> Result<Option<Next>, AdvanceError> {
         let messages = self
             .queues
             .iter()
             .filter_map(|queue| self.cloud.queues.pending(queue).ok()?.next_visible)
             .min();
-        let mut next = messages;
         let fired = self.schedules.fired_until();
+        let mut firings = Vec::with_capacity(self.due.len());
         for (schedule, (due, seen)) in self.due.iter().zip(seen).enumerate() {
-            let firing = match due {
+            firings.push(match due {
                 None => self.schedules.next(schedule, fired),
                 Some(index) => self.next_effective(schedule, index, *seen)?,
-            };
-            next = next.into_iter().chain(firing).min();
+            });
         }
-        Ok(next)
+        let at = firings.iter().flatten().copied().chain(messages).min();
+        Ok(at.map(|at| {
+            let fires =
+                |(schedule, firing): (usize, &Option<_>)| (*firing == Some(at)).then_some(schedule);
+            Next { at, firings: firings.iter().enumerate().filter_map(fires).collect() }
+        }))
     }
 
     /// The next firing that finds something in the due index.

@@ -107,7 +107,12 @@ impl Schedules {
                 let at = last_at_or_before(now, *every);
                 if at > after {
                     let (schedules, firing) = (Arc::clone(&self), Firing { at, schedule });
-                    tokio::spawn(async move { schedules.fire(&firing).await });
+                    let busy = self.activity.begin();
+                    tokio::spawn(async move {
+                        // A failure is logged and counted by the host.
+                        let _ = schedules.fire(&firing).await;
+                        drop(busy);
+                    });
                 }
             }
             self.pass(now);
