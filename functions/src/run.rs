@@ -33,23 +33,16 @@ async fn start(binary: &str) -> Result<(), FunctionError> {
     };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let function = build(binary, &environment, &aws, &clock)?;
-    if reads_the_book(binary) {
-        warm_up(&environment, &aws).await;
+    if let Some(table) = environment.get("BOOK_TABLE") {
+        warm_up(&aws, table).await;
     }
     perennial_runtime::serve(function).await
-}
-
-/// Whether the function's role lets it read the book. Only event-relay's does not: it is handed
-/// what it publishes.
-fn reads_the_book(binary: &str) -> bool {
-    binary != "event-relay"
 }
 
 /// Reads an item that does not exist, so that credentials, the connection and the first TLS
 /// handshake are paid for during init, where Lambda gives full processors, and not by the first
 /// request. Its outcome changes nothing: what is really wrong, the first request will say better.
-async fn warm_up(environment: &Environment, aws: &Aws) {
-    let Some(table) = environment.get("BOOK_TABLE") else { return };
+async fn warm_up(aws: &Aws, table: &str) {
     let nothing = AttributeValue::S("warm-up".to_owned());
     let read = aws
         .dynamodb

@@ -16,9 +16,6 @@ const UNBOUNDED: [(&str, &str); 2] = [
     ("xray:PutTraceSegments", "X-Ray has no resources"),
 ];
 
-/// Functions that are given queues only to tell by their names where a dead letter came from.
-const NEVER_SEND: [&str; 1] = ["DeadLetterFunction"];
-
 /// Prefixes of what may be allowed at all.
 const SERVICES: [&str; 5] = ["dynamodb:", "events:", "logs:", "sqs:", "xray:"];
 
@@ -128,14 +125,16 @@ fn needed(function: &Resource) -> Vec<(&'static str, String)> {
         }
     };
     for (name, value) in function.variables() {
-        if name.ends_with("_QUEUE_URL") && !NEVER_SEND.contains(&function.id.as_str()) {
+        if name.ends_with("_QUEUE_URL") {
             need(&["sqs:SendMessage"], value);
         } else if name.ends_with("_BUS_NAME") {
             need(&["events:PutEvents"], value);
+        } else if name.ends_with("_TABLE") {
+            // A conditional table's name is empty where the table is not.
+            let value = value.pointer("/Fn::If/1").unwrap_or(value);
+            need(&["dynamodb:PutItem"], value);
         }
     }
-    let payments = "/Environment/Variables/TEST_PAYMENTS_TABLE/Fn::If/1";
-    need(&["dynamodb:GetItem", "dynamodb:PutItem"], function.property(payments));
     need(
         &["logs:CreateLogStream", "logs:PutLogEvents"],
         function.property("/LoggingConfig/LogGroup"),
@@ -167,7 +166,9 @@ fn functions_may_use_nothing_else(template: &Template) -> Vec<Violation> {
     let mut violations = Vec::new();
     for function in template.functions() {
         let needs = needed(&function);
-        for action in ["sqs:SendMessage", "sqs:ReceiveMessage", "events:PutEvents"] {
+        let actions =
+            ["dynamodb:PutItem", "events:PutEvents", "sqs:ReceiveMessage", "sqs:SendMessage"];
+        for action in actions {
             for id in allowed(template, &function, action) {
                 if !needs.contains(&(action, id.clone())) {
                     let says = format!("has no use for {action} on {id}");
@@ -207,11 +208,13 @@ fn every_function_has_a_role_that_is_written_here() {
 }
 
 #[test]
-fn a_function_may_use_every_queue_stream_and_bus_that_it_is_given() {
+fn a_function_may_use_every_table_queue_stream_and_bus_that_it_is_given() {
     let rule = functions_may_use_what_they_are_given;
     let variables = "IntakeFunction/Properties/Environment/Variables";
     let url = format!("{variables}/ORDER_COPY_QUEUE_URL");
     rule_sees(rule, "IntakeFunction", &url, Fault::Set(json!({"Ref": "OrderCopyQueue"})));
+    let table = format!("{variables}/OPERATIONS_TABLE");
+    rule_sees(rule, "IntakeFunction", &table, Fault::Set(json!({"Ref": "OperationsTable"})));
     let queue = "ValidationFunction/Properties/Events/Queue/Properties/Queue";
     let other = Fault::Set(json!({"Fn::GetAtt": ["OrderCopyQueue", "Arn"]}));
     rule_sees(rule, "ValidationFunction", queue, other);
@@ -220,9 +223,11 @@ fn a_function_may_use_every_queue_stream_and_bus_that_it_is_given() {
 }
 
 #[test]
-fn a_function_may_not_use_a_queue_that_it_is_not_given() {
+fn a_function_may_not_use_a_table_or_queue_that_it_is_not_given() {
     let url = "IntakeFunction/Properties/Environment/Variables/VALIDATION_QUEUE_URL";
     rule_sees(functions_may_use_nothing_else, "IntakeFunction", url, Fault::Remove);
+    let table = "ApiFunction/Properties/Environment/Variables/OPERATIONS_TABLE";
+    rule_sees(functions_may_use_nothing_else, "ApiFunction", table, Fault::Remove);
     let event = "DeadLetterFunction/Properties/Events/OrderCopy";
     rule_sees(functions_may_use_nothing_else, "DeadLetterFunction", event, Fault::Remove);
 }
