@@ -81,7 +81,7 @@ impl From<SqsError> for Refusal {
 pub async fn answer(cloud: &Cloud, target: &str, body: &[u8]) -> Answer {
     let answered = match target.split_once('.') {
         Some(("DynamoDB_20120810" | "DynamoDBStreams_20120810", action)) => {
-            return cloud.dynamodb.handle(action, body);
+            return cloud.dynamodb.handle_in_turn(action, body).await;
         }
         Some(("AmazonSQS", action)) => super::sqs::wire::answer(&cloud.queues, action, body).await,
         Some(("AWSEvents", action)) => {

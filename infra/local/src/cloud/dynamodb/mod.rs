@@ -51,6 +51,7 @@ pub struct Dynamo {
     metered: AtomicBool,
     writes: AtomicU64,
     written: Arc<Notify>,
+    turn: tokio::sync::Mutex<()>,
 }
 
 impl std::fmt::Debug for Dynamo {
@@ -110,6 +111,7 @@ impl Dynamo {
             metered: AtomicBool::new(false),
             writes: AtomicU64::new(0),
             written: Arc::default(),
+            turn: tokio::sync::Mutex::default(),
         })
     }
 
@@ -126,6 +128,13 @@ impl Dynamo {
             Ok(body) => Answer { status: 200, body: body.into(), query_error: None },
             Err(error) => error.answer(),
         }
+    }
+
+    /// Answers like [`handle`](Self::handle), but waits for its turn without holding up a thread.
+    /// The engine does one thing at a time, so threads would only stand in line.
+    pub async fn handle_in_turn(&self, action: &str, body: &[u8]) -> Answer {
+        let _turn = self.turn.lock().await;
+        self.handle(action, body)
     }
 
     /// Runs one action, such as `CreateTable`.
