@@ -1,0 +1,128 @@
+//! The job log: exact counts, however often a message is handled.
+
+use perennial_domain::{ids::SubscriptionId, time::OccurrenceNumber};
+use perennial_store::{JobBatch, JobCounts, JobKind, JobRun, JobStatus, RunResult, Store};
+
+use crate::{
+    TestResult,
+    embedded::store,
+    fixtures::{acme, at, job},
+};
+
+const NUMBER: OccurrenceNumber = OccurrenceNumber::FIRST;
+
+fn log_entry(name: &str) -> Result<JobRun, Box<dyn std::error::Error>> {
+    Ok(JobRun {
+        id: job(name),
+        kind: JobKind::Scheduled,
+        actor: "system:schedule".to_owned(),
+        retry_of: None,
+        started_at: at("2027-02-28T10:00:00Z")?,
+    })
+}
+
+fn ids() -> [SubscriptionId; 3] {
+    ["a", "b", "c"].map(|name| SubscriptionId::derived(&[name]))
+}
+
+async fn opened(store: &Store) -> TestResult {
+    let acme = acme()?;
+    store.open_job_run(&acme, &log_entry("tick")?).await?;
+    let [a, b, c] = ids();
+    for (name, runs) in [("0-1", vec![a, b]), ("3-1", vec![c])] {
+        let runs = runs.into_iter().map(|id| (id, NUMBER, RunResult::Pending)).collect();
+        let batch = JobBatch { name: name.to_owned(), runs };
+        store.put_job_batch(&acme, &job("tick"), &batch).await?;
+    }
+    Ok(())
+}
+
+async fn counts(store: &Store) -> Result<JobCounts, Box<dyn std::error::Error>> {
+    let (_, batches) = store.job_run(&acme()?, &job("tick")).await?.ok_or("no such job run")?;
+    Ok(JobCounts::of(&batches))
+}
+
+#[tokio::test]
+async fn a_result_recorded_twice_counts_once() -> TestResult {
+    let (store, acme) = (store().await?, acme()?);
+    opened(&store).await?;
+    assert_eq!(counts(&store).await?.status(), JobStatus::Running);
+    let [a, b, c] = ids();
+    for _ in 0..2 {
+        let placed = (a.clone(), NUMBER, RunResult::Placed);
+        // A batch of messages may hold one of them twice.
+        let results = [placed.clone(), (b.clone(), NUMBER, RunResult::Open), placed];
+        store.record_results(&acme, &job("tick"), "0-1", &results).await?;
+    }
+    let expected = JobCounts { claimed: 3, pending: 1, placed: 1, open: 1, ..Default::default() };
+    assert_eq!(counts(&store).await?, expected);
+
+    let late = [(b, NUMBER, RunResult::Placed)];
+    store.record_results(&acme, &job("tick"), "0-1", &late).await?;
+    store.record_results(&acme, &job("tick"), "3-1", &[(c, NUMBER, RunResult::Skipped)]).await?;
+    let done = counts(&store).await?;
+    let expected = JobCounts { claimed: 3, placed: 2, skipped: 1, ..Default::default() };
+    assert_eq!((done, done.status()), (expected, JobStatus::Completed));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_job_run_with_failures_says_so() -> TestResult {
+    let (store, acme) = (store().await?, acme()?);
+    opened(&store).await?;
+    let [a, b, c] = ids();
+    let results = [(a, NUMBER, RunResult::Failed), (b, NUMBER, RunResult::Placed)];
+    store.record_results(&acme, &job("tick"), "0-1", &results).await?;
+    let dead = [(c, NUMBER, RunResult::DeadLettered)];
+    store.record_results(&acme, &job("tick"), "3-1", &dead).await?;
+    let done = counts(&store).await?;
+    assert_eq!((done.failed, done.dead_lettered, done.placed), (1, 1, 1));
+    assert_eq!(done.status(), JobStatus::CompletedWithErrors);
+    Ok(())
+}
+
+#[tokio::test]
+async fn opening_a_job_run_again_changes_nothing() -> TestResult {
+    let (store, acme) = (store().await?, acme()?);
+    opened(&store).await?;
+    let mut again = log_entry("tick")?;
+    again.actor = "somebody".to_owned();
+    store.open_job_run(&acme, &again).await?;
+    let (stored, batches) = store.job_run(&acme, &job("tick")).await?.ok_or("no such job run")?;
+    assert_eq!(stored, log_entry("tick")?);
+    assert_eq!(batches.len(), 2);
+    assert_eq!(store.job_run(&"other".parse()?, &job("tick")).await?, None);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_result_without_its_batch_is_refused() -> TestResult {
+    let (store, acme) = (store().await?, acme()?);
+    opened(&store).await?;
+    let [a, ..] = ids();
+    let none =
+        store.record_results(&acme, &job("tick"), "none", &[(a, NUMBER, RunResult::Placed)]).await;
+    assert!(none.is_err());
+    store.record_results(&acme, &job("tick"), "none", &[]).await?;
+    assert_eq!(counts(&store).await?.claimed, 3);
+    Ok(())
+}
+
+#[tokio::test]
+async fn job_runs_are_listed_by_time() -> TestResult {
+    let (store, acme) = (store().await?, acme()?);
+    let mut expected = Vec::new();
+    for minute in 0..5_i64 {
+        let tick_ms = 1_800_000_000_000 + minute * 60_000;
+        let mut run = log_entry("unused")?;
+        run.id = perennial_domain::ids::JobRunId::of_tick(&acme, tick_ms);
+        store.open_job_run(&acme, &run).await?;
+        expected.push(run);
+    }
+    let page = store.list_job_runs(&acme, 3, true, None).await??;
+    let rest = store.list_job_runs(&acme, 3, true, page.next.as_ref()).await??;
+    let mut seen: Vec<_> = page.items.into_iter().chain(rest.items).collect();
+    seen.reverse();
+    assert_eq!(seen, expected);
+    Ok(())
+}
