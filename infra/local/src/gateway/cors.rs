@@ -52,3 +52,57 @@ fn put_list(headers: &mut HeaderMap, name: header::HeaderName, values: &[String]
         headers.insert(name, value);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cors() -> CorsModel {
+        CorsModel {
+            origins: vec!["https://shop.example".to_owned()],
+            methods: vec!["GET".to_owned(), "POST".to_owned()],
+            headers: vec!["authorization".to_owned()],
+            max_age: Some(600),
+            ..CorsModel::default()
+        }
+    }
+
+    fn request(origin: &'static str) -> HeaderMap {
+        HeaderMap::from_iter([
+            (header::ORIGIN, HeaderValue::from_static(origin)),
+            (header::ACCESS_CONTROL_REQUEST_METHOD, HeaderValue::from_static("POST")),
+        ])
+    }
+
+    #[test]
+    fn an_allowed_origin_is_told_what_it_may_do_and_another_is_not() {
+        let answer = |origin| {
+            let headers = request(origin);
+            let mut response = preflight(&cors(), &Method::OPTIONS, &headers)?;
+            decorate(&cors(), &headers, response.headers_mut());
+            Some(response)
+        };
+        let header = |response: &Option<Response<Bytes>>, name| {
+            response.as_ref().and_then(|response| response.headers().get(name).cloned())
+        };
+        let allowed = answer("https://shop.example");
+        assert_eq!(
+            header(&allowed, header::ACCESS_CONTROL_ALLOW_METHODS),
+            Some(HeaderValue::from_static("GET,POST"))
+        );
+        assert_eq!(
+            header(&allowed, header::ACCESS_CONTROL_ALLOW_ORIGIN),
+            Some(HeaderValue::from_static("https://shop.example"))
+        );
+        let other = answer("https://other.example");
+        assert_eq!(header(&other, header::ACCESS_CONTROL_ALLOW_ORIGIN), None);
+        assert_eq!(header(&other, header::ACCESS_CONTROL_ALLOW_METHODS), None);
+    }
+
+    #[test]
+    fn only_a_preflight_is_answered_here() {
+        let headers = request("https://shop.example");
+        assert!(preflight(&cors(), &Method::POST, &headers).is_none());
+        assert!(preflight(&cors(), &Method::OPTIONS, &HeaderMap::new()).is_none());
+    }
+}

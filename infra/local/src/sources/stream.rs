@@ -36,7 +36,7 @@ use crate::{
 const GATHER: Duration = Duration::from_millis(20);
 /// The wait before the first retry; it doubles up to the longest.
 const FIRST_RETRY: Duration = Duration::from_millis(10);
-const LONGEST_RETRY: Duration = Duration::from_millis(200);
+const LONGEST_RETRY: Duration = Duration::from_millis(50);
 
 /// Why a stream is not read any more.
 #[derive(Debug, Error)]

@@ -195,7 +195,7 @@ mod tests {
 
     fn table() -> TableModel {
         TableModel {
-            name: "T".to_owned(),
+            name: "Book".to_owned(),
             keys: vec![key("pk"), key("sk")],
             indexes: vec![IndexModel {
                 name: "due".to_owned(),

@@ -9,7 +9,10 @@ use std::{
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use perennial_functions::BuildError;
-use perennial_local::stack::{Stack, StackOptions, StartError};
+use perennial_local::{
+    invoke::FunctionFactory,
+    stack::{Stack, StackOptions, StartError},
+};
 use perennial_runtime::{Clock, Function, FunctionError, Invocation};
 use serde_json::{Value, json};
 
@@ -65,24 +68,29 @@ impl Fakes {
         data: Option<&Path>,
         template: &str,
     ) -> Result<Stack, StartError> {
-        let fakes = self.clone();
         Stack::start(StackOptions {
             port,
             data: data.map(Into::into),
             template: template.to_owned(),
-            functions: Arc::new(move |binary, _, _, clock| {
-                if binary == "missing" {
-                    return Err(BuildError::Unknown(binary.to_owned()));
-                }
-                Ok(Arc::new(Fake {
-                    binary: binary.to_owned(),
-                    fakes: fakes.clone(),
-                    clock: Arc::clone(clock),
-                }))
-            }),
+            functions: self.factory(),
             ..StackOptions::in_memory()
         })
         .await
+    }
+
+    /// Builds these functions, and none that is called "missing".
+    pub(crate) fn factory(&self) -> FunctionFactory {
+        let fakes = self.clone();
+        Arc::new(move |binary, _, _, clock| {
+            if binary == "missing" {
+                return Err(BuildError::Unknown(binary.to_owned()));
+            }
+            Ok(Arc::new(Fake {
+                binary: binary.to_owned(),
+                fakes: fakes.clone(),
+                clock: Arc::clone(clock),
+            }))
+        })
     }
 }
 

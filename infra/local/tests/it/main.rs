@@ -2,7 +2,9 @@
 
 mod authorizer;
 mod clock;
+mod endpoints;
 mod fakes;
+mod own_template;
 mod queues;
 mod refusals;
 mod restart;
