@@ -4,6 +4,7 @@ mod authorizer;
 mod clock;
 mod endpoints;
 mod fakes;
+mod kill;
 mod own_template;
 mod queues;
 mod refusals;
