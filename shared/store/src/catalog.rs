@@ -66,7 +66,7 @@ pub(crate) fn resource_item<T: Resource>(
     let key = Key::of(organization, T::KIND, resource.id());
     let mut item = to_item(&key, resource)?;
     item.insert("list_pk".to_owned(), s(list_pk(organization, T::KIND)));
-    item.insert("list_sk".to_owned(), s(list_sk(resource.created_at(), resource.id())));
+    item.insert("list_sk".to_owned(), s(list_sk(resource.created_at())));
     Ok(item)
 }
 

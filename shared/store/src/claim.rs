@@ -14,8 +14,9 @@ use crate::{
     DueEntry, DueSubject, Store, StoreError,
     due_index::VALIDATE,
     error::held,
-    item::{from_item, key_item, n, s},
+    item::{key_item, n, s},
     keys::{Key, due_instant},
+    subscriptions::subscription_of,
 };
 
 /// Who claims, and for how long.
@@ -87,7 +88,7 @@ impl Store {
             update
         };
         match held(update.send().await)? {
-            Some(answer) => answer.attributes.map(from_item).transpose(),
+            Some(answer) => answer.attributes.map(subscription_of).transpose(),
             None => Ok(None),
         }
     }

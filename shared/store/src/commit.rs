@@ -20,7 +20,9 @@ use perennial_domain::{
 use crate::{
     Store, StoreError,
     item::{Item, key_item, n, s, to_item},
+    journal::{JOB_RUN_ID, STARTED_AT},
     keys::{Key, due_instant, due_pk, due_sk, entry_sk, list_pk, list_sk, partition, shard_of},
+    subscriptions::leave_to_key,
 };
 
 /// What a write of a commit is about; conflicts name it.
@@ -103,7 +105,8 @@ impl Commit<'_> {
     pub fn subscription(mut self, subscription: &Subscription, expect: Expect) -> Self {
         let key = Key::of(self.organization, "S", subscription.id.as_str());
         let item = to_item(&key, subscription).map(|mut item| {
-            self.list(&mut item, "S", subscription.created_at, subscription.id.as_str());
+            leave_to_key(&mut item);
+            self.list(&mut item, "S", subscription.created_at);
             if let Some((at, kind)) = subscription.wake() {
                 self.due(&mut item, subscription.id.as_str(), due_sk(at, kind));
             }
@@ -119,7 +122,7 @@ impl Commit<'_> {
     pub fn order(mut self, order: &Order, expect: Expect) -> Self {
         let key = Key::of(self.organization, "O", order.id.as_str());
         let item = to_item(&key, order).map(|mut item| {
-            self.list(&mut item, "O", order.created_at, order.id.as_str());
+            self.list(&mut item, "O", order.created_at);
             if let Some(at) = order.placing_at
                 && order.status == perennial_domain::order::OrderStatus::Placing
             {
@@ -138,8 +141,8 @@ impl Commit<'_> {
     #[must_use]
     pub fn new_run(mut self, run: &Run, entry: &Entry) -> Self {
         let item = self.run_attributes(run).and_then(|mut item| {
-            self.list(&mut item, "O", run.started_at, run.order_id().as_str());
-            item.insert("entry".to_owned(), crate::journal::stored(entry)?);
+            self.list(&mut item, "O", run.started_at);
+            item.insert("entry".to_owned(), crate::journal::stored(entry, Some(run))?);
             Ok(item)
         });
         self.put(Part::Run, item, Expect::New);
@@ -151,7 +154,8 @@ impl Commit<'_> {
     pub fn changed_run(mut self, run: &Run, seen: u64) -> Self {
         let key = Key::of_run(self.organization, &run.subscription_id, run.number);
         let update = self.run_attributes(run).and_then(|mut item| {
-            item.retain(|name, _| name != "pk" && name != "sk");
+            let fixed = ["pk", "sk", STARTED_AT, JOB_RUN_ID];
+            item.retain(|name, _| !fixed.contains(&name.as_str()));
             let mut update = Update::builder()
                 .table_name(&self.store.book)
                 .set_key(Some(key_item(&key)))
@@ -193,7 +197,10 @@ impl Commit<'_> {
     }
 
     fn run_attributes(&self, run: &Run) -> Result<Item, StoreError> {
-        to_item(&Key::of_run(self.organization, &run.subscription_id, run.number), run)
+        let key = Key::of_run(self.organization, &run.subscription_id, run.number);
+        let mut item = to_item(&key, run)?;
+        leave_to_key(&mut item);
+        Ok(item)
     }
 
     /// Writes a journal entry. `kind` is the letter of its subject's kind.
@@ -203,7 +210,7 @@ impl Commit<'_> {
             pk: partition(self.organization, kind, &entry.subject),
             sk: entry_sk(entry.sequence),
         };
-        let item = crate::journal::stored(entry).map(|stored| {
+        let item = crate::journal::stored(entry, None).map(|stored| {
             let mut item = key_item(&key);
             item.insert("entry".to_owned(), stored);
             item
@@ -260,9 +267,9 @@ impl Commit<'_> {
         self
     }
 
-    fn list(&self, item: &mut Item, kind: &str, at: chrono::DateTime<chrono::Utc>, id: &str) {
+    fn list(&self, item: &mut Item, kind: &str, at: chrono::DateTime<chrono::Utc>) {
         item.insert("list_pk".to_owned(), s(list_pk(self.organization, kind)));
-        item.insert("list_sk".to_owned(), s(list_sk(at, id)));
+        item.insert("list_sk".to_owned(), s(list_sk(at)));
     }
 
     fn due(&self, item: &mut Item, id: &str, sk: String) {

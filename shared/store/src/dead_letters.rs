@@ -111,7 +111,7 @@ impl Store {
         let key = Key::of(organization, "L", letter.id.as_str());
         let mut item = to_item(&key, letter)?;
         item.insert("list_pk".to_owned(), s(list_pk(organization, "L")));
-        item.insert("list_sk".to_owned(), s(list_sk(letter.created_at, letter.id.as_str())));
+        item.insert("list_sk".to_owned(), s(list_sk(letter.created_at)));
         let put = self.client.put_item().table_name(&self.operations).set_item(Some(item));
         let put = match seen {
             Some(seen) => put

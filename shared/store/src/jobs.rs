@@ -240,10 +240,8 @@ impl Store {
             .set_key(Some(key_item(&key)))
             .condition_expression("attribute_exists(pk)");
         // A run that is told twice, by a repeated message, may be assigned once only.
-        let results: BTreeMap<String, RunResult> = results
-            .iter()
-            .map(|(id, number, result)| (run_name(id, *number), *result))
-            .collect();
+        let results: BTreeMap<String, RunResult> =
+            results.iter().map(|(id, number, result)| (run_name(id, *number), *result)).collect();
         let mut assignments = Vec::with_capacity(results.len());
         for (index, (name, result)) in results.into_iter().enumerate() {
             let value = serde_dynamo::to_attribute_value(result)

@@ -5,24 +5,28 @@ use chrono::{DateTime, Utc};
 use perennial_domain::{
     ids::OrganizationId,
     journal::{Cause, Entry},
+    run::Run,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
     Page, Store, StoreError,
-    item::{Item, key_of, s},
+    item::{Item, key_of, s, text},
     keys::{JOURNAL, RUN, partition},
     page::{Cursor, CursorError},
 };
 
-/// An entry without what its key says already: whose, of which subject.
+/// An entry without what its key says already (whose, of which subject) and, within a run, without
+/// what the run says (when, for which job run), so that a renewal's run fits one write unit.
 #[derive(Serialize, Deserialize)]
 struct Stored {
     n: u64,
-    at: DateTime<Utc>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    at: Option<DateTime<Utc>>,
     by: String,
-    why: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    why: Option<String>,
     event: String,
     #[serde(default, skip_serializing_if = "Value::is_null")]
     before: Value,
@@ -33,8 +37,17 @@ struct Stored {
     hash: String,
 }
 
-/// The stored form of an entry.
-pub(crate) fn stored(entry: &Entry) -> Result<AttributeValue, StoreError> {
+/// What an entry within a run takes from the run; neither changes once the run is made.
+pub(crate) const STARTED_AT: &str = "started_at";
+/// As [`STARTED_AT`].
+pub(crate) const JOB_RUN_ID: &str = "job_run_id";
+
+/// The stored form of an entry, within `run` or alone.
+pub(crate) fn stored(entry: &Entry, run: Option<&Run>) -> Result<AttributeValue, StoreError> {
+    let said_at = run.is_some_and(|run| run.started_at == entry.at);
+    let said_why = run
+        .and_then(|run| run.job_run_id.as_ref())
+        .is_some_and(|job| job.as_str() == entry.cause.reason);
     let Entry {
         organization: _,
         subject,
@@ -49,9 +62,9 @@ pub(crate) fn stored(entry: &Entry) -> Result<AttributeValue, StoreError> {
     } = entry;
     serde_dynamo::to_attribute_value(Stored {
         n: *sequence,
-        at: *at,
+        at: (!said_at).then_some(*at),
         by: actor.clone(),
-        why: reason.clone(),
+        why: (!said_why).then(|| reason.clone()),
         event: event.clone(),
         before: before.clone(),
         after: after.clone(),
@@ -81,12 +94,22 @@ pub(crate) fn entry_of(item: &Item) -> Result<Option<Entry>, StoreError> {
     };
     let organization: OrganizationId =
         organization.parse().map_err(|error| corrupt(format!("{error}")))?;
+    let at = match stored.at {
+        Some(at) => at,
+        None => text(item, STARTED_AT)
+            .and_then(|at| at.parse().ok())
+            .ok_or_else(|| corrupt("its entry has no time".to_owned()))?,
+    };
+    let reason = stored
+        .why
+        .or_else(|| text(item, JOB_RUN_ID))
+        .ok_or_else(|| corrupt("its entry has no reason".to_owned()))?;
     Ok(Some(Entry {
         organization,
         subject,
         sequence: stored.n,
-        at: stored.at,
-        cause: Cause { actor: stored.by, reason: stored.why },
+        at,
+        cause: Cause { actor: stored.by, reason },
         event: stored.event,
         before: stored.before,
         after: stored.after,
@@ -167,7 +190,7 @@ impl Store {
                 .expression_attribute_values(":pk", s(pk))
                 .expression_attribute_values(":after", s(format!("{after}\u{1}")))
                 .expression_attribute_values(":before", s(before))
-                .projection_expression("pk, sk, entry")
+                .projection_expression("pk, sk, entry, started_at, job_run_id")
                 .consistent_read(true)
                 .limit(i32::try_from(limit).unwrap_or(i32::MAX))
                 .set_exclusive_start_key(start)

@@ -65,9 +65,10 @@ pub(crate) fn list_pk(organization: &OrganizationId, kind: &str) -> String {
     format!("{organization}#{kind}")
 }
 
-/// The sort key of the list index: oldest first.
-pub(crate) fn list_sk(created_at: DateTime<Utc>, id: &str) -> String {
-    format!("{}#{id}", created_at.to_rfc3339_opts(SecondsFormat::Millis, true))
+/// The sort key of the list index: oldest first. What was made within one millisecond stands in an
+/// order of DynamoDB's own, always the same.
+pub(crate) fn list_sk(created_at: DateTime<Utc>) -> String {
+    created_at.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
 /// The partition of the due index that holds `id`.

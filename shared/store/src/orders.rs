@@ -11,6 +11,7 @@ use crate::{
     item::{Item, from_item, key_of},
     keys::{Key, SELF},
     page::{Cursor, CursorError},
+    subscriptions::run_of,
 };
 
 /// An order, wherever it lives.
@@ -27,7 +28,7 @@ fn stored_order(item: Item) -> Result<StoredOrder, StoreError> {
     if own {
         Ok(StoredOrder::Client(Box::new(from_item(item)?)))
     } else {
-        Ok(StoredOrder::Run(Box::new(from_item(item)?)))
+        Ok(StoredOrder::Run(Box::new(run_of(item)?)))
     }
 }
 

@@ -11,10 +11,42 @@ use perennial_domain::{
 
 use crate::{
     Page, Store, StoreError,
-    item::{from_item, s},
+    item::{Item, from_item, key_of, n, s},
     keys::{Key, RUN, partition},
     page::{Cursor, CursorError},
 };
+
+/// Takes out of the item of a subscription or run what its key says already: a claimed subscription
+/// and a run that carries its entry are to fit one write unit each.
+pub(crate) fn leave_to_key(item: &mut Item) {
+    for name in ["id", "subscription_id", "number"] {
+        item.remove(name);
+    }
+}
+
+/// The subscription in an item.
+pub(crate) fn subscription_of(mut item: Item) -> Result<Subscription, StoreError> {
+    if let Some(key) = key_of(&item)
+        && let Some((_, id)) = key.pk.rsplit_once('#')
+    {
+        item.insert("id".to_owned(), s(id));
+    }
+    from_item(item)
+}
+
+/// The run in an item.
+pub(crate) fn run_of(mut item: Item) -> Result<Run, StoreError> {
+    if let Some(key) = key_of(&item) {
+        if let Some((_, subscription)) = key.pk.rsplit_once('#') {
+            item.insert("subscription_id".to_owned(), s(subscription));
+        }
+        let number = key.sk.strip_prefix(RUN).map(str::parse::<u32>);
+        if let Some(Ok(number)) = number {
+            item.insert("number".to_owned(), n(number));
+        }
+    }
+    from_item(item)
+}
 
 impl Store {
     /// A subscription, read consistently. One read unit per 4 KB.
@@ -27,7 +59,7 @@ impl Store {
         id: &SubscriptionId,
     ) -> Result<Option<Subscription>, StoreError> {
         let key = Key::of(organization, "S", id.as_str());
-        self.get_item(&self.book, &key, true).await?.map(from_item).transpose()
+        self.get_item(&self.book, &key, true).await?.map(subscription_of).transpose()
     }
 
     /// Those of the subscriptions that exist, read consistently in as few calls as possible.
@@ -48,7 +80,7 @@ impl Store {
         items
             .into_iter()
             .filter_map(|(key, item)| Some((keys.get(&key)?.clone(), item)))
-            .map(|(wanted, item)| Ok((wanted, from_item(item)?)))
+            .map(|(wanted, item)| Ok((wanted, subscription_of(item)?)))
             .collect()
     }
 
@@ -66,7 +98,7 @@ impl Store {
         let page = self.list_items(&self.book, organization, "S", limit, descending, after).await?;
         match page {
             Ok(page) => Ok(Ok(Page {
-                items: page.items.into_iter().map(from_item).collect::<Result<_, _>>()?,
+                items: page.items.into_iter().map(subscription_of).collect::<Result<_, _>>()?,
                 next: page.next,
             })),
             Err(error) => Ok(Err(error)),
@@ -84,7 +116,7 @@ impl Store {
         number: OccurrenceNumber,
     ) -> Result<Option<Run>, StoreError> {
         let key = Key::of_run(organization, subscription, number);
-        self.get_item(&self.book, &key, true).await?.map(from_item).transpose()
+        self.get_item(&self.book, &key, true).await?.map(run_of).transpose()
     }
 
     /// The runs of a subscription by their number, newest first.
@@ -120,6 +152,6 @@ impl Store {
             .map_err(|error| StoreError::from_sdk(&error))?;
         let next = answer.last_evaluated_key.as_ref().map(|last| Cursor::at(&query, last));
         let items = answer.items.unwrap_or_default();
-        Ok(Ok(Page { items: items.into_iter().map(from_item).collect::<Result<_, _>>()?, next }))
+        Ok(Ok(Page { items: items.into_iter().map(run_of).collect::<Result<_, _>>()?, next }))
     }
 }
