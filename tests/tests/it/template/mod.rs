@@ -9,6 +9,7 @@ mod document;
 mod functions;
 mod queues;
 mod routes;
+mod sam_local;
 mod schedules;
 mod storage;
 
