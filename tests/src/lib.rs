@@ -1,1 +1,17 @@
-//! End to end, fault and conformance tests of the whole system.
+//! End to end, fault and conformance tests of the whole system: what they share.
+
+pub mod api;
+pub mod audit;
+pub mod documents;
+pub mod fault;
+pub mod gate;
+pub mod shop;
+
+pub use api::{Answer, Api};
+pub use shop::{Plan, Shop};
+
+/// What went wrong in a test.
+pub type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// What a test or a step of one returns.
+pub type TestResult<T = ()> = Result<T, Failure>;

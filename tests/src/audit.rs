@@ -1,0 +1,261 @@
+//! The books of a shop, read beside the API: what was ordered, run, charged and told, and the
+//! proof that all of these agree.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use perennial_domain::{
+    ids::{JobRunId, SubscriptionId},
+    journal::{Entry, Head, verify},
+    order::{Order, OrderStatus, PaymentStatus},
+    run::{Run, RunStatus},
+    subscription::Subscription,
+};
+use perennial_payments::{ChargeOutcome, test_provider::LedgerEntry};
+use perennial_store::{Cursor, DeadLetter, JobBatch, JobRun, Page, StoredOrder};
+
+use crate::{Failure, Shop, TestResult};
+
+/// Resources read at once.
+const PAGE: u16 = 500;
+
+/// Reads a list of the store to its end.
+macro_rules! all {
+    (|$cursor:ident| $page:expr) => {{
+        let mut items = Vec::new();
+        let mut next: Option<Cursor> = None;
+        loop {
+            let $cursor = next.as_ref();
+            let Page { items: more, next: following } = $page.await?.map_err(Failure::from)?;
+            items.extend(more);
+            next = following;
+            if next.is_none() {
+                break items;
+            }
+        }
+    }};
+}
+
+impl Shop {
+    /// Every subscription.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn subscriptions(&self) -> TestResult<Vec<Subscription>> {
+        let (store, organization) = (&self.store, &self.organization);
+        Ok(all!(|after| store.list_subscriptions(organization, PAGE, false, after)))
+    }
+
+    /// Every run of a subscription, in the order of their numbers.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn runs(&self, subscription: &SubscriptionId) -> TestResult<Vec<Run>> {
+        let (store, organization) = (&self.store, &self.organization);
+        let mut runs = all!(|after| store.runs(organization, subscription, PAGE, after));
+        runs.sort_by_key(|run: &Run| run.number);
+        Ok(runs)
+    }
+
+    /// Every order that clients made.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn client_orders(&self) -> TestResult<Vec<Order>> {
+        let (store, organization) = (&self.store, &self.organization);
+        let orders = all!(|after| store.list_orders(organization, PAGE, false, after));
+        Ok(orders
+            .into_iter()
+            .filter_map(|order| match order {
+                StoredOrder::Client(order) => Some(*order),
+                StoredOrder::Run(_) => None,
+            })
+            .collect())
+    }
+
+    /// Every job run with its batches, oldest first.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn job_runs(&self) -> TestResult<Vec<(JobRun, Vec<JobBatch>)>> {
+        let (store, organization) = (&self.store, &self.organization);
+        let jobs = all!(|after| store.list_job_runs(organization, PAGE, false, after));
+        let mut found = Vec::new();
+        for job in jobs {
+            let id: &JobRunId = &job.id;
+            found.extend(store.job_run(organization, id).await?);
+        }
+        Ok(found)
+    }
+
+    /// Every dead letter, oldest first.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn dead_letters(&self) -> TestResult<Vec<DeadLetter>> {
+        let (store, organization) = (&self.store, &self.organization);
+        Ok(all!(|after| store.list_dead_letters(organization, PAGE, false, after)))
+    }
+
+    /// Every payment that was taken, as the provider's own ledger has it.
+    ///
+    /// # Errors
+    /// When the ledger does not answer.
+    pub async fn charges(&self) -> TestResult<Vec<LedgerEntry>> {
+        let ledger = self.provider.ledger_of_organization(self.organization.as_str()).await?;
+        Ok(ledger.into_iter().filter(|entry| entry.outcome.is_paid()).collect())
+    }
+
+    /// How often the provider was asked to pay for a run, and took the money.
+    ///
+    /// # Errors
+    /// When the ledger does not answer.
+    pub async fn charges_of(&self, run: &Run) -> TestResult<usize> {
+        let order = run.order_id().to_string();
+        Ok(self.charges().await?.iter().filter(|charge| charge.reference == order).count())
+    }
+
+    /// The journal of an order (`O`) or a subscription (`S`).
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn journal(&self, kind: &str, subject: &str) -> TestResult<Vec<Entry>> {
+        Ok(self.store.whole_journal(&self.organization, kind, subject).await?)
+    }
+
+    /// Proves that the books agree: each paid order has exactly one charge, for its amount, each
+    /// charge one order, and every journal is whole. Answers all journal entries.
+    ///
+    /// # Errors
+    /// The first thing that does not agree.
+    pub async fn prove_books(&self) -> TestResult<Vec<Entry>> {
+        let mut charges: BTreeMap<String, Vec<LedgerEntry>> = BTreeMap::new();
+        for charge in self.charges().await? {
+            charges.entry(charge.reference.clone()).or_default().push(charge);
+        }
+        let mut entries = Vec::new();
+        for order in self.client_orders().await? {
+            let paid = order.payment_status == PaymentStatus::Paid;
+            if paid && order.status != OrderStatus::Placed {
+                return Err(format!("{} is paid and {:?}", order.id, order.status).into());
+            }
+            let due = paid.then_some((order.charge_id.as_deref(), order.total()?.get()));
+            settle_account(order.id.as_str(), due, charges.remove(order.id.as_str()))?;
+            let journal = self.journal("O", order.id.as_str()).await?;
+            entries.extend(whole(order.id.as_str(), &order.journal, journal)?);
+        }
+        for subscription in self.subscriptions().await? {
+            for run in self.runs(&subscription.id).await? {
+                let order = run.order_id().to_string();
+                let paid = run.status == RunStatus::Successful && run.total.get() > 0;
+                let due = paid.then_some((run.charge_id.as_deref(), run.total.get()));
+                settle_account(&order, due, charges.remove(&order))?;
+            }
+            let journal = self.journal("S", subscription.id.as_str()).await?;
+            entries.extend(whole(subscription.id.as_str(), &subscription.journal, journal)?);
+        }
+        match charges.keys().next() {
+            Some(reference) => Err(format!("a charge for {reference}, which is no order").into()),
+            None => Ok(entries),
+        }
+    }
+
+    /// Proves that each journal entry became exactly one event, in order for each subject, and
+    /// that nothing else was told. For a stack that has run since its data began.
+    ///
+    /// # Errors
+    /// The first thing that does not agree.
+    pub async fn prove_events(&self) -> TestResult {
+        let entries = self.prove_books().await?;
+        let mut told: BTreeMap<String, Vec<u64>> = BTreeMap::new();
+        for event in self.stack.cloud().buses.recent() {
+            let text = |name: &str| event.detail.get(name).and_then(|value| value.as_str());
+            if text("organization") != Some(self.organization.as_str()) {
+                continue;
+            }
+            if event.source != "perennial" || text("event") != Some(event.detail_type.as_str()) {
+                return Err(format!("an odd event: {event:?}").into());
+            }
+            let sequence = event.detail.get("sequence").and_then(serde_json::Value::as_u64);
+            let subject = text("subject").unwrap_or_default().to_owned();
+            told.entry(subject).or_default().push(sequence.unwrap_or_default());
+        }
+        let mut expected: BTreeMap<String, Vec<u64>> = BTreeMap::new();
+        for entry in entries {
+            expected.entry(entry.subject).or_default().push(entry.sequence);
+        }
+        for (subject, sequences) in &expected {
+            if told.get(subject) != Some(sequences) {
+                let told = told.get(subject);
+                return Err(format!("{subject}: entries {sequences:?}, events {told:?}").into());
+            }
+        }
+        match told.keys().find(|subject| !expected.contains_key(*subject)) {
+            Some(subject) => Err(format!("events of {subject}, which has no journal").into()),
+            None => Ok(()),
+        }
+    }
+
+    /// Proves that every occurrence of a subscription before its next one was either run or
+    /// recorded as skipped, and none twice. Answers the numbers that were run and those skipped.
+    ///
+    /// # Errors
+    /// The first occurrence that has no account, or two.
+    pub async fn prove_occurrences(&self, id: &SubscriptionId) -> TestResult<(Vec<u32>, Vec<u32>)> {
+        let subscription = self.subscription(id).await?;
+        let mut run = Vec::new();
+        let mut skipped = Vec::new();
+        for one in self.runs(id).await? {
+            run.push(one.number.get());
+            if let Some(range) = one.skipped {
+                skipped.extend(range.first.get()..=range.last.get());
+            }
+        }
+        for entry in self.journal("S", id.as_str()).await? {
+            let number = |end: &str| entry.after.pointer(&format!("/skipped/{end}"))?.as_u64();
+            if let (Some(first), Some(last)) = (number("first"), number("last")) {
+                skipped.extend(u32::try_from(first)?..=u32::try_from(last)?);
+            }
+        }
+        run.sort_unstable();
+        skipped.sort_unstable();
+        let next = subscription.next_number.map(|number| number.get());
+        let accounted: BTreeSet<u32> = run.iter().chain(&skipped).copied().collect();
+        let all: BTreeSet<u32> = (1..next.unwrap_or(1)).collect();
+        if accounted != all || accounted.len() != run.len() + skipped.len() {
+            return Err(format!("next {next:?}, run {run:?}, skipped {skipped:?}").into());
+        }
+        Ok((run, skipped))
+    }
+}
+
+/// Checks the charges for one order: one, of this id and amount, or none.
+fn settle_account(
+    order: &str,
+    due: Option<(Option<&str>, i64)>,
+    charges: Option<Vec<LedgerEntry>>,
+) -> TestResult {
+    let charges = charges.unwrap_or_default();
+    match (due, charges.as_slice()) {
+        (None, []) => Ok(()),
+        (Some((charge_id, amount)), [charge]) => {
+            let ChargeOutcome::Paid { charge_id: taken } = &charge.outcome else {
+                return Err(format!("{order}: {charge:?}").into());
+            };
+            if charge_id == Some(taken) && charge.amount_minor == amount {
+                Ok(())
+            } else {
+                Err(format!("{order} costs {amount} by {charge_id:?}, taken was {charge:?}").into())
+            }
+        }
+        (due, charges) => Err(format!("{order}: due {due:?}, taken {charges:?}").into()),
+    }
+}
+
+fn whole(subject: &str, head: &Head, journal: Vec<Entry>) -> TestResult<Vec<Entry>> {
+    let found = verify(&journal)?;
+    if found == *head {
+        Ok(journal)
+    } else {
+        Err(format!("the journal of {subject} ends with {found:?} instead of {head:?}").into())
+    }
+}
