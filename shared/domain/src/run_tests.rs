@@ -1,0 +1,69 @@
+use std::error::Error;
+
+use super::*;
+
+type TestResult = Result<(), Box<dyn Error>>;
+
+fn run(status: RunStatus, total: i64) -> Result<Run, Box<dyn Error>> {
+    Ok(Run {
+        subscription_id: "sub_ab".parse()?,
+        number: OccurrenceNumber::new(12),
+        due_at: DateTime::UNIX_EPOCH,
+        status,
+        job_run_id: None,
+        started_at: DateTime::UNIX_EPOCH,
+        completed_at: None,
+        failed_at: None,
+        attempts: 0,
+        retry_at: None,
+        errors_log: Vec::new(),
+        skipped: None,
+        market_id: "mkt_1".parse()?,
+        customer_id: None,
+        payment_source_id: None,
+        currency: "EUR".parse()?,
+        lines: Vec::new(),
+        total: MinorUnits::new(total),
+        charge_id: None,
+        version: 1,
+    })
+}
+
+#[test]
+fn the_order_of_a_run_follows_its_status() -> TestResult {
+    for (status, total, order, payment) in [
+        (RunStatus::Open, 100, OrderStatus::Pending, PaymentStatus::Unpaid),
+        (RunStatus::Successful, 100, OrderStatus::Placed, PaymentStatus::Paid),
+        (RunStatus::Successful, 0, OrderStatus::Placed, PaymentStatus::Free),
+        (RunStatus::Failed, 100, OrderStatus::Cancelled, PaymentStatus::Unpaid),
+    ] {
+        let run = run(status, total)?;
+        assert_eq!((run.order_status(), run.payment_status()), (order, payment), "{status:?}");
+        assert_eq!(run.order_id().as_str(), "ord_ab_12");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_charge_key_is_one_for_each_attempt_at_each_run_of_each_organization() -> TestResult {
+    let key = |organization: &str, subscription: &str, number, attempt| {
+        Ok::<_, Box<dyn Error>>(charge_key(
+            &organization.parse()?,
+            &subscription.parse()?,
+            OccurrenceNumber::new(number),
+            attempt,
+        ))
+    };
+    assert_eq!(key("acme", "sub_ab", 12, 1)?, "acme:ord_ab_12:1");
+    assert_eq!(key("acme", "sub_ab", 12, 1)?, key("acme", "sub_ab", 12, 1)?);
+    let keys: std::collections::HashSet<_> = [
+        key("acme", "sub_ab", 12, 1)?,
+        key("acme", "sub_ab", 1, 21)?,
+        key("acme", "sub_ab", 12, 11)?,
+        key("acme", "sub_ab_1", 2, 1)?,
+        key("acme2", "sub_ab", 12, 1)?,
+    ]
+    .into();
+    assert_eq!(keys.len(), 5);
+    Ok(())
+}

@@ -231,4 +231,4 @@ impl Subscription {
 
 #[cfg(test)]
 #[path = "subscription_tests.rs"]
-mod tests;
+pub(crate) mod tests;
