@@ -1,0 +1,449 @@
+use std::error::Error;
+
+use super::*;
+use crate::{
+    dunning::{RetryDelay, RetryPolicy},
+    ids::{CustomerId, LineItemId, MarketId, ModelId, OrderId, PaymentSourceId},
+    order::MAX_QUANTITY,
+    time::{CatchUp, CatchUpPolicy},
+};
+
+type TestResult = Result<(), Box<dyn Error>>;
+
+/// An order of two lines that may be placed, with all that it refers to.
+struct Case {
+    order: Order,
+    market: Option<Market>,
+    model: Option<SubscriptionModel>,
+    customer: Option<Customer>,
+    payment_source: Option<PaymentSource>,
+    skus: HashMap<SkuId, Sku>,
+    now: DateTime<Utc>,
+}
+
+impl Case {
+    fn new() -> Result<Self, Box<dyn Error>> {
+        let now: DateTime<Utc> = "2027-01-31T10:00:00.75Z".parse()?;
+        let currency = "EUR".parse()?;
+        let sku = |code: &str| Sku {
+            id: SkuId::derived(&[code]),
+            code: code.to_owned(),
+            name: code.to_lowercase(),
+            unit_amount: MinorUnits::new(1_000),
+            currency,
+            frequencies: Vec::new(),
+            stock: None,
+            version: 1,
+            created_at: now,
+            updated_at: now,
+        };
+        let line = |code: &str, quantity, frequency: &str| {
+            Ok::<_, Box<dyn Error>>(LineItem {
+                id: LineItemId::derived(&[code]),
+                sku_id: SkuId::derived(&[code]),
+                sku_code: code.to_owned(),
+                name: code.to_lowercase(),
+                quantity,
+                unit_amount: MinorUnits::new(1_000),
+                frequency: Some(frequency.parse()?),
+            })
+        };
+        let customer = CustomerId::derived(&["customer"]);
+        let source = PaymentSourceId::derived(&["source"]);
+        Ok(Self {
+            order: Order {
+                id: OrderId::derived(&["order"]),
+                status: OrderStatus::Draft,
+                payment_status: PaymentStatus::Unpaid,
+                market_id: MarketId::derived(&["market"]),
+                customer_id: Some(customer.clone()),
+                payment_source_id: Some(source.clone()),
+                currency,
+                line_items: vec![line("BEANS", 2, "monthly")?, line("TEA", 1, "weekly")?],
+                create_subscriptions: true,
+                subscriptions_created: false,
+                subscriptions_expire_at: None,
+                rejections: Vec::new(),
+                placements: 0,
+                charge_id: None,
+                reference: None,
+                reference_origin: None,
+                placing_at: None,
+                placed_at: None,
+                created_at: now,
+                updated_at: now,
+                version: 1,
+                journal: Head::default(),
+            },
+            market: Some(Market {
+                id: MarketId::derived(&["market"]),
+                name: "Europe".to_owned(),
+                currency,
+                time_zone: chrono_tz::Tz::Europe__London,
+                model_id: Some(ModelId::derived(&["model"])),
+                version: 1,
+                created_at: now,
+                updated_at: now,
+            }),
+            model: Some(SubscriptionModel {
+                id: ModelId::derived(&["model"]),
+                name: "Standard".to_owned(),
+                strategy: Strategy::ByFrequency,
+                frequencies: Vec::new(),
+                auto_activate: true,
+                auto_cancel: false,
+                catch_up: CatchUp { policy: CatchUpPolicy::Each, maximum_lateness_hours: None },
+                retry: RetryPolicy::new(vec![RetryDelay::from_days(2)], 1, Default::default())?,
+                version: 1,
+                created_at: now,
+                updated_at: now,
+            }),
+            customer: Some(Customer {
+                id: customer.clone(),
+                email: "ada@example.com".to_owned(),
+                name: None,
+                credit_limit: None,
+                on_hold: false,
+                version: 1,
+                created_at: now,
+                updated_at: now,
+            }),
+            payment_source: Some(PaymentSource {
+                id: source,
+                customer_id: customer,
+                token: "tok_paid".to_owned(),
+                name: None,
+                version: 1,
+                created_at: now,
+                updated_at: now,
+            }),
+            skus: ["BEANS", "TEA"].map(sku).into_iter().map(|sku| (sku.id.clone(), sku)).collect(),
+            now,
+        })
+    }
+
+    /// Code and pointer of each rejection.
+    fn rejections(&self) -> Vec<(String, String)> {
+        let context = OrderContext {
+            order: &self.order,
+            market: self.market.as_ref(),
+            model: self.model.as_ref(),
+            customer: self.customer.as_ref(),
+            payment_source: self.payment_source.as_ref(),
+            skus: &self.skus,
+        };
+        check_order(&context, self.now)
+            .into_iter()
+            .map(|rejection| {
+                assert!(!rejection.detail.is_empty(), "{rejection:?} says nothing to a person");
+                (rejection.code, rejection.pointer)
+            })
+            .collect()
+    }
+
+    fn sku(&mut self, code: &str) -> Result<&mut Sku, Box<dyn Error>> {
+        self.skus.get_mut(&SkuId::derived(&[code])).ok_or_else(|| "no such sku".into())
+    }
+
+    fn line(&mut self, index: usize) -> Result<&mut LineItem, Box<dyn Error>> {
+        self.order.line_items.get_mut(index).ok_or_else(|| "no such line".into())
+    }
+
+    /// The subscriptions that the order becomes once it is placed.
+    fn subscriptions(&self) -> Result<Vec<Subscription>, Box<dyn Error>> {
+        let market = self.market.as_ref().ok_or("a market")?;
+        let model = self.model.as_ref().ok_or("a model")?;
+        let (order, _) = place(&self.order, Collected::Paid("ch_1".to_owned()), self.now);
+        let organization = "acme".parse()?;
+        let made =
+            create_subscriptions(&organization, &order, market, model, &self.skus, self.now)?;
+        Ok(made.into_iter().map(|(subscription, _)| subscription).collect())
+    }
+}
+
+const LINES: &str = "/data/relationships/line_items";
+const SOURCE: &str = "/data/relationships/customer_payment_source";
+const CUSTOMER: &str = "/data/relationships/customer";
+
+#[test]
+fn an_order_in_order_is_not_rejected() -> TestResult {
+    assert_eq!(Case::new()?.rejections(), []);
+    Ok(())
+}
+
+type Spoil = fn(&mut Case) -> TestResult;
+
+#[test]
+fn each_rule_has_its_code_and_names_its_place() -> TestResult {
+    let rules: &[(&str, String, Spoil)] = &[
+        ("line_items_missing", LINES.into(), |case| {
+            case.order.line_items.clear();
+            Ok(())
+        }),
+        ("amount_out_of_range", LINES.into(), |case| {
+            case.line(0)?.unit_amount = MinorUnits::new(i64::MAX);
+            Ok(())
+        }),
+        ("payment_source_missing", SOURCE.into(), |case| {
+            case.payment_source = None;
+            Ok(())
+        }),
+        ("payment_source_of_another", SOURCE.into(), |case| {
+            let source = case.payment_source.as_mut().ok_or("a source")?;
+            source.customer_id = CustomerId::derived(&["somebody else"]);
+            Ok(())
+        }),
+        ("market_missing", "/data/relationships/market".into(), |case| {
+            case.market = None;
+            Ok(())
+        }),
+        ("currency_mismatch", "/data/attributes/currency_code".into(), |case| {
+            case.market.as_mut().ok_or("a market")?.currency = "USD".parse()?;
+            Ok(())
+        }),
+        ("customer_on_hold", CUSTOMER.into(), |case| {
+            case.customer.as_mut().ok_or("a customer")?.on_hold = true;
+            Ok(())
+        }),
+        ("credit_limit_exceeded", CUSTOMER.into(), |case| {
+            let customer = case.customer.as_mut().ok_or("a customer")?;
+            customer.credit_limit = Some(MinorUnits::new(2_999));
+            Ok(())
+        }),
+        ("expiry_in_the_past", "/data/attributes/subscriptions_expire_at".into(), |case| {
+            case.order.subscriptions_expire_at = Some(case.now);
+            Ok(())
+        }),
+        ("sku_unknown", pointer(1, "sku_code"), |case| {
+            case.skus.remove(&SkuId::derived(&["TEA"]));
+            Ok(())
+        }),
+        ("currency_mismatch", pointer(1, "sku_code"), |case| {
+            case.sku("TEA")?.currency = "USD".parse()?;
+            Ok(())
+        }),
+        ("out_of_stock", pointer(0, "quantity"), |case| {
+            case.sku("BEANS")?.stock = Some(1);
+            Ok(())
+        }),
+        ("frequency_not_allowed", pointer(0, "frequency"), |case| {
+            case.sku("BEANS")?.frequencies = vec!["weekly".parse()?];
+            Ok(())
+        }),
+        ("frequency_not_allowed", pointer(1, "frequency"), |case| {
+            case.model.as_mut().ok_or("a model")?.frequencies = vec!["every 1 month".parse()?];
+            Ok(())
+        }),
+    ];
+    for (code, pointer, spoil) in rules {
+        let mut case = Case::new()?;
+        spoil(&mut case)?;
+        assert_eq!(case.rejections(), [((*code).to_owned(), pointer.clone())]);
+    }
+    Ok(())
+}
+
+#[test]
+fn every_reason_is_told_at_once() -> TestResult {
+    let mut case = Case::new()?;
+    case.payment_source = None;
+    case.customer.as_mut().ok_or("a customer")?.on_hold = true;
+    case.sku("BEANS")?.stock = Some(0);
+    case.sku("TEA")?.frequencies = vec!["monthly".parse()?];
+    let rejections = case.rejections();
+    let codes: Vec<_> = rejections.iter().map(|(code, _)| code.as_str()).collect();
+    let expected =
+        ["payment_source_missing", "customer_on_hold", "out_of_stock", "frequency_not_allowed"];
+    assert_eq!(codes, expected);
+    Ok(())
+}
+
+#[test]
+fn what_is_just_enough_is_enough() -> TestResult {
+    let mut case = Case::new()?;
+    case.sku("BEANS")?.stock = Some(2);
+    case.customer.as_mut().ok_or("a customer")?.credit_limit = Some(MinorUnits::new(3_000));
+    case.order.subscriptions_expire_at = Some(case.now + chrono::TimeDelta::seconds(1));
+    case.sku("BEANS")?.frequencies = vec!["every 1 month".parse()?, "yearly".parse()?];
+    case.line(1)?.frequency = None;
+    case.sku("TEA")?.frequencies = vec!["monthly".parse()?];
+    assert_eq!(case.rejections(), [], "a one-off line needs no frequency");
+    Ok(())
+}
+
+#[test]
+fn lines_of_one_sku_share_its_stock() -> TestResult {
+    let mut case = Case::new()?;
+    case.line(1)?.sku_id = SkuId::derived(&["BEANS"]);
+    case.sku("BEANS")?.stock = Some(2);
+    assert_eq!(case.rejections(), [("out_of_stock".to_owned(), pointer(1, "quantity"))]);
+    for index in 0..2 {
+        let line = case.line(index)?;
+        line.quantity = MAX_QUANTITY;
+    }
+    assert_eq!(case.rejections().len(), 2);
+    Ok(())
+}
+
+#[test]
+fn what_costs_nothing_needs_no_payment_source() -> TestResult {
+    let mut case = Case::new()?;
+    for line in &mut case.order.line_items {
+        line.unit_amount = MinorUnits::ZERO;
+    }
+    case.payment_source = None;
+    assert_eq!(case.rejections(), []);
+    Ok(())
+}
+
+#[test]
+fn an_order_goes_from_draft_over_placing_to_placed_or_back() -> TestResult {
+    let case = Case::new()?;
+    let (placing, change) = begin_placing(&case.order, true, case.now);
+    assert_eq!((placing.status, placing.placements), (OrderStatus::Placing, 1));
+    assert_eq!((placing.placing_at, placing.version), (Some(case.now), 2));
+    assert_eq!(change.event, "orders.placing");
+    assert_eq!(change.before, json!({"status": "draft"}));
+
+    let reason = Rejection { code: "a".into(), detail: "b".into(), pointer: "/c".into() };
+    let (draft, change) = reject(&placing, vec![reason.clone()], case.now);
+    assert_eq!((draft.status, draft.version), (OrderStatus::Draft, 3));
+    assert_eq!(draft.rejections, [reason]);
+    assert_eq!(change.after, json!({"status": "draft", "reasons": ["a"]}));
+
+    let (again, _) = begin_placing(&draft, false, case.now);
+    assert_eq!((again.placements, again.rejections.len()), (2, 0));
+    assert!(again.create_subscriptions, "asked for once is asked for");
+    for (collected, status, charge) in [
+        (Collected::Paid("ch_1".to_owned()), PaymentStatus::Paid, Some("ch_1")),
+        (Collected::Nothing, PaymentStatus::Free, None),
+    ] {
+        let (placed, change) = place(&again, collected, case.now);
+        assert_eq!((placed.status, placed.payment_status), (OrderStatus::Placed, status));
+        assert_eq!(placed.charge_id.as_deref(), charge);
+        assert_eq!(placed.placed_at, Some("2027-01-31T10:00:00Z".parse()?), "whole seconds");
+        assert_eq!(change.event, "orders.place");
+    }
+    Ok(())
+}
+
+#[test]
+fn by_frequency_lines_that_repeat_alike_share_a_subscription() -> TestResult {
+    let mut case = Case::new()?;
+    case.line(1)?.frequency = Some("every 1 month".parse()?);
+    let mut once = case.line(0)?.clone();
+    once.id = LineItemId::derived(&["once"]);
+    once.frequency = None;
+    let mut weekly = once.clone();
+    weekly.id = LineItemId::derived(&["weekly"]);
+    weekly.frequency = Some("weekly".parse()?);
+    case.order.line_items.extend([once, weekly]);
+    let made = case.subscriptions()?;
+    let items: Vec<_> = made
+        .iter()
+        .map(|one| {
+            (
+                one.frequency.to_string(),
+                one.items.iter().map(|i| i.sku_code.as_str()).collect::<Vec<_>>(),
+            )
+        })
+        .collect();
+    let expected =
+        [("monthly".to_owned(), vec!["BEANS", "TEA"]), ("weekly".to_owned(), vec!["BEANS"])];
+    assert_eq!(items, expected);
+    Ok(())
+}
+
+#[test]
+fn by_line_items_each_recurring_line_has_its_own_subscription() -> TestResult {
+    let mut case = Case::new()?;
+    case.model.as_mut().ok_or("a model")?.strategy = Strategy::ByLineItems;
+    case.line(1)?.frequency = case.line(0)?.frequency.clone();
+    let mut once = case.line(0)?.clone();
+    once.id = LineItemId::derived(&["once"]);
+    once.frequency = None;
+    case.order.line_items.push(once);
+    let mut made: Vec<_> = case
+        .subscriptions()?
+        .iter()
+        .map(|one| one.items.iter().map(|item| item.sku_code.clone()).collect::<Vec<_>>())
+        .collect();
+    made.sort();
+    assert_eq!(made, [["BEANS"], ["TEA"]]);
+    Ok(())
+}
+
+#[test]
+fn the_same_order_always_becomes_the_same_subscriptions() -> TestResult {
+    let mut case = Case::new()?;
+    let first = case.subscriptions()?;
+    assert_eq!(case.subscriptions()?, first);
+    let ids: std::collections::HashSet<_> = first.iter().map(|one| one.id.clone()).collect();
+    assert_eq!(ids.len(), 2);
+    case.order.line_items.reverse();
+    let reversed = case.subscriptions()?;
+    assert!(reversed.iter().all(|one| ids.contains(&one.id)));
+    case.order.id = OrderId::derived(&["another"]);
+    assert!(case.subscriptions()?.iter().all(|one| !ids.contains(&one.id)));
+    Ok(())
+}
+
+#[test]
+fn a_subscription_begins_with_its_order_and_repeats_from_there() -> TestResult {
+    let mut case = Case::new()?;
+    case.sku("BEANS")?.stock = Some(9);
+    let made = case.subscriptions()?;
+    let monthly = made.first().ok_or("the monthly one")?;
+    let placed_at: DateTime<Utc> = "2027-01-31T10:00:00Z".parse()?;
+    assert_eq!((monthly.anchor, monthly.last_run_at), (placed_at, Some(placed_at)));
+    assert_eq!(monthly.status, SubscriptionStatus::Active);
+    assert_eq!(monthly.source_order_id, case.order.id);
+    assert_eq!(monthly.payment_source_id, case.order.payment_source_id);
+    let model = case.model.as_ref().ok_or("a model")?;
+    assert_eq!((monthly.catch_up, &monthly.retry), (model.catch_up, &model.retry));
+    assert_eq!(monthly.total()?, MinorUnits::new(2_000));
+    assert!(monthly.items.iter().all(|item| item.stock_tracked));
+    assert!(made.iter().skip(1).flat_map(|one| &one.items).all(|item| !item.stock_tracked));
+    assert_eq!(monthly.next_number, Some(OccurrenceNumber::FIRST));
+    assert_eq!((monthly.occurrencies, monthly.version), (0, 1));
+
+    case.model.as_mut().ok_or("a model")?.auto_activate = false;
+    let resting = case.subscriptions()?;
+    assert!(resting.iter().all(|one| one.status == SubscriptionStatus::Inactive));
+    assert!(resting.iter().all(|one| one.wake().is_none()));
+    Ok(())
+}
+
+#[test]
+fn the_anchor_keeps_the_end_of_the_month_and_the_wall_clock() -> TestResult {
+    let case = Case::new()?;
+    let monthly = case.subscriptions()?.into_iter().next().ok_or("the monthly one")?;
+    let mut slot = Slot { number: OccurrenceNumber::ANCHOR, at: monthly.anchor };
+    let mut dates = Vec::new();
+    for _ in 0..5 {
+        slot = monthly.schedule().following(slot)?.slot();
+        dates.push(slot.at.to_rfc3339());
+    }
+    let expected = [
+        "2027-02-28T10:00:00+00:00",
+        "2027-03-31T09:00:00+00:00",
+        "2027-04-30T09:00:00+00:00",
+        "2027-05-31T09:00:00+00:00",
+        "2027-06-30T09:00:00+00:00",
+    ];
+    assert_eq!(dates, expected);
+    Ok(())
+}
+
+#[test]
+fn a_subscription_that_ends_before_its_first_run_makes_none() -> TestResult {
+    let mut case = Case::new()?;
+    let end = "2027-02-05T00:00:00Z".parse()?;
+    case.order.subscriptions_expire_at = Some(end);
+    let made = case.subscriptions()?;
+    let mut wakes: Vec<_> = made.iter().map(Subscription::wake).collect();
+    wakes.sort();
+    let expire = Some((end, crate::subscription::WakeKind::Expire));
+    assert_eq!(wakes, [expire, expire], "a week from the anchor is after the end too");
+    Ok(())
+}
