@@ -129,11 +129,16 @@ impl World {
 
     fn step(&mut self, step: &Step, now: DateTime<Utc>) -> Checked {
         if step.activate && self.subscription.status == SubscriptionStatus::Inactive {
-            let before = self.subscription.next_number;
+            let before = self.subscription.next();
             let (after, _) =
                 change_status(&self.subscription, Trigger::Activate, now).map_err(fails)?;
-            if let (Some(before), Some(next)) = (before, after.next_number) {
-                self.rested.extend(between(before.get(), next.get()));
+            let mut passed = before;
+            while let Some(slot) = passed.filter(|slot| after.next() != Some(*slot)) {
+                if after.expires_at.is_some_and(|end| slot.at >= end) {
+                    break;
+                }
+                prop_assert!(slot.at <= now && self.rested.insert(slot.number));
+                passed = Some(after.schedule().following(slot).map_err(fails)?.slot());
             }
             self.subscription = after;
         }
