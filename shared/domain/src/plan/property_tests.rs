@@ -3,15 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use proptest::prelude::*;
 
 use super::{claimed, n};
 use crate::{
-    dunning::{RetryDelay, RetryPolicy},
-    plan::*,
-    subscription::tests::subscription,
-    time::{CatchUp, CatchUpPolicy},
+    dunning::*, lifecycle::*, plan::*, run::*, subscription::tests::subscription, subscription::*,
+    time::*,
 };
 
 type Checked = Result<(), TestCaseError>;

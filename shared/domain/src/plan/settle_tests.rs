@@ -1,10 +1,7 @@
 use serde_json::json;
 
 use super::{TestResult, at, claimed, monthly, n, skipped};
-use crate::{
-    dunning::{RetryDelay, RetryPolicy},
-    plan::*,
-};
+use crate::{dunning::*, lifecycle::*, plan::*, run::*, subscription::*};
 
 fn paid() -> Outcome {
     Outcome::Paid { charge_id: "ch_1".to_owned() }

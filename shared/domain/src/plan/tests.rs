@@ -1,14 +1,16 @@
 use std::error::Error;
 
+use chrono::{DateTime, Utc};
+
 use super::*;
 use crate::{
-    subscription::tests::subscription,
-    time::{CatchUp, CatchUpPolicy},
+    ids::*, lifecycle::*, money::*, run::*, subscription::tests::subscription, subscription::*,
+    time::*,
 };
 
-#[path = "plan_property_tests.rs"]
+#[path = "property_tests.rs"]
 mod property;
-#[path = "plan_settle_tests.rs"]
+#[path = "settle_tests.rs"]
 mod settling;
 
 pub(super) type TestResult = Result<(), Box<dyn Error>>;

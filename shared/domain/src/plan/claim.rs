@@ -1,0 +1,105 @@
+//! What a subscription that was just claimed is to do.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::PlanError;
+use crate::{
+    run::Skipped,
+    subscription::{Subscription, Unsettled, WakeKind},
+    time::{CatchUpPlan, Occurrence, OccurrenceNumber, Slot, plan_catch_up},
+};
+
+/// What to do about a subscription that was just claimed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ClaimPlan {
+    /// Make the run that the claim has fixed.
+    Run(OccurrenceNumber),
+    /// Occurrences were missed: fix this later one in the claim first, then make it.
+    CatchUp(OccurrenceNumber),
+    /// Occurrences were missed and policy runs none of them.
+    Skip {
+        /// The occurrences passed over.
+        skipped: Skipped,
+        /// The next one.
+        next: Option<Slot>,
+    },
+    /// Try the payments of these runs again.
+    Retry(Vec<Unsettled>),
+    /// The expiry is reached.
+    Expire,
+    /// Nothing is due any more.
+    Nothing,
+}
+
+/// Decides what a claimed subscription is to do at `now`.
+///
+/// A claim that was taken before and lost (`lease_claims` above 1) finishes the run it began with,
+/// however late: its payment may have been collected. Only a fresh claim may catch up.
+///
+/// # Errors
+/// When the schedule can't be computed.
+pub fn plan_claim(subscription: &Subscription, now: DateTime<Utc>) -> Result<ClaimPlan, PlanError> {
+    if let Some(number) = subscription.run_number {
+        let begun_before = subscription.lease_claims.is_some_and(|claims| claims > 1);
+        let Some(next) = subscription.next() else {
+            return Ok(ClaimPlan::Run(number));
+        };
+        if begun_before || next.number != number {
+            return Ok(ClaimPlan::Run(number));
+        }
+        let plan = plan_catch_up(&subscription.schedule(), next, now, subscription.catch_up)?;
+        return match subscription.expires_at.filter(|end| *end <= now) {
+            Some(end) if plan.run.is_none_or(|run| run.at >= end) => {
+                plan_last(subscription, next, end, now)
+            }
+            Some(_) | None => Ok(claim_of(plan, number)),
+        };
+    }
+    Ok(match subscription.wake() {
+        Some((at, _)) if at > now => ClaimPlan::Nothing,
+        Some((_, WakeKind::Expire)) => ClaimPlan::Expire,
+        Some((_, WakeKind::Retry)) => ClaimPlan::Retry(
+            subscription
+                .unsettled
+                .iter()
+                .filter(|unsettled| unsettled.retry_at <= now)
+                .cloned()
+                .collect(),
+        ),
+        Some((_, WakeKind::Run | WakeKind::Finish)) | None => ClaimPlan::Nothing,
+    })
+}
+
+fn claim_of(plan: CatchUpPlan, number: OccurrenceNumber) -> ClaimPlan {
+    match (plan.run, plan.skipped) {
+        (Some(run), _) if run.number == number => ClaimPlan::Run(number),
+        (Some(run), _) => ClaimPlan::CatchUp(run.number),
+        (None, Some(skipped)) => ClaimPlan::Skip {
+            skipped: Skipped { first: skipped.first, last: skipped.last },
+            next: plan.next.map(Occurrence::slot),
+        },
+        (None, None) => ClaimPlan::Nothing,
+    }
+}
+
+/// Plans the last occurrence before an expiry that has passed, when those at or after it were all
+/// that catching up would have run: it runs unless policy says that it is too late.
+fn plan_last(
+    subscription: &Subscription,
+    next: Slot,
+    end: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Result<ClaimPlan, PlanError> {
+    let before_end = end.checked_sub_signed(TimeDelta::nanoseconds(1)).unwrap_or(end);
+    let latest = subscription.schedule().latest_due(next, before_end)?;
+    let last = latest.map_or(next, |latest| latest.occurrence.slot());
+    if last.at >= end || !subscription.catch_up.tolerates(last.at, now) {
+        let skipped = Skipped { first: next.number, last: last.number };
+        return Ok(ClaimPlan::Skip { skipped, next: None });
+    }
+    Ok(if last.number == next.number {
+        ClaimPlan::Run(last.number)
+    } else {
+        ClaimPlan::CatchUp(last.number)
+    })
+}
