@@ -80,6 +80,14 @@ pub enum Expect {
     New,
     /// It has this version.
     Version(u64),
+    /// It has this version, and no claim was made since it was read: a claim leaves the version
+    /// alone, so writing over one by version only would lose the run that was claimed.
+    Unclaimed {
+        /// The version seen.
+        version: u64,
+        /// The claims seen.
+        claims: Option<u32>,
+    },
 }
 
 /// The writes of one decision. Nothing is written before [`Commit::run`].
@@ -244,6 +252,27 @@ impl Commit<'_> {
         self
     }
 
+    /// Removes an order of a client whose version was `seen`. Its journal stays.
+    #[must_use]
+    pub fn delete_order(mut self, order: &OrderId, seen: u64) -> Self {
+        let key = Key::of(self.organization, "O", order.as_str());
+        let delete = Delete::builder()
+            .table_name(&self.store.book)
+            .set_key(Some(key_item(&key)))
+            .condition_expression("version = :seen")
+            .expression_attribute_values(":seen", n(seen))
+            .build();
+        match delete {
+            Ok(delete) => self.writes.push((
+                Part::Order,
+                String::new(),
+                TransactWriteItem::builder().delete(delete).build(),
+            )),
+            Err(error) => self.fail(StoreError::Refused(error.to_string())),
+        }
+        self
+    }
+
     /// Notes that an order holds stock, or with `held` false that it does not any more.
     pub(crate) fn stock_note(mut self, order: &OrderId, held: bool) -> Self {
         let key = Key::of(self.organization, "T", order.as_str());
@@ -285,6 +314,13 @@ impl Commit<'_> {
                 Expect::Version(version) => put
                     .condition_expression("version = :seen")
                     .expression_attribute_values(":seen", n(version)),
+                Expect::Unclaimed { version, claims: None } => put
+                    .condition_expression("version = :seen AND attribute_not_exists(lease_claims)")
+                    .expression_attribute_values(":seen", n(version)),
+                Expect::Unclaimed { version, claims: Some(claims) } => put
+                    .condition_expression("version = :seen AND lease_claims = :claims")
+                    .expression_attribute_values(":seen", n(version))
+                    .expression_attribute_values(":claims", n(claims)),
             };
             put.build().map_err(|error| StoreError::Refused(error.to_string()))
         });

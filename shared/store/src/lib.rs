@@ -52,6 +52,15 @@ impl Store {
         Self { client, book, operations, shards: shards.max(1) }
     }
 
+    /// Whether the order book answers: reads an item that does not exist, at half a read unit.
+    ///
+    /// # Errors
+    /// When storage does not answer.
+    pub async fn reachable(&self) -> Result<(), StoreError> {
+        let nothing = keys::Key { pk: "health".to_owned(), sk: keys::SELF.to_owned() };
+        self.get_item(&self.book, &nothing, false).await.map(|_| ())
+    }
+
     /// The number of partitions of the due index.
     #[must_use]
     pub fn shards(&self) -> u16 {
