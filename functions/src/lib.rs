@@ -1,10 +1,13 @@
 //! The Lambda functions of Perennial: a module per concern, each a thin shell around a pure
 //! decision in `perennial-domain`.
 
+mod api;
 mod blocking;
 mod charging;
 mod dead_letter;
 mod event_relay;
+mod http;
+mod intake;
 mod order_copy;
 mod payment_retry;
 mod renewal_tick;
@@ -45,6 +48,12 @@ pub enum BuildError {
     Unknown(String),
 }
 
+/// The OpenAPI 3.1 document of the API, made from the operations that are served.
+#[must_use]
+pub fn openapi() -> serde_json::Value {
+    http::openapi::document()
+}
+
 /// Builds the function whose binary has the given name (`intake`, `renewal-tick`, ...).
 ///
 /// # Errors
@@ -56,6 +65,8 @@ pub fn build(
     clock: &Arc<dyn Clock>,
 ) -> Result<Arc<dyn Function>, BuildError> {
     Ok(match binary {
+        "intake" => Arc::new(intake::build(environment, aws, clock)?),
+        "api" => Arc::new(api::build(environment, aws, clock)?),
         "validation" => Arc::new(validation::Validation::build(environment, aws, clock)?),
         "renewal-tick" => Arc::new(renewal_tick::RenewalTick::build(environment, aws, clock)?),
         "order-copy" => Arc::new(order_copy::OrderCopy::build(environment, aws, clock)?),

@@ -1,0 +1,55 @@
+//! Answers made of resource objects.
+
+use perennial_store::Cursor;
+use serde_json::Value;
+
+use super::include;
+use crate::http::{
+    conditional::etag,
+    context::Context,
+    error::Outcome,
+    event::Answer,
+    media_type::JSON_API,
+    object::{Object, collection, single},
+    page,
+};
+
+/// An answer about one resource: 200, or 201 with its location.
+pub(crate) async fn one(context: &Context<'_>, status: u16, object: &Object) -> Outcome<Answer> {
+    let included = include::resolve(context, std::slice::from_ref(object)).await?;
+    let mut answer = Answer::json(status, &single(object, &included, context.query))
+        .with_header("content-type", JSON_API);
+    if let Some(version) = object.version {
+        answer = answer.with_header("etag", etag(version));
+    }
+    if status == 201 {
+        answer = answer.with_header("location", object.path());
+    }
+    Ok(answer)
+}
+
+/// An answer about a page of resources.
+pub(crate) async fn many(
+    context: &Context<'_>,
+    objects: &[Object],
+    next: Option<&Cursor>,
+) -> Outcome<Answer> {
+    many_with(context, objects, next, &[]).await
+}
+
+/// An answer about a page of resources, with further meta data.
+pub(crate) async fn many_with(
+    context: &Context<'_>,
+    objects: &[Object],
+    next: Option<&Cursor>,
+    meta: &[(&str, Value)],
+) -> Outcome<Answer> {
+    let included = include::resolve(context, objects).await?;
+    let request = context.request;
+    let mut frame = page::frame(&request.path, &request.query, context.query, next);
+    for (name, value) in meta {
+        frame = page::with_meta(frame, name, value.clone());
+    }
+    Ok(Answer::json(200, &collection(objects, &included, context.query, frame))
+        .with_header("content-type", JSON_API))
+}

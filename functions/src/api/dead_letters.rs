@@ -1,0 +1,346 @@
+//! Dead letters: messages that no function could handle, ranked, replayed or discarded.
+
+use std::cmp::Reverse;
+
+use perennial_domain::{
+    ids::{DeadLetterId, SubscriptionId},
+    order::MAX_QUANTITY,
+};
+use perennial_messages::Outgoing;
+use perennial_store::{DeadLetter, DeadLetterStatus};
+use serde_json::json;
+
+use super::{CREATED_AT, UPDATED_AT, answer};
+use crate::{
+    blocking,
+    http::{
+        attributes::{Access, Attribute, Kind},
+        context::Context,
+        document::Document,
+        error::{ApiError, Code, Outcome, Problem, Problems},
+        event::Answer,
+        object::{Object, ResourceType},
+        operation::{Action, Operation, Surface, handler},
+        page,
+        query::Accepts,
+    },
+    sqs_batch::HandleError,
+    work_queues::WorkQueue,
+};
+
+/// The order in which the most valuable come first.
+const BY_VALUE: &str = "-value_at_risk_cents";
+/// Most dead letters that are ranked at once: the newest.
+const RANKED: usize = 1_000;
+
+pub(crate) static KIND: ResourceType = ResourceType {
+    name: "dead_letters",
+    singular: "dead letter",
+    about: "A message that no function could handle. It is kept until somebody replays it or \
+            discards it with a reason.",
+    attributes: &[
+        Attribute::read(
+            "status",
+            Kind::Choice(&["open", "redriven", "discarded"]),
+            "Where it stands.",
+        ),
+        Attribute::read("source", Kind::Text(50), "The queue whose function could not handle it."),
+        Attribute::read("message_id", Kind::Text(100), "The message's id on that queue."),
+        Attribute::read("body", Kind::Text(1_048_576), "The message, unchanged."),
+        Attribute::read("error", Kind::Text(10_000), "Why it could not be handled."),
+        Attribute::read(
+            "attempts",
+            Kind::Integer(0, MAX_QUANTITY as i64),
+            "How often it was tried.",
+        ),
+        Attribute::read("subject", Kind::Text(80), "The subscription or order it is about."),
+        Attribute::read(
+            "value_at_risk_cents",
+            Kind::Integer(0, i64::MAX),
+            "What is lost if it is never handled, in minor units.",
+        ),
+        Attribute::read("currency_code", Kind::Currency, "Currency of that."),
+        Attribute::read(
+            "redrives",
+            Kind::Integer(0, u32::MAX as i64),
+            "How often it was replayed.",
+        ),
+        Attribute::of(
+            "discard_reason",
+            Kind::Text(500),
+            Access::Write,
+            "Why it was discarded; given together with `_discard`.",
+        ),
+        Attribute::read("handled_by", Kind::Text(300), "Who last replayed or discarded it."),
+        Attribute::of(
+            "_redrive",
+            Kind::Boolean,
+            Access::UpdateTrigger,
+            "Sends the message to its queue again.",
+        ),
+        Attribute::of(
+            "_discard",
+            Kind::Boolean,
+            Access::UpdateTrigger,
+            "Gives the message up; `discard_reason` is required.",
+        ),
+        CREATED_AT,
+        UPDATED_AT,
+    ],
+    relationships: &[],
+};
+
+pub(super) const OPERATIONS: &[Operation] = &[
+    Operation {
+        action: Action::List,
+        path: "/api/dead_letters",
+        kind: &KIND,
+        surface: Surface::Api,
+        accepts: Accepts {
+            newest_first: Some(true),
+            orders: &[BY_VALUE],
+            ..Accepts::LIST.filtered(&["status_eq"])
+        },
+        about: "Lists dead letters, newest first unless sorted otherwise. Sorted by value at \
+                risk, the newest 1,000 are ranked and answered on one page.",
+        handler: handler!(list),
+    },
+    Operation {
+        action: Action::Read,
+        path: "/api/dead_letters/{id}",
+        kind: &KIND,
+        surface: Surface::Api,
+        accepts: Accepts::SINGLE,
+        about: "Reads a dead letter.",
+        handler: handler!(read),
+    },
+    Operation {
+        action: Action::Update,
+        path: "/api/dead_letters/{id}",
+        kind: &KIND,
+        surface: Surface::Api,
+        accepts: Accepts::SINGLE,
+        about: "Replays a dead letter or discards it.",
+        handler: handler!(update),
+    },
+];
+
+fn object(letter: &DeadLetter) -> Object {
+    let DeadLetter {
+        id,
+        status,
+        source,
+        message_id,
+        body,
+        error,
+        attempts,
+        subject,
+        value_at_risk,
+        currency,
+        redrives,
+        discard_reason,
+        handled_by,
+        created_at,
+        updated_at,
+        version,
+    } = letter;
+    Object {
+        kind: &KIND,
+        id: id.to_string(),
+        version: Some(*version),
+        attributes: json!({
+            "status": status,
+            "source": source,
+            "message_id": message_id,
+            "body": body,
+            "error": error,
+            "attempts": attempts,
+            "subject": subject,
+            "value_at_risk_cents": value_at_risk,
+            "currency_code": currency,
+            "redrives": redrives,
+            "discard_reason": discard_reason,
+            "handled_by": handled_by,
+            "created_at": created_at,
+            "updated_at": updated_at,
+        }),
+        relationships: Vec::new(),
+        meta: None,
+        brings: Vec::new(),
+    }
+}
+
+/// The status that the client filters by.
+fn wanted_status(context: &Context<'_>) -> Outcome<Option<DeadLetterStatus>> {
+    let Some(text) = context.query.filters.get("status_eq") else { return Ok(None) };
+    match text.as_str() {
+        "open" => Ok(Some(DeadLetterStatus::Open)),
+        "redriven" => Ok(Some(DeadLetterStatus::Redriven)),
+        "discarded" => Ok(Some(DeadLetterStatus::Discarded)),
+        other => {
+            let shown: String = other.chars().take(100).collect();
+            let detail =
+                format!("filter[q][status_eq] must be open, redriven or discarded, not {shown:?}");
+            Err(Problem::new(Code::InvalidParameter, detail)
+                .in_parameter("filter[q][status_eq]")
+                .with("value", shown)
+                .into())
+        }
+    }
+}
+
+async fn list(context: &Context<'_>) -> Outcome<Answer> {
+    let status = wanted_status(context)?;
+    let keep = |letter: &DeadLetter| status.is_none_or(|status| letter.status == status);
+    let organization = &context.caller.organization;
+    let store = context.store();
+    let query = context.query;
+    if query.order == Some(BY_VALUE) {
+        return ranked(context, keep).await;
+    }
+    let page = page::fill(query, keep, |limit, after| async move {
+        store.list_dead_letters(organization, limit, query.descending, after.as_ref()).await
+    })
+    .await?;
+    let objects: Vec<Object> = page.items.iter().map(object).collect();
+    answer::many(context, &objects, page.next.as_ref()).await
+}
+
+async fn ranked(context: &Context<'_>, keep: impl Fn(&DeadLetter) -> bool) -> Outcome<Answer> {
+    let organization = &context.caller.organization;
+    let mut letters = Vec::new();
+    let mut after = None;
+    loop {
+        let page = context
+            .store()
+            .list_dead_letters(organization, 100, true, after.as_ref())
+            .await?
+            .map_err(|error| context.query.refuse_cursor(&error))?;
+        letters.extend(page.items.into_iter().filter(&keep));
+        after = page.next;
+        if after.is_none() || letters.len() >= RANKED {
+            break;
+        }
+    }
+    letters.sort_by_key(|letter| Reverse(letter.value_at_risk));
+    let objects: Vec<Object> = letters.iter().map(object).collect();
+    answer::many(context, &objects, None).await
+}
+
+async fn find(context: &Context<'_>) -> Outcome<DeadLetter> {
+    let id: DeadLetterId = context.path_id(KIND.singular)?;
+    let found = context.store().dead_letter(&context.caller.organization, &id).await?;
+    found.ok_or_else(|| ApiError::not_found(KIND.singular, context.id))
+}
+
+async fn read(context: &Context<'_>) -> Outcome<Answer> {
+    answer::one(context, 200, &object(&find(context).await?)).await
+}
+
+enum Asked {
+    Redrive,
+    Discard(String),
+}
+
+async fn update(context: &Context<'_>) -> Outcome<Answer> {
+    let letter = find(context).await?;
+    let mut document = Document::update(context.request, &KIND, context.id)?;
+    context.check_version(letter.version)?;
+    let mut problems = Problems::default();
+    let mut attributes = document.attributes(&mut problems);
+    let redrive = attributes.trigger("_redrive", &mut problems);
+    let discard = attributes.trigger("_discard", &mut problems);
+    let reason: Option<String> = if discard {
+        attributes.required("discard_reason", &mut problems)
+    } else {
+        attributes.value("discard_reason", &mut problems)
+    };
+    if redrive && discard {
+        problems.add(
+            Problem::new(Code::InvalidValue, "a dead letter is either replayed or discarded")
+                .at("/data/attributes/_discard"),
+        );
+    }
+    if reason.is_some() && !discard {
+        problems.add(
+            Problem::new(Code::InvalidValue, "discard_reason goes together with _discard")
+                .at("/data/attributes/discard_reason"),
+        );
+    }
+    problems.check()?;
+    let asked = match (redrive, reason) {
+        (true, _) => Asked::Redrive,
+        (false, Some(reason)) => Asked::Discard(reason),
+        (false, None) => return answer::one(context, 200, &object(&letter)).await,
+    };
+    let letter = carry_out(context, letter, asked).await?;
+    answer::one(context, 200, &object(&letter)).await
+}
+
+fn not_possible(letter: &DeadLetter, what: &str) -> ApiError {
+    let status = match letter.status {
+        DeadLetterStatus::Open => "open",
+        DeadLetterStatus::Redriven => "redriven",
+        DeadLetterStatus::Discarded => "discarded",
+    };
+    let detail = format!("dead letter {} is {status} and can't be {what}", letter.id);
+    Problem::new(Code::InvalidStatus, detail).into()
+}
+
+/// First what lets the work go on, then the note that it was done: a crash in between leaves the
+/// letter open, and doing it again does no harm, as every message can be handled twice.
+async fn carry_out(context: &Context<'_>, before: DeadLetter, asked: Asked) -> Outcome<DeadLetter> {
+    let organization = &context.caller.organization;
+    let store = context.store();
+    let subscription: Option<SubscriptionId> =
+        before.subject.as_ref().and_then(|subject| subject.parse().ok());
+    let (id, cause, now) = (&before.id, context.cause(), context.now);
+    let mut after = before.clone();
+    match asked {
+        Asked::Redrive => {
+            if before.status == DeadLetterStatus::Discarded {
+                return Err(not_possible(&before, "replayed"));
+            }
+            let queue = WorkQueue::named(&before.source).ok_or_else(|| {
+                ApiError::internal(format!("there is no queue {:?}", before.source))
+            })?;
+            if let Some(subscription) = &subscription {
+                blocking::unblock(store, organization, subscription, id, &cause, now)
+                    .await
+                    .map_err(failed)?;
+            }
+            let message = Outgoing {
+                body: before.body.clone(),
+                organization: Some(organization.clone()),
+                attributes: Vec::new(),
+            };
+            context.services.send(queue, vec![message]).await?;
+            after.status = DeadLetterStatus::Redriven;
+            after.redrives = after.redrives.saturating_add(1);
+        }
+        Asked::Discard(reason) => {
+            if before.status != DeadLetterStatus::Open {
+                return Err(not_possible(&before, "discarded"));
+            }
+            if let Some(subscription) = &subscription {
+                blocking::discard(store, organization, subscription, id, &cause, now)
+                    .await
+                    .map_err(failed)?;
+            }
+            after.status = DeadLetterStatus::Discarded;
+            after.discard_reason = Some(reason);
+        }
+    }
+    after.handled_by = Some(context.caller.actor());
+    after.version += 1;
+    after.updated_at = now;
+    store.update_dead_letter(organization, &after, before.version).await?;
+    Ok(after)
+}
+
+fn failed(error: HandleError) -> ApiError {
+    match error {
+        HandleError::Transient(inside) => ApiError::unavailable(inside),
+        HandleError::Permanent(inside) => ApiError::internal(inside),
+    }
+}

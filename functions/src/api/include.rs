@@ -1,0 +1,190 @@
+//! Compound documents: the resources that `include` asks for, each loaded once.
+
+use std::collections::{HashMap, HashSet};
+
+use futures::future::try_join_all;
+use perennial_domain::{
+    catalog::{Customer, Market, PaymentSource, Sku, SubscriptionModel},
+    ids::{JobRunId, LineItemId, OrderId, OrganizationId, SubscriptionId},
+};
+use perennial_store::{Resource, StoredOrder};
+
+use super::{
+    customer_payment_sources, customers, job_runs, line_items, markets, order_subscriptions,
+    orders, recurring_order_copies, skus, subscription_models,
+};
+use crate::http::{
+    caller::Verb,
+    context::Context,
+    error::Outcome,
+    object::{Linkage, Object, Ref},
+};
+
+/// Runs of one subscription that an include brings: the newest. The rest is a page of its own.
+const NEWEST_RUNS: u16 = 25;
+/// Reads in flight at once.
+const CONCURRENCY: usize = 16;
+
+/// The resources that the request's include paths lead to from `primary`.
+pub(super) async fn resolve(context: &Context<'_>, primary: &[Object]) -> Outcome<Vec<Object>> {
+    let mut known: HashMap<Ref, Object> = HashMap::new();
+    let mut included: Vec<Ref> = Vec::new();
+    for path in &context.query.include {
+        let mut level: Vec<Object> = primary.to_vec();
+        for step in path {
+            let mut wanted: Vec<Ref> = Vec::new();
+            for object in &level {
+                keep(&mut known, &object.brings);
+                match object.linkage(step) {
+                    Some(Linkage::Unknown) => {
+                        let found = expand(context, object, step).await?;
+                        wanted.extend(found.iter().map(Object::reference));
+                        keep(&mut known, &found);
+                    }
+                    Some(linkage) => wanted.extend(linkage.refs().iter().cloned()),
+                    None => {}
+                }
+            }
+            let mut seen = HashSet::new();
+            wanted.retain(|reference| seen.insert(reference.clone()));
+            for reference in &wanted {
+                context.caller.check(Verb::Read, reference.kind)?;
+            }
+            let missing: Vec<Ref> =
+                wanted.iter().filter(|wanted| !known.contains_key(wanted)).cloned().collect();
+            keep(&mut known, &load(context, &missing).await?);
+            level = wanted.iter().filter_map(|wanted| known.get(wanted).cloned()).collect();
+            included.extend(wanted);
+        }
+    }
+    let mut seen = HashSet::new();
+    included.retain(|reference| seen.insert(reference.clone()));
+    Ok(included.iter().filter_map(|reference| known.remove(reference)).collect())
+}
+
+fn keep(known: &mut HashMap<Ref, Object>, objects: &[Object]) {
+    for object in objects {
+        known.entry(object.reference()).or_insert_with(|| object.clone());
+    }
+}
+
+/// The resources of a relationship that an object does not list.
+async fn expand(context: &Context<'_>, object: &Object, name: &str) -> Outcome<Vec<Object>> {
+    let organization = &context.caller.organization;
+    match (object.kind.name, name) {
+        ("orders", "order_subscriptions") => {
+            let Ok(id) = object.id.parse() else { return Ok(Vec::new()) };
+            let Some(StoredOrder::Client(order)) = orders::find(context, &id).await? else {
+                return Ok(Vec::new());
+            };
+            let made = orders::made_from(context, &order).await?;
+            Ok(made.iter().map(order_subscriptions::object).collect())
+        }
+        ("order_subscriptions", "recurring_order_copies") => {
+            let Ok(id) = object.id.parse() else { return Ok(Vec::new()) };
+            let page = context.store().runs(organization, &id, NEWEST_RUNS, None).await?;
+            let runs = page.map(|page| page.items).unwrap_or_default();
+            Ok(runs.iter().map(recurring_order_copies::object).collect())
+        }
+        _ => Ok(Vec::new()),
+    }
+}
+
+async fn stored<T: Resource>(
+    context: &Context<'_>,
+    organization: &OrganizationId,
+    ids: Vec<String>,
+    object: impl Fn(&T) -> Object,
+) -> Outcome<Vec<Object>> {
+    let found: HashMap<String, T> = context.store().get_many(organization, ids).await?;
+    Ok(found.values().map(object).collect())
+}
+
+/// Those of the resources that exist and that the caller sees.
+async fn load(context: &Context<'_>, missing: &[Ref]) -> Outcome<Vec<Object>> {
+    let mut by_kind: HashMap<&'static str, Vec<String>> = HashMap::new();
+    for reference in missing {
+        by_kind.entry(reference.kind).or_default().push(reference.id.clone());
+    }
+    let mut loaded = Vec::with_capacity(missing.len());
+    for (kind, ids) in by_kind {
+        loaded.extend(load_kind(context, kind, ids).await?);
+    }
+    Ok(loaded)
+}
+
+async fn load_kind(context: &Context<'_>, kind: &str, ids: Vec<String>) -> Outcome<Vec<Object>> {
+    let organization = &context.caller.organization;
+    match kind {
+        "markets" => stored::<Market>(context, organization, ids, markets::object).await,
+        "subscription_models" => {
+            stored::<SubscriptionModel>(context, organization, ids, subscription_models::object)
+                .await
+        }
+        "skus" => stored::<Sku>(context, organization, ids, skus::object).await,
+        "customers" => stored::<Customer>(context, organization, ids, customers::object).await,
+        "customer_payment_sources" => {
+            stored::<PaymentSource>(context, organization, ids, customer_payment_sources::object)
+                .await
+        }
+        "orders" => {
+            let ids: Vec<OrderId> = ids.iter().filter_map(|id| id.parse().ok()).collect();
+            load_orders(context, &ids).await
+        }
+        "line_items" => {
+            let lines = ids.iter().filter_map(|id| id.parse::<LineItemId>().ok());
+            let orders: HashSet<OrderId> =
+                lines.filter_map(|line| line_items::order_of(&line)).collect();
+            let orders: Vec<OrderId> = orders.into_iter().collect();
+            let orders = load_orders(context, &orders).await?;
+            Ok(orders.into_iter().flat_map(|order| order.brings).collect())
+        }
+        "order_subscriptions" => {
+            let ids = ids.iter().filter_map(|id| id.parse::<SubscriptionId>().ok());
+            let wanted = ids.map(|id| (organization.clone(), id));
+            let found = context.store().subscriptions(wanted).await?;
+            Ok(found
+                .values()
+                .filter(|subscription| context.caller.sees(&subscription.market_id))
+                .map(order_subscriptions::object)
+                .collect())
+        }
+        "recurring_order_copies" => {
+            let mut loaded = Vec::new();
+            for chunk in ids.chunks(CONCURRENCY) {
+                let runs = chunk.iter().filter_map(|id| recurring_order_copies::run_of(id));
+                let reads = runs.map(|(subscription, number)| async move {
+                    context.store().run(organization, &subscription, number).await
+                });
+                let runs = try_join_all(reads).await?;
+                loaded.extend(
+                    runs.iter()
+                        .flatten()
+                        .filter(|run| context.caller.sees(&run.market_id))
+                        .map(recurring_order_copies::object),
+                );
+            }
+            Ok(loaded)
+        }
+        "job_runs" => {
+            let mut loaded = Vec::new();
+            for id in ids.iter().filter_map(|id| id.parse::<JobRunId>().ok()) {
+                let found = context.store().job_run(organization, &id).await?;
+                loaded.extend(
+                    found.map(|(job, batches)| job_runs::object(&job, &batches, context.now)),
+                );
+            }
+            Ok(loaded)
+        }
+        _ => Ok(Vec::new()),
+    }
+}
+
+async fn load_orders(context: &Context<'_>, ids: &[OrderId]) -> Outcome<Vec<Object>> {
+    let mut loaded = Vec::with_capacity(ids.len());
+    for chunk in ids.chunks(CONCURRENCY) {
+        let found = try_join_all(chunk.iter().map(|id| orders::find(context, id))).await?;
+        loaded.extend(found.iter().flatten().map(orders::stored_object));
+    }
+    Ok(loaded)
+}

@@ -1,0 +1,261 @@
+//! The job log: every execution of the renewal job that found work, and "run now".
+
+use chrono::{DateTime, TimeDelta, Utc};
+use perennial_domain::ids::JobRunId;
+use perennial_messages::{Outgoing, TickPart, TickShards};
+use perennial_store::{JobBatch, JobCounts, JobKind, JobRun, JobStatus};
+use serde_json::{Value, json};
+use uuid::{NoContext, Timestamp, Uuid};
+
+use super::{answer, recurring_order_copies};
+use crate::{
+    http::{
+        attributes::{Access, Attribute, Kind},
+        context::Context,
+        document::{Document, Related, no_such},
+        error::{ApiError, Outcome, Problems},
+        event::Answer,
+        object::{Given, Linkage, Object, Relationship, ResourceType},
+        operation::{Action, Operation, Surface, handler},
+        page,
+        query::Accepts,
+    },
+    work_queues::WorkQueue,
+};
+
+/// Shards that one message covers.
+const SHARDS_PER_MESSAGE: usize = 4;
+/// How long a job run that a person started may show no runs before it counts as finding none.
+const START: TimeDelta = TimeDelta::seconds(60);
+
+pub(crate) static KIND: ResourceType = ResourceType {
+    name: "job_runs",
+    singular: "job run",
+    about: "One execution of the renewal job: a tick of the schedule that found work, or \"run \
+            now\" by a person.",
+    attributes: &[
+        Attribute::of(
+            "kind",
+            Kind::Choice(&["renewals", "scheduled", "manual", "retry_failed"]),
+            Access::Create,
+            "What started it. On creation only `renewals`, the default: everything due now, or \
+             what has failed in the job run that `retry_of` names.",
+        ),
+        Attribute::read(
+            "status",
+            Kind::Choice(&["running", "completed", "completed_with_errors"]),
+            "Where it stands.",
+        ),
+        Attribute::read("started_by", Kind::Text(300), "Who started it."),
+        Attribute::read("due_count", Kind::Integer(0, i64::MAX), "Runs that were due."),
+        Attribute::read("claimed_count", Kind::Integer(0, i64::MAX), "Runs taken up."),
+        Attribute::read("pending_count", Kind::Integer(0, i64::MAX), "Of these: no result yet."),
+        Attribute::read("placed_count", Kind::Integer(0, i64::MAX), "Orders placed and paid."),
+        Attribute::read("open_count", Kind::Integer(0, i64::MAX), "Declined, to be tried again."),
+        Attribute::read("failed_count", Kind::Integer(0, i64::MAX), "Given up."),
+        Attribute::read("skipped_count", Kind::Integer(0, i64::MAX), "Passed over."),
+        Attribute::read("dead_lettered_count", Kind::Integer(0, i64::MAX), "Dead letters."),
+        Attribute::read(
+            "runs",
+            Kind::List(&Kind::Anything(0), 1_000_000),
+            "The runs and what became of each. Not in lists.",
+        ),
+        Attribute::read("started_at", Kind::Instant, "When it began."),
+    ],
+    relationships: &[Relationship {
+        name: "retry_of",
+        to: "job_runs",
+        many: false,
+        on_create: Given::Optionally,
+        on_update: false,
+        listed: false,
+    }],
+};
+
+pub(super) const OPERATIONS: &[Operation] = &[
+    Operation {
+        action: Action::List,
+        path: "/api/job_runs",
+        kind: &KIND,
+        surface: Surface::Api,
+        accepts: Accepts { newest_first: Some(true), ..Accepts::LIST },
+        about: "Lists job runs, newest first unless sorted otherwise.",
+        handler: handler!(list),
+    },
+    Operation {
+        action: Action::Create,
+        path: "/api/job_runs",
+        kind: &KIND,
+        surface: Surface::Api,
+        accepts: Accepts::SINGLE,
+        about: "Runs now: everything due in the organization, or what has failed in an earlier \
+                job run.",
+        handler: handler!(create),
+    },
+    Operation {
+        action: Action::Read,
+        path: "/api/job_runs/{id}",
+        kind: &KIND,
+        surface: Surface::Api,
+        accepts: Accepts::SINGLE,
+        about: "Reads a job run with the runs it handled.",
+        handler: handler!(read),
+    },
+];
+
+/// A job run with the runs it handled.
+pub(super) fn object(job: &JobRun, batches: &[JobBatch], now: DateTime<Utc>) -> Object {
+    let counts = JobCounts::of(batches);
+    let starting =
+        batches.is_empty() && job.kind != JobKind::Scheduled && now - job.started_at < START;
+    let status = if starting { JobStatus::Running } else { counts.status() };
+    let runs: Vec<Value> = batches
+        .iter()
+        .flat_map(|batch| &batch.runs)
+        .map(|(subscription, number, result)| {
+            json!({
+                "order_subscription_id": subscription,
+                "number": number,
+                "result": result,
+                "order_id": perennial_domain::ids::OrderId::of_run(subscription, *number),
+                "recurring_order_copy_id": recurring_order_copies::id_of(subscription, *number),
+            })
+        })
+        .collect();
+    let mut object = summary(job);
+    if let Value::Object(attributes) = &mut object.attributes {
+        let JobCounts { claimed, pending, placed, open, failed, skipped, dead_lettered } = counts;
+        let facts = [
+            ("status", json!(status)),
+            ("due_count", json!(claimed)),
+            ("claimed_count", json!(claimed)),
+            ("pending_count", json!(pending)),
+            ("placed_count", json!(placed)),
+            ("open_count", json!(open)),
+            ("failed_count", json!(failed)),
+            ("skipped_count", json!(skipped)),
+            ("dead_lettered_count", json!(dead_lettered)),
+            ("runs", json!(runs)),
+        ];
+        for (name, value) in facts {
+            attributes.insert(name.to_owned(), value);
+        }
+    }
+    object
+}
+
+fn summary(job: &JobRun) -> Object {
+    let JobRun { id, kind, actor, retry_of, started_at } = job;
+    Object {
+        kind: &KIND,
+        id: id.to_string(),
+        version: None,
+        attributes: json!({"kind": kind, "started_by": actor, "started_at": started_at}),
+        relationships: vec![("retry_of", Linkage::one("job_runs", retry_of.as_ref()))],
+        meta: None,
+        brings: Vec::new(),
+    }
+}
+
+async fn list(context: &Context<'_>) -> Outcome<Answer> {
+    let organization = &context.caller.organization;
+    let query = context.query;
+    let page = page::fill(
+        query,
+        |_: &JobRun| true,
+        |limit, after| async move {
+            let store = context.store();
+            store.list_job_runs(organization, limit, query.descending, after.as_ref()).await
+        },
+    )
+    .await?;
+    let reads = page.items.iter().map(|job| context.store().job_run(organization, &job.id));
+    let jobs = futures::future::try_join_all(reads).await?;
+    let objects: Vec<Object> = jobs
+        .iter()
+        .flatten()
+        .map(|(job, batches)| {
+            let mut object = object(job, batches, context.now);
+            if let Value::Object(attributes) = &mut object.attributes {
+                attributes.remove("runs");
+            }
+            object
+        })
+        .collect();
+    answer::many(context, &objects, page.next.as_ref()).await
+}
+
+async fn read(context: &Context<'_>) -> Outcome<Answer> {
+    let id: JobRunId = context.path_id(KIND.singular)?;
+    let found = context.store().job_run(&context.caller.organization, &id).await?;
+    let (job, batches) = found.ok_or_else(|| ApiError::not_found(KIND.singular, context.id))?;
+    answer::one(context, 200, &object(&job, &batches, context.now)).await
+}
+
+/// An id that sorts by time among those of ticks.
+fn new_id(now: DateTime<Utc>) -> JobRunId {
+    let seconds = u64::try_from(now.timestamp()).unwrap_or_default();
+    let at = Timestamp::from_unix(NoContext, seconds, now.timestamp_subsec_nanos());
+    JobRunId::from_uuid(Uuid::new_v7(at))
+}
+
+async fn create(context: &Context<'_>) -> Outcome<Answer> {
+    let mut document = Document::create(context.request, &KIND)?;
+    let organization = &context.caller.organization;
+    let mut problems = Problems::default();
+    let mut attributes = document.attributes(&mut problems);
+    let kind: Option<String> = attributes.value("kind", &mut problems);
+    if let Some(kind) = kind.filter(|kind| kind != "renewals") {
+        problems.add(
+            crate::http::error::Problem::new(
+                crate::http::error::Code::InvalidValue,
+                format!("kind must be renewals on creation, not {kind:?}"),
+            )
+            .at(attributes.pointer("kind"))
+            .with("value", kind),
+        );
+    }
+    let retry_of: Related<JobRunId> = document.related("retry_of", &mut problems);
+    if let Related::To(id) = &retry_of
+        && context.store().job_run(organization, id).await?.is_none()
+    {
+        problems.add(no_such("job_runs", id.as_str(), "/data/relationships/retry_of"));
+    }
+    problems.check()?;
+    let retry_of = retry_of.id();
+    let job = JobRun {
+        id: new_id(context.now),
+        kind: if retry_of.is_some() { JobKind::RetryFailed } else { JobKind::Manual },
+        actor: context.caller.actor(),
+        retry_of,
+        started_at: context.now,
+    };
+    context.store().open_job_run(organization, &job).await?;
+    let messages = messages(context, &job)?;
+    context.services.send(WorkQueue::RenewalTick, messages).await?;
+    answer::one(context, 201, &object(&job, &[], context.now)).await
+}
+
+fn messages(context: &Context<'_>, job: &JobRun) -> Outcome<Vec<Outgoing>> {
+    let organization = &context.caller.organization;
+    let shards: Vec<TickPart> =
+        (0..context.store().shards()).map(|shard| TickPart { shard, cursor: None }).collect();
+    let parts: Vec<Vec<TickPart>> = match &job.retry_of {
+        Some(_) => vec![Vec::new()],
+        None => shards.chunks(SHARDS_PER_MESSAGE).map(<[TickPart]>::to_vec).collect(),
+    };
+    parts
+        .into_iter()
+        .map(|parts| {
+            let tick = TickShards {
+                tick_at: context.now,
+                parts,
+                organization: Some(organization.clone()),
+                job_run_id: Some(job.id.clone()),
+                retry_of: job.retry_of.clone(),
+            };
+            Outgoing::json(&tick, Some(organization))
+                .map_err(|error| ApiError::internal(error.to_string()))
+        })
+        .collect()
+}

@@ -1,0 +1,111 @@
+//! The API: one module per resource, each with its attributes, its operations and what they do.
+
+pub(crate) mod answer;
+mod create_once;
+pub(crate) mod customer_payment_sources;
+pub(crate) mod customers;
+mod dead_letters;
+mod include;
+mod job_runs;
+mod journal_entries;
+pub(crate) mod line_items;
+pub(crate) mod markets;
+pub(crate) mod open;
+mod order_subscription_items;
+pub(crate) mod order_subscriptions;
+pub(crate) mod orders;
+mod recurring_order_copies;
+mod reschedule;
+mod skus;
+mod subscription_models;
+
+use std::sync::Arc;
+
+use perennial_runtime::{Clock, Environment, SettingError};
+
+use crate::{
+    Aws,
+    http::{
+        attributes::{Attribute, Kind},
+        context::Services,
+        dispatch::HttpFunction,
+        object::ResourceType,
+        operation::{Operation, Surface},
+    },
+    intake, settings,
+    work_queues::WorkQueue,
+};
+
+/// Largest price of one unit, in minor units: the most units of the most lines stay countable.
+pub(crate) const MAX_AMOUNT: i64 = 100_000_000_000;
+
+/// When it was made.
+pub(crate) const CREATED_AT: Attribute =
+    Attribute::read("created_at", Kind::Instant, "When it was made.");
+/// When it last changed.
+pub(crate) const UPDATED_AT: Attribute =
+    Attribute::read("updated_at", Kind::Instant, "When it last changed.");
+
+/// Every type of resource.
+pub(crate) static RESOURCE_TYPES: [&ResourceType; 13] = [
+    &markets::KIND,
+    &subscription_models::KIND,
+    &skus::KIND,
+    &customers::KIND,
+    &customer_payment_sources::KIND,
+    &orders::KIND,
+    &line_items::KIND,
+    &order_subscriptions::KIND,
+    &order_subscription_items::KIND,
+    &recurring_order_copies::KIND,
+    &job_runs::KIND,
+    &dead_letters::KIND,
+    &journal_entries::KIND,
+];
+
+static OPERATIONS: [&[Operation]; 15] = [
+    markets::OPERATIONS,
+    subscription_models::OPERATIONS,
+    skus::OPERATIONS,
+    customers::OPERATIONS,
+    customer_payment_sources::OPERATIONS,
+    orders::OPERATIONS,
+    line_items::OPERATIONS,
+    order_subscriptions::OPERATIONS,
+    order_subscription_items::OPERATIONS,
+    recurring_order_copies::OPERATIONS,
+    job_runs::OPERATIONS,
+    dead_letters::OPERATIONS,
+    journal_entries::OPERATIONS,
+    intake::orders::OPERATIONS,
+    intake::line_items::OPERATIONS,
+];
+
+pub(crate) use skus::id_of as skus_id_of;
+
+/// Every operation, of the API and of intake.
+pub(crate) fn operations() -> impl Iterator<Item = &'static Operation> {
+    OPERATIONS.iter().flat_map(|operations| operations.iter())
+}
+
+/// The type of resource with this name.
+pub(crate) fn resource_type(name: &str) -> Option<&'static ResourceType> {
+    RESOURCE_TYPES.iter().find(|kind| kind.name == name).copied()
+}
+
+/// The function that reads and manages everything but what intake takes.
+pub(crate) fn build(
+    environment: &Environment,
+    aws: &Aws,
+    clock: &Arc<dyn Clock>,
+) -> Result<HttpFunction, SettingError> {
+    let queues = WorkQueue::ALL
+        .into_iter()
+        .map(|queue| Ok((queue, queue.open(environment, aws)?)))
+        .collect::<Result<_, SettingError>>()?;
+    Ok(HttpFunction {
+        surface: Surface::Api,
+        services: Services { store: settings::store(environment, aws)?, queues },
+        clock: Arc::clone(clock),
+    })
+}

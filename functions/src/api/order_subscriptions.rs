@@ -1,0 +1,593 @@
+//! Order subscriptions: orders that repeat. Read, listed, edited, activated, paused and cancelled.
+
+use chrono::{DateTime, SubsecRound, Utc};
+use perennial_domain::{
+    catalog::PaymentSource,
+    ids::{PaymentSourceId, SubscriptionId},
+    journal::{Change, append},
+    lifecycle::{SubscriptionStatus, Trigger},
+    plan::{PlanError, change_status},
+    run::{Run, RunError, RunStatus},
+    subscription::{Subscription, Unsettled},
+    time::Frequency,
+};
+use perennial_store::{Expect, StoredOrder};
+use serde_json::{Value, json};
+
+use super::{
+    CREATED_AT, UPDATED_AT, answer, order_subscription_items, orders, recurring_order_copies,
+    reschedule::reschedule,
+};
+use crate::http::{
+    attributes::{Access, Attribute, Attributes, Given, Kind},
+    context::Context,
+    document::{Document, Related, no_such},
+    error::{ApiError, Code, Outcome, Problem, Problems},
+    event::Answer,
+    object::{Linkage, Object, Relationship, ResourceType},
+    operation::{Action, Operation, Surface, handler},
+    page,
+    query::Accepts,
+};
+
+pub(crate) static KIND: ResourceType = ResourceType {
+    name: "order_subscriptions",
+    singular: "order subscription",
+    about: "An order that repeats.",
+    attributes: &[
+        Attribute::read(
+            "status",
+            Kind::Choice(&["draft", "inactive", "active", "running", "cancelled"]),
+            "Where it stands; `running` while a run is under way.",
+        ),
+        Attribute::write(
+            "frequency",
+            Kind::Frequency,
+            "How often. A change keeps the anchor's day and time; `meta` of the answer tells the \
+             old and the new next run.",
+        ),
+        Attribute::read("starts_at", Kind::Instant, "The anchor, from which dates are computed."),
+        Attribute::write(
+            "expires_at",
+            Kind::Instant,
+            "No run is made at or after this; null for never.",
+        ),
+        Attribute::read("next_run_at", Kind::Instant, "When the next run is due."),
+        Attribute::read("last_run_at", Kind::Instant, "When it last made a run."),
+        Attribute::read(
+            "current_recurrence",
+            Kind::Integer(0, u32::MAX as i64),
+            "Number of the current recurrence: 0 is the source order.",
+        ),
+        Attribute::read(
+            "occurrencies",
+            Kind::Integer(0, u32::MAX as i64),
+            "Runs that ended in a placed order.",
+        ),
+        Attribute::read(
+            "errors_count",
+            Kind::Integer(0, u32::MAX as i64),
+            "Attempts at runs that failed.",
+        ),
+        Attribute::read(
+            "succeeded_on_last_run",
+            Kind::Boolean,
+            "Whether the last attempt succeeded; null before the first.",
+        ),
+        Attribute::read("time_zone", Kind::Zone, "Zone whose wall clock the schedule follows."),
+        Attribute::read(
+            "total_amount_cents",
+            Kind::Integer(0, i64::MAX),
+            "What one run costs, in minor units.",
+        ),
+        Attribute::read("formatted_total_amount", Kind::Text(50), "The same, for people."),
+        Attribute::read("currency_code", Kind::Currency, "Currency of every amount."),
+        Attribute::read(
+            "unsettled",
+            Kind::List(&Kind::Anything(0), 1_000),
+            "Runs that wait for their payment: number and retry_at.",
+        ),
+        Attribute::read(
+            "blocked_by",
+            Kind::Text(80),
+            "The dead letter that keeps it from running, until that is redriven or discarded.",
+        ),
+        Attribute::write("reference", Kind::Text(200), "The client's own id for it."),
+        Attribute::write("metadata", Kind::Anything(16_384), "The client's own data."),
+        Attribute::of("_activate", Kind::Boolean, Access::UpdateTrigger, "Makes it repeat."),
+        Attribute::of("_deactivate", Kind::Boolean, Access::UpdateTrigger, "Pauses it."),
+        Attribute::of("_cancel", Kind::Boolean, Access::UpdateTrigger, "Ends it for good."),
+        CREATED_AT,
+        UPDATED_AT,
+    ],
+    relationships: &[
+        Relationship::given("market", "markets"),
+        Relationship::given("subscription_model", "subscription_models"),
+        Relationship::given("source_order", "orders"),
+        Relationship::given("customer", "customers"),
+        Relationship::optional("customer_payment_source", "customer_payment_sources"),
+        Relationship::listed("order_subscription_items", "order_subscription_items"),
+        Relationship::listed("recurring_order_copies", "recurring_order_copies"),
+    ],
+};
+
+pub(super) const OPERATIONS: &[Operation] = &[
+    Operation {
+        action: Action::List,
+        path: "/api/order_subscriptions",
+        kind: &KIND,
+        surface: Surface::Api,
+        accepts: Accepts::LIST.filtered(&["source_order_id_eq"]),
+        about: "Lists subscriptions.",
+        handler: handler!(list),
+    },
+    Operation {
+        action: Action::Read,
+        path: "/api/order_subscriptions/{id}",
+        kind: &KIND,
+        surface: Surface::Api,
+        accepts: Accepts::SINGLE,
+        about: "Reads a subscription.",
+        handler: handler!(read),
+    },
+    Operation {
+        action: Action::Update,
+        path: "/api/order_subscriptions/{id}",
+        kind: &KIND,
+        surface: Surface::Api,
+        accepts: Accepts::SINGLE,
+        about: "Changes a subscription, or its status by a trigger. Cancelling gives up the runs \
+                that wait for their payment.",
+        handler: handler!(update),
+    },
+];
+
+pub(super) fn object(subscription: &Subscription) -> Object {
+    let Subscription {
+        id,
+        status,
+        market_id,
+        model_id,
+        source_order_id,
+        customer_id,
+        payment_source_id,
+        currency,
+        items,
+        frequency,
+        anchor,
+        time_zone,
+        next_number,
+        next_run_at,
+        expires_at,
+        last_run_at,
+        occurrencies,
+        errors_count,
+        succeeded_on_last_run,
+        unsettled,
+        catch_up: _,
+        retry: _,
+        reference,
+        metadata,
+        created_at,
+        updated_at,
+        version,
+        journal: _,
+        run_number,
+        lease_until: _,
+        lease_claims: _,
+        job_run_id: _,
+        blocked_by,
+    } = subscription;
+    let total = subscription.total().ok();
+    let current = run_number
+        .or_else(|| next_number.and_then(perennial_domain::time::OccurrenceNumber::previous))
+        .map_or(*occurrencies, perennial_domain::time::OccurrenceNumber::get);
+    let unsettled: Vec<Value> = unsettled
+        .iter()
+        .map(|Unsettled { number, retry_at, attempts }| {
+            json!({
+                "number": number,
+                "retry_at": retry_at,
+                "attempts": attempts,
+                "recurring_order_copy_id": recurring_order_copies::id_of(id, *number),
+            })
+        })
+        .collect();
+    let brings: Vec<Object> =
+        items.iter().map(|item| order_subscription_items::object(subscription, item)).collect();
+    Object {
+        kind: &KIND,
+        id: id.to_string(),
+        version: Some(*version),
+        attributes: json!({
+            "status": status,
+            "frequency": frequency,
+            "starts_at": anchor,
+            "expires_at": expires_at,
+            "next_run_at": next_run_at,
+            "last_run_at": last_run_at,
+            "current_recurrence": current,
+            "occurrencies": occurrencies,
+            "errors_count": errors_count,
+            "succeeded_on_last_run": succeeded_on_last_run,
+            "time_zone": time_zone.name(),
+            "total_amount_cents": total,
+            "formatted_total_amount": total.map(|total| orders::formatted(total, *currency)),
+            "currency_code": currency,
+            "unsettled": unsettled,
+            "blocked_by": blocked_by,
+            "reference": reference,
+            "metadata": metadata,
+            "created_at": created_at,
+            "updated_at": updated_at,
+        }),
+        relationships: vec![
+            ("market", Linkage::one("markets", Some(market_id))),
+            ("subscription_model", Linkage::one("subscription_models", model_id.as_ref())),
+            ("source_order", Linkage::one("orders", Some(source_order_id))),
+            ("customer", Linkage::one("customers", customer_id.as_ref())),
+            (
+                "customer_payment_source",
+                Linkage::one("customer_payment_sources", payment_source_id.as_ref()),
+            ),
+            (
+                "order_subscription_items",
+                Linkage::Many(brings.iter().map(Object::reference).collect()),
+            ),
+            ("recurring_order_copies", Linkage::Unknown),
+        ],
+        meta: None,
+        brings,
+    }
+}
+
+/// The subscription with this id, if there is one for this caller.
+pub(super) async fn find(
+    context: &Context<'_>,
+    id: &SubscriptionId,
+) -> Outcome<Option<Subscription>> {
+    let found = context.store().subscription(&context.caller.organization, id).await?;
+    Ok(found.filter(|subscription| context.caller.sees(&subscription.market_id)))
+}
+
+pub(super) async fn in_path(context: &Context<'_>) -> Outcome<Subscription> {
+    let id = context.path_id(KIND.singular)?;
+    find(context, &id).await?.ok_or_else(|| ApiError::not_found(KIND.singular, context.id))
+}
+
+async fn list(context: &Context<'_>) -> Outcome<Answer> {
+    let query = context.query;
+    if let Some(order) = query.filters.get("source_order_id_eq") {
+        let order = match order.parse() {
+            Ok(id) => orders::find(context, &id).await?,
+            Err(_) => None,
+        };
+        let made = match order {
+            Some(StoredOrder::Client(order)) => orders::made_from(context, &order).await?,
+            Some(StoredOrder::Run(_)) | None => Vec::new(),
+        };
+        let objects: Vec<Object> = made.iter().map(object).collect();
+        return answer::many(context, &objects, None).await;
+    }
+    let organization = &context.caller.organization;
+    let page = page::fill(
+        query,
+        |subscription: &Subscription| context.caller.sees(&subscription.market_id),
+        |limit, after| async move {
+            let store = context.store();
+            store.list_subscriptions(organization, limit, query.descending, after.as_ref()).await
+        },
+    )
+    .await?;
+    let objects: Vec<Object> = page.items.iter().map(object).collect();
+    answer::many(context, &objects, page.next.as_ref()).await
+}
+
+async fn read(context: &Context<'_>) -> Outcome<Answer> {
+    answer::one(context, 200, &object(&in_path(context).await?)).await
+}
+
+/// What a client wants changed.
+struct Wanted {
+    trigger: Option<Trigger>,
+    frequency: Option<Frequency>,
+    expires_at: Given<DateTime<Utc>>,
+    reference: Given<String>,
+    metadata: Given<Value>,
+    payment_source: Related<PaymentSourceId>,
+}
+
+impl Wanted {
+    fn edits(&self) -> bool {
+        self.frequency.is_some()
+            || self.expires_at.is_given()
+            || self.reference.is_given()
+            || self.metadata.is_given()
+            || self.payment_source != Related::Absent
+    }
+}
+
+fn trigger(attributes: &mut Attributes, problems: &mut Problems) -> Option<Trigger> {
+    let asked: Vec<(&str, Trigger)> = [
+        ("_activate", Trigger::Activate),
+        ("_deactivate", Trigger::Deactivate),
+        ("_cancel", Trigger::Cancel),
+    ]
+    .into_iter()
+    .filter(|(name, _)| attributes.trigger(name, problems))
+    .collect();
+    if let [_, (name, _), ..] = asked.as_slice() {
+        problems.add(
+            Problem::new(Code::InvalidValue, "only one trigger can be set off at a time")
+                .at(attributes.pointer(name))
+                .with("value", true),
+        );
+    }
+    asked.first().map(|(_, trigger)| *trigger)
+}
+
+fn busy(detail: String) -> ApiError {
+    let mut error = ApiError::from(Problem::new(Code::InvalidStatus, detail));
+    error.headers.push(("retry-after", "5".to_owned()));
+    error
+}
+
+async fn update(context: &Context<'_>) -> Outcome<Answer> {
+    let before = in_path(context).await?;
+    let mut document = Document::update(context.request, &KIND, context.id)?;
+    context.check_version(before.version)?;
+    let mut problems = Problems::default();
+    let mut attributes = document.attributes(&mut problems);
+    let wanted = Wanted {
+        trigger: trigger(&mut attributes, &mut problems),
+        frequency: attributes.value("frequency", &mut problems),
+        expires_at: attributes.optional("expires_at", &mut problems),
+        reference: attributes.optional("reference", &mut problems),
+        metadata: attributes.optional("metadata", &mut problems),
+        payment_source: document.related("customer_payment_source", &mut problems),
+    };
+    if let Related::To(id) = &wanted.payment_source {
+        check_payment_source(context, &before, id, &mut problems).await?;
+    }
+    problems.check()?;
+    if !wanted.edits() && wanted.trigger.is_none() {
+        return answer::one(context, 200, &object(&before)).await;
+    }
+    refuse_while_busy(&before, &wanted)?;
+    let (after, changes) = decide(context, &before, &wanted)?;
+    let after = commit(context, &before, after, changes, &wanted).await?;
+    let mut changed = object(&after);
+    if wanted.frequency.is_some() {
+        changed.meta = Some(json!({
+            "rescheduled": {
+                "from": {"frequency": before.frequency, "next_run_at": before.next_run_at},
+                "to": {"frequency": after.frequency, "next_run_at": after.next_run_at},
+            }
+        }));
+    }
+    answer::one(context, 200, &changed).await
+}
+
+/// A payment that is under way settles the subscription as it was claimed: what it is paid for must
+/// not change under it.
+fn refuse_while_busy(before: &Subscription, wanted: &Wanted) -> Outcome<()> {
+    let blocked = before.blocked_by.is_some();
+    let running = before.status == SubscriptionStatus::Running || before.run_number.is_some();
+    if wanted.edits() && running {
+        return Err(busy(format!(
+            "order subscription {} has a run under way: edit it when that has ended",
+            before.id
+        )));
+    }
+    let retrying = before.lease_claims.is_some() && before.run_number.is_none();
+    if retrying && !blocked && (wanted.edits() || wanted.trigger == Some(Trigger::Cancel)) {
+        return Err(busy(format!(
+            "a payment of order subscription {} is being tried again right now: ask again when \
+             that has ended",
+            before.id
+        )));
+    }
+    if wanted.edits() && before.status == SubscriptionStatus::Cancelled {
+        return Err(Problem::new(
+            Code::InvalidStatus,
+            format!("order subscription {} is cancelled and can't change any more", before.id),
+        )
+        .into());
+    }
+    Ok(())
+}
+
+async fn check_payment_source(
+    context: &Context<'_>,
+    before: &Subscription,
+    id: &PaymentSourceId,
+    problems: &mut Problems,
+) -> Outcome<()> {
+    let at = "/data/relationships/customer_payment_source";
+    let found: Option<PaymentSource> =
+        context.store().get(&context.caller.organization, id.as_str()).await?;
+    match (found, &before.customer_id) {
+        (None, _) => problems.add(no_such("customer_payment_sources", id.as_str(), at)),
+        (Some(source), Some(customer)) if source.customer_id != *customer => {
+            let detail = format!("payment source {id} belongs to another customer than {customer}");
+            problems.add(
+                Problem::new(Code::InvalidValue, detail)
+                    .at(format!("{at}/data/id"))
+                    .with("value", id.as_str()),
+            );
+        }
+        (Some(_), _) => {}
+    }
+    Ok(())
+}
+
+fn decide(
+    context: &Context<'_>,
+    before: &Subscription,
+    wanted: &Wanted,
+) -> Outcome<(Subscription, Vec<Change>)> {
+    let mut after = before.clone();
+    let mut changes = Vec::new();
+    if wanted.edits() {
+        after = edit(context, before, wanted)?;
+        let (was, is) = differing(&told(before), &told(&after));
+        changes.push(Change { event: "order_subscriptions.update", before: was, after: is });
+    }
+    if let Some(trigger) = wanted.trigger {
+        let (changed, change) = change_status(&after, trigger, context.now)
+            .map_err(|error| refused(&error, trigger))?;
+        after = changed;
+        changes.push(change);
+    }
+    Ok((after, changes))
+}
+
+fn refused(error: &PlanError, trigger: Trigger) -> ApiError {
+    let name = match trigger {
+        Trigger::Activate => "_activate",
+        Trigger::Deactivate => "_deactivate",
+        Trigger::Cancel => "_cancel",
+        Trigger::StartRun | Trigger::EndRun | Trigger::Expire => "status",
+    };
+    let code = match error {
+        PlanError::Transition(_) => Code::InvalidStatus,
+        PlanError::Schedule(_) | PlanError::Money(_) => Code::InvalidValue,
+    };
+    Problem::new(code, error.to_string()).at(format!("/data/attributes/{name}")).into()
+}
+
+fn edit(context: &Context<'_>, before: &Subscription, wanted: &Wanted) -> Outcome<Subscription> {
+    let mut after = before.clone();
+    let invalid = |name: &str, detail: String, value: Value| -> ApiError {
+        Problem::new(Code::InvalidValue, detail)
+            .at(format!("/data/attributes/{name}"))
+            .with("value", value)
+            .into()
+    };
+    match &wanted.expires_at {
+        Given::Absent => {}
+        Given::Null => after.expires_at = None,
+        Given::Value(end) => {
+            let end = end.trunc_subsecs(0);
+            if end <= after.anchor || end <= context.now {
+                let detail = format!(
+                    "expires_at must be after starts_at ({}) and now, not {}",
+                    after.anchor.to_rfc3339(),
+                    end.to_rfc3339()
+                );
+                return Err(invalid("expires_at", detail, json!(end)));
+            }
+            after.expires_at = Some(end);
+        }
+    }
+    if let Some(frequency) = &wanted.frequency {
+        after = reschedule(&after, frequency.clone(), context.now).map_err(|error| {
+            let detail = format!("frequency {frequency}: {error}");
+            invalid("frequency", detail, json!(frequency))
+        })?;
+    } else if wanted.expires_at.is_given() {
+        after = reschedule(&after, after.frequency.clone(), context.now)
+            .map_err(|error| invalid("expires_at", error.to_string(), json!(after.expires_at)))?;
+    }
+    wanted.reference.clone().apply(&mut after.reference);
+    match &wanted.metadata {
+        Given::Absent => {}
+        Given::Null => after.metadata = Value::Null,
+        Given::Value(metadata) => after.metadata = metadata.clone(),
+    }
+    match &wanted.payment_source {
+        Related::Absent => {}
+        Related::Nothing => after.payment_source_id = None,
+        Related::To(id) => after.payment_source_id = Some(id.clone()),
+    }
+    after.version += 1;
+    after.updated_at = context.now;
+    Ok(after)
+}
+
+/// What the journal tells of the attributes that clients edit.
+fn told(subscription: &Subscription) -> Value {
+    json!({
+        "frequency": subscription.frequency,
+        "anchor": subscription.anchor,
+        "next_number": subscription.next_number,
+        "next_run_at": subscription.next_run_at,
+        "expires_at": subscription.expires_at,
+        "reference": subscription.reference,
+        "metadata": subscription.metadata,
+        "customer_payment_source_id": subscription.payment_source_id,
+    })
+}
+
+/// The members in which two objects differ, as they stand in each.
+pub(crate) fn differing(before: &Value, after: &Value) -> (Value, Value) {
+    let (mut was, mut is) = (serde_json::Map::new(), serde_json::Map::new());
+    if let (Value::Object(before), Value::Object(after)) = (before, after) {
+        for (name, value) in after {
+            if before.get(name) != Some(value) {
+                was.insert(name.clone(), before.get(name).cloned().unwrap_or_default());
+                is.insert(name.clone(), value.clone());
+            }
+        }
+    }
+    (Value::Object(was), Value::Object(is))
+}
+
+async fn commit(
+    context: &Context<'_>,
+    before: &Subscription,
+    mut after: Subscription,
+    changes: Vec<Change>,
+    wanted: &Wanted,
+) -> Outcome<Subscription> {
+    let organization = &context.caller.organization;
+    let store = context.store();
+    let given_up = if wanted.trigger == Some(Trigger::Cancel) {
+        cancelled_runs(context, before).await?
+    } else {
+        Vec::new()
+    };
+    // Two steps at once are one change of the item.
+    after.version = before.version + 1;
+    let id = after.id.to_string();
+    let entries: Vec<_> = changes
+        .into_iter()
+        .map(|change| {
+            append(&mut after.journal, organization, &id, context.now, context.cause(), change)
+        })
+        .collect();
+    // A claim is no change of the version: without this, a run that a tick has just claimed would
+    // be overwritten, and what it has collected would belong to nobody.
+    let expect = Expect::Unclaimed { version: before.version, claims: before.lease_claims };
+    let mut commit = store.commit(organization).subscription(&after, expect);
+    for entry in &entries {
+        commit = commit.entry("S", entry);
+    }
+    for (run, seen) in &given_up {
+        commit = commit.changed_run(run, *seen);
+    }
+    commit.run().await?;
+    Ok(after)
+}
+
+/// The runs that wait for their payment, given up, each with the version it had.
+async fn cancelled_runs(context: &Context<'_>, before: &Subscription) -> Outcome<Vec<(Run, u64)>> {
+    let mut given_up = Vec::with_capacity(before.unsettled.len());
+    for unsettled in &before.unsettled {
+        let organization = &context.caller.organization;
+        let found = context.store().run(organization, &before.id, unsettled.number).await?;
+        let Some(mut run) = found.filter(|run| run.status == RunStatus::Open) else { continue };
+        let seen = run.version;
+        run.status = RunStatus::Failed;
+        run.failed_at = Some(context.now);
+        run.retry_at = None;
+        run.errors_log.push(RunError {
+            at: context.now,
+            code: "subscription_cancelled".to_owned(),
+            message: "the subscription was cancelled before the payment was collected".to_owned(),
+        });
+        run.version += 1;
+        given_up.push((run, seen));
+    }
+    Ok(given_up)
+}

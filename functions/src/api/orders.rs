@@ -1,0 +1,347 @@
+//! Orders as they are read: those of clients, and those that runs have made.
+
+use perennial_domain::{
+    ids::{OrderId, SubscriptionId},
+    money::{Amount, MinorUnits},
+    order::{MAX_LINE_ITEMS, Order},
+    run::Run,
+    subscription::Subscription,
+};
+use perennial_store::StoredOrder;
+use serde_json::{Value, json};
+
+use super::{CREATED_AT, UPDATED_AT, answer, line_items, order_subscriptions};
+use crate::http::{
+    attributes::{Access, Attribute, Kind},
+    context::Context,
+    error::{ApiError, Outcome},
+    event::Answer,
+    object::{Linkage, Object, Ref, Relationship, ResourceType},
+    operation::{Action, Operation, Surface, handler},
+    page,
+    query::Accepts,
+};
+
+pub(crate) static KIND: ResourceType = ResourceType {
+    name: "orders",
+    singular: "order",
+    about: "An order: a client's, from draft to placed, or one that a subscription's run has made.",
+    attributes: &[
+        Attribute::read(
+            "status",
+            Kind::Choice(&["draft", "placing", "pending", "placed", "cancelled"]),
+            "Where it stands. Placing answers at once: the order is `placing` until validation has \
+             placed it, or sent it back to `draft` with `rejections`.",
+        ),
+        Attribute::read(
+            "payment_status",
+            Kind::Choice(&["unpaid", "paid", "free"]),
+            "Where its payment stands.",
+        ),
+        Attribute::create(
+            "currency_code",
+            Kind::Currency,
+            "Currency of every amount; its market's unless given, and no other.",
+        ),
+        Attribute::read(
+            "total_amount_cents",
+            Kind::Integer(0, i64::MAX),
+            "What it costs, in minor units.",
+        ),
+        Attribute::read("formatted_total_amount", Kind::Text(50), "What it costs, for people."),
+        Attribute::write("reference", Kind::Text(200), "The client's own id for it."),
+        Attribute::write("reference_origin", Kind::Text(200), "Where the reference comes from."),
+        Attribute::write(
+            "subscriptions_expire_at",
+            Kind::Instant,
+            "When subscriptions made from it end; exclusive.",
+        ),
+        Attribute::of(
+            "line_items",
+            Kind::List(&Kind::Members(line_items::WRITABLE), MAX_LINE_ITEMS),
+            Access::CreateOnly,
+            "Lines to begin with.",
+        ),
+        Attribute::of("_place", Kind::Boolean, Access::Trigger, "Sends it to be placed."),
+        Attribute::of(
+            "_create_subscriptions",
+            Kind::Boolean,
+            Access::Trigger,
+            "Makes subscriptions of its recurring lines: now if it is placed, else once it is.",
+        ),
+        Attribute::of("_cancel", Kind::Boolean, Access::UpdateTrigger, "Cancels it, as a draft."),
+        Attribute::read(
+            "rejections",
+            Kind::List(&Kind::Anything(0), 1_000),
+            "Why it was last refused: code, detail, and pointer into this document.",
+        ),
+        Attribute::read(
+            "subscriptions_created",
+            Kind::Boolean,
+            "Whether its subscriptions have been made.",
+        ),
+        Attribute::read("placed_at", Kind::Instant, "When it was placed."),
+        CREATED_AT,
+        UPDATED_AT,
+    ],
+    relationships: &[
+        Relationship::required("market", "markets"),
+        Relationship::optional("customer", "customers"),
+        Relationship::optional("customer_payment_source", "customer_payment_sources"),
+        Relationship::listed("line_items", "line_items"),
+        Relationship::listed("order_subscriptions", "order_subscriptions"),
+        Relationship::given("order_subscription", "order_subscriptions"),
+    ],
+};
+
+pub(super) const OPERATIONS: &[Operation] = &[
+    Operation {
+        action: Action::List,
+        path: "/api/orders",
+        kind: &KIND,
+        surface: Surface::Api,
+        accepts: Accepts::LIST,
+        about: "Lists orders of clients and of runs.",
+        handler: handler!(list),
+    },
+    Operation {
+        action: Action::Read,
+        path: "/api/orders/{id}",
+        kind: &KIND,
+        surface: Surface::Api,
+        accepts: Accepts::SINGLE,
+        about: "Reads an order.",
+        handler: handler!(read),
+    },
+    Operation {
+        action: Action::List,
+        path: "/api/orders/{id}/line_items",
+        kind: &line_items::KIND,
+        surface: Surface::Api,
+        accepts: Accepts::SINGLE,
+        about: "Lists the lines of an order.",
+        handler: handler!(lines),
+    },
+    Operation {
+        action: Action::List,
+        path: "/api/orders/{id}/order_subscriptions",
+        kind: &order_subscriptions::KIND,
+        surface: Surface::Api,
+        accepts: Accepts::SINGLE,
+        about: "Lists the subscriptions made from an order.",
+        handler: handler!(subscriptions),
+    },
+];
+
+/// An amount for people.
+pub(super) fn formatted(amount: MinorUnits, currency: perennial_domain::money::Currency) -> String {
+    Amount::new(amount, currency).to_string()
+}
+
+/// The order of a client.
+pub(crate) fn object(order: &Order) -> Object {
+    let Order {
+        id,
+        status,
+        payment_status,
+        market_id,
+        customer_id,
+        payment_source_id,
+        currency,
+        line_items: lines,
+        create_subscriptions: _,
+        subscriptions_created,
+        subscriptions_expire_at,
+        rejections,
+        placements: _,
+        charge_id: _,
+        reference,
+        reference_origin,
+        placing_at: _,
+        placed_at,
+        created_at,
+        updated_at,
+        version,
+        journal: _,
+    } = order;
+    // Lines that would overflow are refused when they are given.
+    let total = order.total().ok();
+    let brings: Vec<Object> = lines.iter().map(|line| line_items::object(order, line)).collect();
+    let subscriptions =
+        if *subscriptions_created { Linkage::Unknown } else { Linkage::Many(Vec::new()) };
+    Object {
+        kind: &KIND,
+        id: id.to_string(),
+        version: Some(*version),
+        attributes: json!({
+            "status": status,
+            "payment_status": payment_status,
+            "currency_code": currency,
+            "total_amount_cents": total,
+            "formatted_total_amount": total.map(|total| formatted(total, *currency)),
+            "reference": reference,
+            "reference_origin": reference_origin,
+            "subscriptions_expire_at": subscriptions_expire_at,
+            "rejections": rejections,
+            "subscriptions_created": subscriptions_created,
+            "placed_at": placed_at,
+            "created_at": created_at,
+            "updated_at": updated_at,
+        }),
+        relationships: vec![
+            ("market", Linkage::one("markets", Some(market_id))),
+            ("customer", Linkage::one("customers", customer_id.as_ref())),
+            (
+                "customer_payment_source",
+                Linkage::one("customer_payment_sources", payment_source_id.as_ref()),
+            ),
+            ("line_items", Linkage::Many(brings.iter().map(Object::reference).collect())),
+            ("order_subscriptions", subscriptions),
+            ("order_subscription", Linkage::One(None)),
+        ],
+        meta: None,
+        brings,
+    }
+}
+
+/// The order that a run has made.
+pub(super) fn run_object(run: &Run) -> Object {
+    let brings: Vec<Object> = line_items::run_objects(run);
+    Object {
+        kind: &KIND,
+        id: run.order_id().to_string(),
+        version: Some(run.version),
+        attributes: json!({
+            "status": run.order_status(),
+            "payment_status": run.payment_status(),
+            "currency_code": run.currency,
+            "total_amount_cents": run.total,
+            "formatted_total_amount": formatted(run.total, run.currency),
+            "reference": Value::Null,
+            "reference_origin": Value::Null,
+            "subscriptions_expire_at": Value::Null,
+            "rejections": [],
+            "subscriptions_created": false,
+            "placed_at": run.completed_at,
+            "created_at": run.started_at,
+            "updated_at": run.completed_at.or(run.failed_at).unwrap_or(run.started_at),
+        }),
+        relationships: vec![
+            ("market", Linkage::one("markets", Some(&run.market_id))),
+            ("customer", Linkage::one("customers", run.customer_id.as_ref())),
+            (
+                "customer_payment_source",
+                Linkage::one("customer_payment_sources", run.payment_source_id.as_ref()),
+            ),
+            ("line_items", Linkage::Many(brings.iter().map(Object::reference).collect())),
+            ("order_subscriptions", Linkage::Many(Vec::new())),
+            ("order_subscription", Linkage::one("order_subscriptions", Some(&run.subscription_id))),
+        ],
+        meta: None,
+        brings,
+    }
+}
+
+/// An order, wherever it lives.
+pub(super) fn stored_object(order: &StoredOrder) -> Object {
+    match order {
+        StoredOrder::Client(order) => object(order),
+        StoredOrder::Run(run) => run_object(run),
+    }
+}
+
+/// Whether the caller sees an order.
+pub(super) fn visible(context: &Context<'_>, order: &StoredOrder) -> bool {
+    context.caller.sees(match order {
+        StoredOrder::Client(order) => &order.market_id,
+        StoredOrder::Run(run) => &run.market_id,
+    })
+}
+
+/// The order with this id, if there is one for this caller.
+pub(crate) async fn find(context: &Context<'_>, id: &OrderId) -> Outcome<Option<StoredOrder>> {
+    let found = context.store().order(&context.caller.organization, id).await?;
+    Ok(found.filter(|order| visible(context, order)))
+}
+
+async fn in_path(context: &Context<'_>) -> Outcome<StoredOrder> {
+    let id = context.path_id(KIND.singular)?;
+    find(context, &id).await?.ok_or_else(|| ApiError::not_found(KIND.singular, context.id))
+}
+
+/// The subscriptions that were made from an order. Their ids derive from it by one of two
+/// strategies, so that no index is needed to find them.
+pub(super) async fn made_from(context: &Context<'_>, order: &Order) -> Outcome<Vec<Subscription>> {
+    if !order.subscriptions_created {
+        return Ok(Vec::new());
+    }
+    let organization = &context.caller.organization;
+    let id = |key: &str| SubscriptionId::derived(&[organization.as_str(), order.id.as_str(), key]);
+    let ids: std::collections::BTreeSet<SubscriptionId> = order
+        .recurring()
+        .flat_map(|(line, frequency)| [id(&frequency.to_string()), id(line.id.as_str())])
+        .collect();
+    let wanted = ids.into_iter().map(|id| (organization.clone(), id));
+    let mut found: Vec<Subscription> =
+        context.store().subscriptions(wanted).await?.into_values().collect();
+    found.sort_by(|a, b| a.id.cmp(&b.id));
+    Ok(found)
+}
+
+/// Says which subscriptions were made from an order, where it only said that some were.
+async fn with_subscriptions(
+    context: &Context<'_>,
+    order: &StoredOrder,
+    mut object: Object,
+) -> Outcome<Object> {
+    if let StoredOrder::Client(order) = order
+        && order.subscriptions_created
+    {
+        let made = made_from(context, order).await?;
+        for (name, linkage) in &mut object.relationships {
+            if *name == "order_subscriptions" {
+                let refs = made.iter().map(|made| Ref::new("order_subscriptions", &made.id));
+                *linkage = Linkage::Many(refs.collect());
+            }
+        }
+        object.brings.extend(made.iter().map(order_subscriptions::object));
+    }
+    Ok(object)
+}
+
+async fn list(context: &Context<'_>) -> Outcome<Answer> {
+    let organization = &context.caller.organization;
+    let query = context.query;
+    let page = page::fill(
+        query,
+        |order: &StoredOrder| visible(context, order),
+        |limit, after| async move {
+            let store = context.store();
+            store.list_orders(organization, limit, query.descending, after.as_ref()).await
+        },
+    )
+    .await?;
+    let objects: Vec<Object> = page.items.iter().map(stored_object).collect();
+    answer::many(context, &objects, page.next.as_ref()).await
+}
+
+async fn read(context: &Context<'_>) -> Outcome<Answer> {
+    let order = in_path(context).await?;
+    let object = with_subscriptions(context, &order, stored_object(&order)).await?;
+    answer::one(context, 200, &object).await
+}
+
+async fn lines(context: &Context<'_>) -> Outcome<Answer> {
+    let order = in_path(context).await?;
+    let objects = stored_object(&order).brings;
+    answer::many(context, &objects, None).await
+}
+
+async fn subscriptions(context: &Context<'_>) -> Outcome<Answer> {
+    let made = match in_path(context).await? {
+        StoredOrder::Client(order) => made_from(context, &order).await?,
+        StoredOrder::Run(_) => Vec::new(),
+    };
+    let objects: Vec<Object> = made.iter().map(order_subscriptions::object).collect();
+    answer::many(context, &objects, None).await
+}

@@ -1,0 +1,152 @@
+//! Who asks, and what they may do. Decided from the claims of a token that API Gateway has checked.
+
+use perennial_domain::{
+    ids::{MarketId, OrganizationId},
+    journal::Cause,
+};
+use serde_json::{Map, Value};
+
+use super::error::{ApiError, Code, Outcome, Problem};
+
+/// What the bearer of a token may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// A program that works for the whole organization.
+    Integration,
+    /// A shop or app that places orders.
+    SalesChannel,
+    /// A person who runs jobs and clears dead letters.
+    Operator,
+    /// A person who approves changes: reads all, writes nothing.
+    Approver,
+}
+
+/// What a request does to a resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verb {
+    /// Looks at it.
+    Read,
+    /// Makes, changes or removes it.
+    Write,
+}
+
+/// Resource types that a sales channel may write, and so read too.
+const CHANNEL_WRITES: [&str; 4] = ["orders", "line_items", "customers", "customer_payment_sources"];
+/// Resource types that a sales channel may only read.
+const CHANNEL_READS: [&str; 6] = [
+    "skus",
+    "markets",
+    "subscription_models",
+    "order_subscriptions",
+    "order_subscription_items",
+    "recurring_order_copies",
+];
+/// Resource types about the whole organization, closed to tokens that are confined to a market.
+const ORGANIZATION_WIDE: [&str; 2] = ["job_runs", "dead_letters"];
+
+impl Role {
+    fn named(name: &str) -> Option<Self> {
+        match name {
+            "integration" => Some(Self::Integration),
+            "sales_channel" => Some(Self::SalesChannel),
+            "operator" => Some(Self::Operator),
+            "approver" => Some(Self::Approver),
+            _ => None,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Integration => "integration",
+            Self::SalesChannel => "sales_channel",
+            Self::Operator => "operator",
+            Self::Approver => "approver",
+        }
+    }
+
+    fn may(self, verb: Verb, kind: &str) -> bool {
+        match self {
+            Self::Integration | Self::Operator => true,
+            Self::Approver => verb == Verb::Read,
+            Self::SalesChannel => {
+                CHANNEL_WRITES.contains(&kind)
+                    || (verb == Verb::Read && CHANNEL_READS.contains(&kind))
+            }
+        }
+    }
+}
+
+/// Who asks.
+#[derive(Debug, Clone)]
+pub(crate) struct Caller {
+    /// Whose data the caller sees; no other's.
+    pub(crate) organization: OrganizationId,
+    /// What the caller may do.
+    pub(crate) role: Role,
+    /// The one market whose orders the caller sees; `None` sees all.
+    pub(crate) market: Option<MarketId>,
+    /// The token's subject.
+    subject: String,
+}
+
+impl Caller {
+    /// The caller that the claims tell of.
+    pub(crate) fn from_claims(claims: Option<&Map<String, Value>>) -> Outcome<Self> {
+        let refuse = |detail: &str| -> ApiError {
+            let mut error = ApiError::from(Problem::new(Code::Unauthorized, detail));
+            error.headers.push(("www-authenticate", "Bearer".to_owned()));
+            error
+        };
+        let claims = claims.ok_or_else(|| refuse("the request carries no token"))?;
+        let claim = |name: &str| claims.get(name).and_then(Value::as_str);
+        let organization = claim("organization")
+            .and_then(|text| text.parse().ok())
+            .ok_or_else(|| refuse("the token names no organization"))?;
+        let role = claim("role")
+            .and_then(Role::named)
+            .ok_or_else(|| refuse("the token names no role that is known here"))?;
+        let market = claim("market")
+            .map(|text| text.parse().map_err(|_| refuse("the token's market is not a market's id")))
+            .transpose()?;
+        let subject = claim("sub").unwrap_or("unknown").chars().take(200).collect();
+        Ok(Self { organization, role, market, subject })
+    }
+
+    /// Refuses what the caller may not do with a resource type.
+    pub(crate) fn check(&self, verb: Verb, kind: &str) -> Outcome<()> {
+        if !self.role.may(verb, kind) {
+            let doing = match verb {
+                Verb::Read => "read",
+                Verb::Write => "write",
+            };
+            return Err(Problem::new(
+                Code::Forbidden,
+                format!("the role {} may not {doing} {kind}", self.role.name()),
+            )
+            .into());
+        }
+        if self.market.is_some() && ORGANIZATION_WIDE.contains(&kind) {
+            return Err(Problem::new(
+                Code::Forbidden,
+                format!("{kind} concern the whole organization, this token is for one market"),
+            )
+            .into());
+        }
+        Ok(())
+    }
+
+    /// Whether the caller sees what was ordered in this market.
+    pub(crate) fn sees(&self, market: &MarketId) -> bool {
+        self.market.as_ref().is_none_or(|own| own == market)
+    }
+
+    /// Who, as the journal names them.
+    pub(crate) fn actor(&self) -> String {
+        format!("{}:{}", self.role.name(), self.subject)
+    }
+
+    /// Why something changes, for the journal.
+    pub(crate) fn cause(&self, request_id: &str) -> Cause {
+        Cause { actor: self.actor(), reason: format!("request {request_id}") }
+    }
+}

@@ -1,0 +1,114 @@
+//! `Idempotency-Key`: a write that is sent again gets the stored answer instead of happening again.
+//!
+//! Only answers of writes that happened are kept. A refused write has changed nothing, so its key is
+//! given back and may be used for the corrected request.
+
+use std::fmt::Write;
+
+use perennial_store::{Begun, StoredAnswer};
+
+use super::{
+    context::{Context, digest},
+    error::{ApiError, Code, Outcome, Problem},
+    event::Answer,
+    media_type::JSON_API,
+    operation::Operation,
+};
+
+/// Longest key, in characters.
+const MAX_KEY: usize = 255;
+
+/// Checks the form of a key.
+pub(crate) fn check_key(key: &str) -> Outcome<()> {
+    if (1..=MAX_KEY).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Ok(());
+    }
+    let shown: String = key.chars().take(100).collect();
+    Err(Problem::new(
+        Code::InvalidIdempotencyKey,
+        format!("Idempotency-Key must be 1 to {MAX_KEY} visible ASCII characters, not {shown:?}"),
+    )
+    .in_header("Idempotency-Key")
+    .with("value", shown)
+    .into())
+}
+
+/// Carries out an operation, once per key.
+pub(crate) async fn guarded(operation: &Operation, context: &Context<'_>) -> Outcome<Answer> {
+    let Some(key) = context.idempotency_key else {
+        return (operation.handler)(context).await;
+    };
+    let organization = &context.caller.organization;
+    let store = context.store();
+    let fingerprint = fingerprint(context)?;
+    let refuse = |code: Code, detail: &str| -> ApiError {
+        Problem::new(code, detail).in_header("Idempotency-Key").with("value", key).into()
+    };
+    match store.begin_idempotent(organization, key, &fingerprint, context.now).await? {
+        Begun::Fresh => {}
+        Begun::Replay(stored) => return Ok(replayed(stored)),
+        Begun::Mismatch => {
+            return Err(refuse(
+                Code::IdempotencyKeyReused,
+                "this key was used for another request: take a new one",
+            ));
+        }
+        Begun::InProgress => {
+            let mut error = refuse(
+                Code::IdempotencyInProgress,
+                "the same request is being worked on: ask again in a moment",
+            );
+            error.headers.push(("retry-after", "1".to_owned()));
+            return Err(error);
+        }
+    }
+    let outcome = (operation.handler)(context).await;
+    let kept = match &outcome {
+        Ok(answer) => store.finish_idempotent(organization, key, &stored(answer)).await,
+        Err(_) => store.release_idempotent(organization, key).await,
+    };
+    if let Err(error) = kept {
+        // The work is done or not, whatever becomes of the key: ids that derive from it keep a
+        // repeat from doing it twice.
+        tracing::error!(%error, "the idempotency key could not be settled");
+    }
+    outcome
+}
+
+/// What makes two requests the same one. A token for one market never gets the answer of another.
+fn fingerprint(context: &Context<'_>) -> Outcome<String> {
+    let request = context.request;
+    let market = context.caller.market.as_ref().map(ToString::to_string).unwrap_or_default();
+    let body = request.body()?.unwrap_or_default();
+    let bytes = digest(&[&request.method, &request.path, &market, &body]);
+    Ok(bytes.iter().fold(String::with_capacity(32), |mut text, byte| {
+        // Writing to a string can't fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    }))
+}
+
+fn stored(answer: &Answer) -> StoredAnswer {
+    StoredAnswer {
+        status: answer.status,
+        location: answer.header("location").map(str::to_owned),
+        etag: answer.header("etag").map(str::to_owned),
+        body: answer.body.clone().unwrap_or_default(),
+    }
+}
+
+fn replayed(stored: StoredAnswer) -> Answer {
+    let StoredAnswer { status, location, etag, body } = stored;
+    let mut answer = Answer::empty(status).with_header("idempotent-replayed", "true");
+    if let Some(location) = location {
+        answer = answer.with_header("location", location);
+    }
+    if let Some(etag) = etag {
+        answer = answer.with_header("etag", etag);
+    }
+    if !body.is_empty() {
+        answer = answer.with_header("content-type", JSON_API);
+        answer.body = Some(body);
+    }
+    answer
+}

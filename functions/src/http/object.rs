@@ -1,0 +1,254 @@
+//! Resource objects: what answers are made of.
+
+use std::collections::{BTreeMap, HashSet};
+
+use serde_json::{Map, Value, json};
+
+use super::{attributes::Attribute, query::Query};
+
+/// A type of resource.
+#[derive(Debug)]
+pub(crate) struct ResourceType {
+    /// Its name in documents and paths.
+    pub(crate) name: &'static str,
+    /// What one of them is called.
+    pub(crate) singular: &'static str,
+    pub(crate) about: &'static str,
+    pub(crate) attributes: &'static [Attribute],
+    pub(crate) relationships: &'static [Relationship],
+}
+
+/// A relationship of a resource to others.
+#[derive(Debug)]
+pub(crate) struct Relationship {
+    pub(crate) name: &'static str,
+    /// The type of the others.
+    pub(crate) to: &'static str,
+    pub(crate) many: bool,
+    /// Whether a client gives it on creation.
+    pub(crate) on_create: Given,
+    /// Whether a client may change it.
+    pub(crate) on_update: bool,
+    /// Whether `/api/<type>/<id>/<relationship>` is served.
+    pub(crate) listed: bool,
+}
+
+/// Whether a client gives a relationship.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Given {
+    Never,
+    Optionally,
+    Always,
+}
+
+impl Relationship {
+    /// One that a client must give on creation.
+    pub(crate) const fn required(name: &'static str, to: &'static str) -> Self {
+        Self { name, to, many: false, on_create: Given::Always, on_update: false, listed: false }
+    }
+
+    /// One that a client may give on creation and change later.
+    pub(crate) const fn optional(name: &'static str, to: &'static str) -> Self {
+        Self { name, to, many: false, on_create: Given::Optionally, on_update: true, listed: false }
+    }
+
+    /// One that the server gives.
+    pub(crate) const fn given(name: &'static str, to: &'static str) -> Self {
+        Self { name, to, many: false, on_create: Given::Never, on_update: false, listed: false }
+    }
+
+    /// Several, given by the server and listed under the resource's path.
+    pub(crate) const fn listed(name: &'static str, to: &'static str) -> Self {
+        Self { name, to, many: true, on_create: Given::Never, on_update: false, listed: true }
+    }
+}
+
+impl ResourceType {
+    pub(crate) fn relationship(&self, name: &str) -> Option<&Relationship> {
+        self.relationships.iter().find(|relationship| relationship.name == name)
+    }
+
+    /// Whether answers have a field of this name.
+    pub(crate) fn has_field(&self, name: &str) -> bool {
+        self.relationship(name).is_some()
+            || self.attributes.iter().any(|a| a.name == name && a.access.readable())
+    }
+}
+
+/// A resource by type and id.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Ref {
+    pub(crate) kind: &'static str,
+    pub(crate) id: String,
+}
+
+impl Ref {
+    pub(crate) fn new(kind: &'static str, id: &impl ToString) -> Self {
+        Self { kind, id: id.to_string() }
+    }
+
+    fn to_json(&self) -> Value {
+        json!({"type": self.kind, "id": self.id})
+    }
+}
+
+/// What a resource object says of a relationship.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Linkage {
+    One(Option<Ref>),
+    Many(Vec<Ref>),
+    /// Only where to find them.
+    Unknown,
+}
+
+impl Linkage {
+    /// The one of this type and id, if there is one.
+    pub(crate) fn one<T: ToString>(kind: &'static str, id: Option<&T>) -> Self {
+        Self::One(id.map(|id| Ref::new(kind, id)))
+    }
+
+    /// Those that are known.
+    pub(crate) fn refs(&self) -> &[Ref] {
+        match self {
+            Self::One(one) => one.as_slice(),
+            Self::Many(many) => many,
+            Self::Unknown => &[],
+        }
+    }
+}
+
+/// A resource object.
+#[derive(Debug, Clone)]
+pub(crate) struct Object {
+    pub(crate) kind: &'static ResourceType,
+    pub(crate) id: String,
+    /// Counts changes; `None` where clients can't change it.
+    pub(crate) version: Option<u64>,
+    pub(crate) attributes: Value,
+    pub(crate) relationships: Vec<(&'static str, Linkage)>,
+    pub(crate) meta: Option<Value>,
+    /// Objects that were loaded with it, for `include`.
+    pub(crate) brings: Vec<Object>,
+}
+
+impl Object {
+    pub(crate) fn reference(&self) -> Ref {
+        Ref { kind: self.kind.name, id: self.id.clone() }
+    }
+
+    /// Where it is served.
+    pub(crate) fn path(&self) -> String {
+        format!("/api/{}/{}", self.kind.name, self.id)
+    }
+
+    pub(crate) fn linkage(&self, name: &str) -> Option<&Linkage> {
+        self.relationships.iter().find(|(found, _)| *found == name).map(|(_, linkage)| linkage)
+    }
+
+    fn to_json(&self, query: &Query) -> Value {
+        let wanted = query.fields.get(self.kind.name);
+        let shows = |name: &str| wanted.is_none_or(|fields| fields.contains(name));
+        let attributes: Map<String, Value> = match &self.attributes {
+            Value::Object(attributes) => attributes
+                .iter()
+                .filter(|(name, _)| shows(name))
+                .map(|(name, value)| (name.clone(), value.clone()))
+                .collect(),
+            _ => Map::new(),
+        };
+        let relationships: Map<String, Value> = self
+            .relationships
+            .iter()
+            .filter(|(name, _)| shows(name))
+            .filter_map(|(name, linkage)| {
+                Some(((*name).to_owned(), self.relationship(name, linkage)?))
+            })
+            .collect();
+        let mut object = json!({
+            "type": self.kind.name,
+            "id": self.id,
+            "attributes": attributes,
+            "links": {"self": self.path()},
+        });
+        if let Value::Object(members) = &mut object {
+            if !relationships.is_empty() {
+                members.insert("relationships".to_owned(), Value::Object(relationships));
+            }
+            if let Some(meta) = &self.meta {
+                members.insert("meta".to_owned(), meta.clone());
+            }
+        }
+        object
+    }
+
+    /// `None` where there is nothing to say: the standard wants data or a link.
+    fn relationship(&self, name: &str, linkage: &Linkage) -> Option<Value> {
+        let mut object = Map::new();
+        if self.kind.relationship(name).is_some_and(|relationship| relationship.listed) {
+            object
+                .insert("links".to_owned(), json!({"related": format!("{}/{name}", self.path())}));
+        }
+        match linkage {
+            Linkage::One(one) => {
+                object.insert("data".to_owned(), json!(one.as_ref().map(Ref::to_json)));
+            }
+            Linkage::Many(many) => {
+                let data: Vec<Value> = many.iter().map(Ref::to_json).collect();
+                object.insert("data".to_owned(), json!(data));
+            }
+            Linkage::Unknown => {}
+        }
+        (!object.is_empty()).then_some(Value::Object(object))
+    }
+}
+
+/// What a document holds besides its resources.
+#[derive(Debug, Default)]
+pub(crate) struct Frame {
+    pub(crate) links: BTreeMap<&'static str, Option<String>>,
+    pub(crate) meta: Map<String, Value>,
+}
+
+/// A document about one resource.
+pub(crate) fn single(object: &Object, included: &[Object], query: &Query) -> Value {
+    let frame = Frame { links: BTreeMap::from([("self", Some(object.path()))]), meta: Map::new() };
+    document(object.to_json(query), &[object], included, query, frame)
+}
+
+/// A document about several.
+pub(crate) fn collection(
+    objects: &[Object],
+    included: &[Object],
+    query: &Query,
+    frame: Frame,
+) -> Value {
+    let data: Vec<Value> = objects.iter().map(|object| object.to_json(query)).collect();
+    let primary: Vec<&Object> = objects.iter().collect();
+    document(Value::Array(data), &primary, included, query, frame)
+}
+
+fn document(
+    data: Value,
+    primary: &[&Object],
+    included: &[Object],
+    query: &Query,
+    frame: Frame,
+) -> Value {
+    let mut members = Map::new();
+    members.insert("jsonapi".to_owned(), json!({"version": "1.1"}));
+    members.insert("data".to_owned(), data);
+    members.insert("links".to_owned(), json!(frame.links));
+    if query.wants_included {
+        let mut seen: HashSet<Ref> = primary.iter().map(|object| object.reference()).collect();
+        let included: Vec<Value> = included
+            .iter()
+            .filter(|object| seen.insert(object.reference()))
+            .map(|object| object.to_json(query))
+            .collect();
+        members.insert("included".to_owned(), Value::Array(included));
+    }
+    if !frame.meta.is_empty() {
+        members.insert("meta".to_owned(), Value::Object(frame.meta));
+    }
+    Value::Object(members)
+}

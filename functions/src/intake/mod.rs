@@ -1,0 +1,32 @@
+//! Intake: takes orders and their lines from clients and channels, answers fast, hands on.
+
+pub(crate) mod line;
+pub(crate) mod line_items;
+pub(crate) mod orders;
+mod place;
+
+use std::sync::Arc;
+
+use perennial_runtime::{Clock, Environment, SettingError};
+
+use crate::{
+    Aws,
+    http::{context::Services, dispatch::HttpFunction, operation::Surface},
+    settings,
+    work_queues::WorkQueue,
+};
+
+/// The function that takes writes of orders and lines.
+pub(crate) fn build(
+    environment: &Environment,
+    aws: &Aws,
+    clock: &Arc<dyn Clock>,
+) -> Result<HttpFunction, SettingError> {
+    let validation = WorkQueue::Validation;
+    let queues = vec![(validation, validation.open(environment, aws)?)];
+    Ok(HttpFunction {
+        surface: Surface::Intake,
+        services: Services { store: settings::store(environment, aws)?, queues },
+        clock: Arc::clone(clock),
+    })
+}
