@@ -2,15 +2,57 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser};
+use clap::{Args, Parser, Subcommand, value_parser};
 
 /// Perennial on this machine: the whole SAM template in one process, with an embedded `DynamoDB`,
 /// SQS and `EventBridge`, a token issuer, and a clock that can be moved.
 #[derive(Debug, Parser)]
-#[command(version, about, long_about = None)]
+#[command(version, about, long_about = None, args_conflicts_with_subcommands = true)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     pub(crate) serve: Serve,
+
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+/// What to do instead of serving.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Tell the story of a shop over a year of moved clock, and check every order and cent of it
+    Demo,
+    /// Measure how fast orders are taken and renewed, and what a renewal costs; use --release
+    Bench(Bench),
+    /// Print the API's OpenAPI document
+    Openapi,
+}
+
+/// What is measured.
+#[derive(Debug, Args)]
+pub(crate) struct Bench {
+    /// Subscriptions that fall due at one instant
+    #[arg(long, default_value_t = 2_000, value_parser = value_parser!(u32).range(1..=100_000))]
+    pub(crate) renewals: u32,
+
+    /// Orders sent per second, whether or not earlier ones were answered
+    #[arg(long, default_value_t = 50, value_parser = value_parser!(u32).range(1..=1_000))]
+    pub(crate) orders_per_second: u32,
+
+    /// For how many seconds orders are sent
+    #[arg(long, default_value_t = 10, value_parser = value_parser!(u32).range(1..=600))]
+    pub(crate) seconds: u32,
+
+    /// Keep everything in memory, which is the default
+    #[arg(long)]
+    pub(crate) memory: bool,
+
+    /// Keep everything in files in this directory, which must be empty
+    #[arg(long, value_name = "DIR", conflicts_with = "memory")]
+    pub(crate) data: Option<PathBuf>,
+
+    /// Write what was measured to this file, too
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
 }
 
 /// How the stack is started.
@@ -29,8 +71,9 @@ pub(crate) struct Serve {
     pub(crate) memory: bool,
 
     /// What to log to standard error, as in `RUST_LOG`: a level, or target=level pairs
-    #[arg(long, default_value = "warn", value_name = "FILTER", env = "RUST_LOG")]
-    pub(crate) log: String,
+    /// [default: warn; off for the demo, whose failures are part of the story]
+    #[arg(long, value_name = "FILTER", env = "RUST_LOG", global = true)]
+    pub(crate) log: Option<String>,
 
     /// The SAM template to serve [default: template.yaml here or in a directory above, or else
     /// the one compiled in]

@@ -1,6 +1,8 @@
 //! `cargo run`: Perennial on this machine.
 
 mod arguments;
+mod bench;
+mod demo;
 
 use std::{io::Write, process::ExitCode};
 
@@ -11,14 +13,14 @@ use perennial_local::{
 };
 use tracing_subscriber::{EnvFilter, fmt, prelude::*};
 
-use arguments::{Arguments, Serve};
+use arguments::{Arguments, Command, Serve};
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let Arguments { serve } = Arguments::parse();
-    match run(serve).await {
+    let Arguments { serve, command } = Arguments::parse();
+    match run(serve, command).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error}");
@@ -27,11 +29,30 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(serve: Serve) -> Result<(), Failure> {
-    let filter = EnvFilter::try_new(&serve.log)
-        .map_err(|error| format!("--log {:?} is not a filter: {error}", serve.log))?;
+async fn run(serve: Serve, command: Option<Command>) -> Result<(), Failure> {
+    let quiet = if matches!(command, Some(Command::Demo)) { "off" } else { "warn" };
+    let filter = serve.log.as_deref().unwrap_or(quiet);
+    let filter = EnvFilter::try_new(filter)
+        .map_err(|error| format!("--log {filter:?} is not a filter: {error}"))?;
     let log = fmt::layer().with_writer(std::io::stderr).with_target(false);
     tracing_subscriber::registry().with(filter).with(log).try_init()?;
+    match command {
+        None => self::serve(serve).await,
+        // Dropping the story takes its data directory along.
+        Some(Command::Demo) => tokio::select! {
+            told = demo::run() => told,
+            signal = end_signal() => signal.map_err(Into::into).and(Err("interrupted".into())),
+        },
+        Some(Command::Bench(options)) => bench::run(options).await,
+        Some(Command::Openapi) => {
+            writeln!(std::io::stdout(), "{:#}", perennial_functions::openapi())?;
+            Ok(())
+        }
+    }
+}
+
+/// Serves until it is told to end.
+async fn serve(serve: Serve) -> Result<(), Failure> {
     let stack = Stack::start(options(serve)?).await?;
     announce(&stack)?;
     let reason = tokio::select! {

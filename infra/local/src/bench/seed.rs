@@ -1,0 +1,237 @@
+//! A shop with subscriptions that all fall due at one instant. They are written through the rules
+//! and the store, as validation writes them, and not over HTTP: it is their renewal that is
+//! measured.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, SubsecRound, Utc};
+use chrono_tz::Tz;
+use futures::{StreamExt, TryStreamExt, stream};
+use perennial_domain::{
+    catalog::{Customer, Market, PaymentSource, Sku, Strategy, SubscriptionModel},
+    dunning::RetryPolicy,
+    ids::{
+        CustomerId, LineItemId, MarketId, ModelId, OrderId, OrganizationId, PaymentSourceId, SkuId,
+        SubscriptionId,
+    },
+    journal::{Cause, Head, append},
+    money::{Currency, MinorUnits},
+    order::{LineItem, Order, OrderStatus, PaymentStatus},
+    placement::{Collected, create_subscriptions, place},
+    time::{CatchUp, Frequency, NamedFrequency},
+};
+use perennial_local::stack::Stack;
+use perennial_store::{Expect, Store};
+use uuid::Uuid;
+
+use super::Failure;
+
+/// The organization that everything belongs to.
+pub(super) const ORGANIZATION: &str = "bench";
+/// The code of the one thing that is sold.
+pub(super) const SKU: &str = "coffee";
+/// Writes in flight while seeding.
+const CONCURRENCY: usize = 16;
+
+/// A shop: what orders refer to.
+pub(super) struct Shop {
+    pub(super) organization: OrganizationId,
+    pub(super) store: Store,
+    pub(super) market: Market,
+    model: SubscriptionModel,
+    skus: HashMap<SkuId, Sku>,
+    sku: Sku,
+}
+
+/// Who orders, and how it is paid.
+#[derive(Debug, Clone)]
+pub(super) struct Buyer {
+    pub(super) customer: CustomerId,
+    pub(super) source: PaymentSourceId,
+}
+
+/// The value of a setting that some function of the template has.
+pub(super) fn setting(stack: &Stack, name: &str) -> Result<String, Failure> {
+    let functions = &stack.template().functions;
+    functions
+        .iter()
+        .find_map(|function| function.environment.get(name).cloned())
+        .ok_or_else(|| format!("no function of the template has the setting {name}").into())
+}
+
+impl Shop {
+    /// Makes the market, its model, and something to sell.
+    pub(super) async fn open(stack: &Stack, now: DateTime<Utc>) -> Result<Self, Failure> {
+        let store = Store::new(
+            stack.aws().dynamodb.clone(),
+            setting(stack, "BOOK_TABLE")?,
+            setting(stack, "OPERATIONS_TABLE")?,
+            setting(stack, "DUE_SHARDS")?.parse()?,
+        );
+        let organization: OrganizationId = ORGANIZATION.parse()?;
+        let currency: Currency = "EUR".parse()?;
+        let model = SubscriptionModel {
+            id: ModelId::from_uuid(Uuid::now_v7()),
+            name: "Repeat orders".to_owned(),
+            strategy: Strategy::ByFrequency,
+            frequencies: Vec::new(),
+            auto_activate: true,
+            auto_cancel: false,
+            catch_up: CatchUp::default(),
+            retry: RetryPolicy::default(),
+            version: 1,
+            created_at: now,
+            updated_at: now,
+        };
+        let market = Market {
+            id: MarketId::from_uuid(Uuid::now_v7()),
+            name: "Europe".to_owned(),
+            currency,
+            time_zone: Tz::Europe__Berlin,
+            model_id: Some(model.id.clone()),
+            version: 1,
+            created_at: now,
+            updated_at: now,
+        };
+        let sku = Sku {
+            id: SkuId::derived(&[ORGANIZATION, SKU]),
+            code: SKU.to_owned(),
+            name: "Coffee, 1 kg".to_owned(),
+            unit_amount: MinorUnits::new(1_890),
+            currency,
+            frequencies: Vec::new(),
+            stock: None,
+            version: 1,
+            created_at: now,
+            updated_at: now,
+        };
+        store.create(&organization, &model).await?;
+        store.create(&organization, &market).await?;
+        store.create(&organization, &sku).await?;
+        let skus = HashMap::from([(sku.id.clone(), sku.clone())]);
+        Ok(Self { organization, store, market, model, skus, sku })
+    }
+
+    /// Makes so many buyers, each with a card that always pays.
+    pub(super) async fn buyers(
+        &self,
+        count: u32,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Buyer>, Failure> {
+        stream::iter(0..count)
+            .map(|number| self.buyer(number, now))
+            .buffer_unordered(CONCURRENCY)
+            .try_collect()
+            .await
+    }
+
+    async fn buyer(&self, number: u32, now: DateTime<Utc>) -> Result<Buyer, Failure> {
+        let customer = Customer {
+            id: CustomerId::from_uuid(Uuid::now_v7()),
+            email: format!("buyer-{number}@example.com"),
+            name: Some(format!("Buyer {number}")),
+            credit_limit: None,
+            on_hold: false,
+            version: 1,
+            created_at: now,
+            updated_at: now,
+        };
+        let source = PaymentSource {
+            id: PaymentSourceId::from_uuid(Uuid::now_v7()),
+            customer_id: customer.id.clone(),
+            token: "tok_paid".to_owned(),
+            name: Some("Visa ending 4242".to_owned()),
+            version: 1,
+            created_at: now,
+            updated_at: now,
+        };
+        self.store.create(&self.organization, &customer).await?;
+        self.store.create(&self.organization, &source).await?;
+        Ok(Buyer { customer: customer.id, source: source.id })
+    }
+
+    /// Gives each buyer a monthly subscription anchored at `placed_at`, calling `made` after each.
+    pub(super) async fn subscribe(
+        &self,
+        buyers: &[Buyer],
+        placed_at: DateTime<Utc>,
+        made: impl Fn() + Sync,
+    ) -> Result<Vec<SubscriptionId>, Failure> {
+        let (shop, made) = (self, &made);
+        stream::iter(buyers)
+            .map(|buyer| async move {
+                let subscription = shop.subscription(buyer, placed_at).await;
+                made();
+                subscription
+            })
+            .buffer_unordered(CONCURRENCY)
+            .try_collect()
+            .await
+    }
+
+    async fn subscription(
+        &self,
+        buyer: &Buyer,
+        placed_at: DateTime<Utc>,
+    ) -> Result<SubscriptionId, Failure> {
+        let Self { organization, store, market, model, skus, .. } = self;
+        let draft = self.draft(buyer, placed_at);
+        let collected = Collected::Paid("ch_seeded".to_owned());
+        let (mut order, change) = place(&draft, collected, placed_at);
+        order.subscriptions_created = true;
+        let cause = || Cause { actor: "system:bench".to_owned(), reason: "seeding".to_owned() };
+        let id = order.id.to_string();
+        let entry = append(&mut order.journal, organization, &id, placed_at, cause(), change);
+        let made = create_subscriptions(organization, &order, market, model, skus, placed_at)?;
+        let (mut subscription, change) =
+            made.into_iter().next().ok_or("the order made no subscription")?;
+        let id = subscription.id.to_string();
+        let first =
+            append(&mut subscription.journal, organization, &id, placed_at, cause(), change);
+        store
+            .commit(organization)
+            .order(&order, Expect::New)
+            .entry("O", &entry)
+            .subscription(&subscription, Expect::New)
+            .entry("S", &first)
+            .run()
+            .await?;
+        Ok(subscription.id)
+    }
+
+    fn draft(&self, buyer: &Buyer, at: DateTime<Utc>) -> Order {
+        let line = LineItem {
+            id: LineItemId::from_uuid(Uuid::now_v7()),
+            sku_id: self.sku.id.clone(),
+            sku_code: self.sku.code.clone(),
+            name: self.sku.name.clone(),
+            quantity: 2,
+            unit_amount: self.sku.unit_amount,
+            frequency: Some(Frequency::Named(NamedFrequency::Monthly)),
+        };
+        Order {
+            id: OrderId::from_uuid(Uuid::now_v7()),
+            status: OrderStatus::Placing,
+            payment_status: PaymentStatus::Unpaid,
+            market_id: self.market.id.clone(),
+            customer_id: Some(buyer.customer.clone()),
+            payment_source_id: Some(buyer.source.clone()),
+            currency: self.market.currency,
+            line_items: vec![line],
+            create_subscriptions: true,
+            subscriptions_created: false,
+            subscriptions_expire_at: None,
+            rejections: Vec::new(),
+            placements: 1,
+            charge_id: None,
+            reference: None,
+            reference_origin: None,
+            placing_at: Some(at.trunc_subsecs(0)),
+            placed_at: None,
+            created_at: at,
+            updated_at: at,
+            version: 1,
+            journal: Head::default(),
+        }
+    }
+}
