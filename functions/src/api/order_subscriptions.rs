@@ -46,7 +46,12 @@ pub(crate) static KIND: ResourceType = ResourceType {
             "How often. A change keeps the anchor's day and time; `meta` of the answer tells the \
              old and the new next run.",
         ),
-        Attribute::read("starts_at", Kind::Instant, "The anchor, from which dates are computed."),
+        Attribute::read(
+            "starts_at",
+            Kind::Instant,
+            "The anchor, from which dates are computed. A change of frequency may move it back by \
+             whole intervals, so that the numbers of runs go on.",
+        ),
         Attribute::write(
             "expires_at",
             Kind::Instant,
@@ -371,14 +376,24 @@ async fn update(context: &Context<'_>) -> Outcome<Answer> {
 /// A payment that is under way settles the subscription as it was claimed: what it is paid for must
 /// not change under it.
 fn refuse_while_busy(before: &Subscription, wanted: &Wanted) -> Outcome<()> {
-    let blocked = before.blocked_by.is_some();
     let running = before.status == SubscriptionStatus::Running || before.run_number.is_some();
-    if wanted.edits() && running {
+    if let Some(letter) = before.blocked_by.as_ref().filter(|_| running) {
+        // Nothing is under way: another payment source may be just what it needs. Its dates wait
+        // for the run that the letter holds.
+        if wanted.frequency.is_some() || wanted.expires_at.is_given() {
+            return Err(busy(format!(
+                "order subscription {} is blocked by dead letter {letter}: redrive or discard that \
+                 before its dates are changed",
+                before.id
+            )));
+        }
+    } else if wanted.edits() && running {
         return Err(busy(format!(
             "order subscription {} has a run under way: edit it when that has ended",
             before.id
         )));
     }
+    let blocked = before.blocked_by.is_some();
     let retrying = before.lease_claims.is_some() && before.run_number.is_none();
     if retrying && !blocked && (wanted.edits() || wanted.trigger == Some(Trigger::Cancel)) {
         return Err(busy(format!(

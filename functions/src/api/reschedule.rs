@@ -8,10 +8,25 @@ use perennial_domain::{
         ScheduleError, Slot,
     },
 };
+use thiserror::Error;
 
 /// How far numbers may be passed over in search of an anchor that loses no day: the months repeat
 /// after 12, leap years after 4 (or 8) years.
 const SEARCHED: u32 = 48;
+
+/// Why a subscription can't get another frequency.
+#[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
+pub(super) enum RescheduleError {
+    /// The new schedule has no such date.
+    #[error(transparent)]
+    Schedule(#[from] ScheduleError),
+    /// Moving the anchor back would lead out of the calendar.
+    #[error(
+        "after {0} runs this frequency can't go on counting: cancel the subscription and order it \
+         anew"
+    )]
+    TooManyRuns(OccurrenceNumber),
+}
 
 /// The subscription with this frequency, its next run the first date of the new schedule that is
 /// still to come.
@@ -22,12 +37,12 @@ const SEARCHED: u32 = 48;
 /// no date and makes the numbers go on.
 ///
 /// # Errors
-/// When the new schedule has no such date.
+/// When the new schedule has no such date, or the numbers are too far apart.
 pub(super) fn reschedule(
     before: &Subscription,
     frequency: Frequency,
     now: DateTime<Utc>,
-) -> Result<Subscription, ScheduleError> {
+) -> Result<Subscription, RescheduleError> {
     let mut after = before.clone();
     let unused = first_unused(before);
     let schedule = Schedule::new(frequency.clone(), before.anchor, before.time_zone);
@@ -104,7 +119,7 @@ fn moved_back(
     interval: Interval,
     next: Slot,
     unused: OccurrenceNumber,
-) -> Result<(DateTime<Utc>, Slot), ScheduleError> {
+) -> Result<(DateTime<Utc>, Slot), RescheduleError> {
     let following = schedule.following(next)?.at;
     for number in unused.get()..unused.get().saturating_add(SEARCHED) {
         let back = number.saturating_sub(next.number.get());
@@ -120,7 +135,7 @@ fn moved_back(
             return Ok((anchor, slot));
         }
     }
-    Err(ScheduleError::OutOfRange)
+    Err(RescheduleError::TooManyRuns(unused))
 }
 
 /// Whether two anchors show the same time of day and, where months are counted, the same day.
@@ -153,3 +168,7 @@ fn earlier(schedule: &Schedule, interval: Interval, back: u32) -> Option<DateTim
     };
     Some(schedule.zone().from_local_datetime(&moved).earliest()?.to_utc())
 }
+
+#[cfg(test)]
+#[path = "reschedule_tests.rs"]
+mod tests;

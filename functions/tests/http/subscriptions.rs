@@ -1,0 +1,102 @@
+//! Subscriptions: edited, paused, cancelled, never under a run that is being made.
+
+use chrono::TimeDelta;
+use perennial_store::Claim;
+use serde_json::json;
+
+use crate::{documents::relate, shop::Shop};
+
+#[tokio::test]
+async fn triggers_move_the_status_and_illegal_ones_name_what_is_allowed() {
+    let shop = Shop::open().await;
+    let id = shop.subscription("monthly").await;
+    let status = async |trigger: &str, expected: u64| {
+        let answer = shop.edit(&id, json!({trigger: true})).await.expect(expected);
+        answer.attribute("status").as_str().unwrap_or_default().to_owned()
+    };
+    assert_eq!(status("_deactivate", 200).await, "inactive");
+    status("_deactivate", 409).await;
+    assert_eq!(status("_activate", 200).await, "active");
+    let both = shop.edit(&id, json!({"_activate": true, "_cancel": true})).await.expect(422);
+    assert_eq!(both.errors()[0].0, "invalid_value");
+    assert_eq!(status("_cancel", 200).await, "cancelled");
+    let refused = shop.edit(&id, json!({"_activate": true})).await.expect(409);
+    assert!(refused.at("/errors/0/detail").as_str().unwrap().contains("it has ended"));
+    shop.edit(&id, json!({"reference": "x"})).await.expect(409);
+}
+
+#[tokio::test]
+async fn another_frequency_keeps_the_day_and_tells_both_dates() {
+    let shop = Shop::open().await;
+    let id = shop.subscription("monthly").await;
+    let changed = shop.edit(&id, json!({"frequency": "two-month"})).await.expect(200);
+    assert_eq!(changed.attribute("next_run_at"), "2027-03-31T10:00:00Z");
+    let told = json!({
+        "from": {"frequency": "monthly", "next_run_at": "2027-02-28T10:00:00Z"},
+        "to": {"frequency": "two-month", "next_run_at": "2027-03-31T10:00:00Z"},
+    });
+    assert_eq!(changed.at("/data/meta/rescheduled"), &told);
+    let wrong = shop.edit(&id, json!({"frequency": "sometimes"})).await.expect(422);
+    assert_eq!(wrong.errors()[0].1, "/data/attributes/frequency");
+    let early = json!({"expires_at": "2027-01-01T00:00:00Z"});
+    let early = shop.edit(&id, early).await.expect(422);
+    assert_eq!(early.errors()[0].1, "/data/attributes/expires_at");
+    let ends = json!({"expires_at": "2027-03-01T00:00:00Z"});
+    let ends = shop.edit(&id, ends).await.expect(200);
+    assert_eq!(ends.attribute("next_run_at"), &json!(null), "no run at or after the end");
+}
+
+#[tokio::test]
+async fn an_edit_never_overwrites_a_claim() {
+    let shop = Shop::open().await;
+    let id = shop.subscription("monthly").await;
+    shop.stack.clock.advance(TimeDelta::days(40));
+    let now = perennial_runtime::Clock::now(shop.stack.clock.as_ref());
+    let job_run_id = "job_1".parse().unwrap();
+    let claim = Claim { job_run_id, now, lease: TimeDelta::minutes(15) };
+    let mut claimed = None;
+    for shard in 0..4 {
+        for entry in shop.stack.store.due(shard, now, 10, None).await.unwrap().items {
+            claimed = claimed.or(shop.stack.store.claim(&entry, &claim).await.unwrap());
+        }
+    }
+    assert!(claimed.is_some_and(|claimed| claimed.id.as_str() == id));
+    let refused = shop.edit(&id, json!({"frequency": "weekly"})).await.expect(409);
+    assert_eq!(refused.errors()[0].0, "invalid_status");
+    assert!(refused.headers.contains_key("retry-after"));
+    let running = shop.stack.get(&format!("/api/order_subscriptions/{id}")).await;
+    assert_eq!(running.attribute("status"), "running");
+    // A trigger is possible, and leaves the claim as it is.
+    let paused = shop.edit(&id, json!({"_deactivate": true})).await.expect(200);
+    assert_eq!(paused.attribute("status"), "inactive");
+    let organization = "acme".parse().unwrap();
+    let kept = shop.stack.store.subscription(&organization, &id.parse().unwrap()).await.unwrap();
+    assert!(kept.is_some_and(|kept| kept.run_number.is_some() && kept.lease_claims == Some(1)));
+}
+
+#[tokio::test]
+async fn a_payment_source_must_be_the_customers_own() {
+    let shop = Shop::open().await;
+    let id = shop.subscription("monthly").await;
+    let path = format!("/api/order_subscriptions/{id}");
+    let other = crate::documents::create("customers", &json!({"email": "b@example.com"}), &[]);
+    let other = shop.stack.post("/api/customers", &other).await.expect(201).id();
+    let source = |customer: &str| {
+        crate::documents::create(
+            "customer_payment_sources",
+            &json!({"payment_source_token": "tok_paid"}),
+            &[("customer", "customers", customer)],
+        )
+    };
+    let sources = "/api/customer_payment_sources";
+    let theirs = shop.stack.post(sources, &source(&other)).await.expect(201).id();
+    let own = shop.stack.post(sources, &source(&shop.customer)).await.expect(201).id();
+    let change = |id_of: &str| {
+        let to = [("customer_payment_source", "customer_payment_sources", id_of)];
+        relate("order_subscriptions", &id, &to)
+    };
+    shop.stack.patch(&path, &change(&theirs)).await.expect(422);
+    let changed = shop.stack.patch(&path, &change(&own)).await.expect(200);
+    let found = changed.at("/data/relationships/customer_payment_source/data/id");
+    assert_eq!(found, &json!(own));
+}
