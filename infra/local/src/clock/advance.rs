@@ -14,7 +14,7 @@ use thiserror::Error;
 use tokio::sync::Mutex;
 
 use super::{
-    due::DueIndex,
+    due::{DueIndex, Tried},
     movable::{ClockError, MovableClock},
 };
 use crate::{
@@ -106,13 +106,6 @@ pub struct Advance {
     pub turn: Mutex<()>,
 }
 
-/// When a schedule that works by a due index last fired, and what was left in the index then.
-#[derive(Debug, Clone, Copy)]
-struct Seen {
-    fired: DateTime<Utc>,
-    left: Option<u64>,
-}
-
 /// The next instant at which something happens, and the schedules that fire then.
 #[derive(Debug)]
 struct Next {
@@ -159,22 +152,21 @@ impl Advance {
         let mut events = self.cloud.buses.subscribe();
         let mut by_type = BTreeMap::new();
         let mut firings_run = 0;
-        let mut seen: Vec<Option<Seen>> = vec![None; self.due.len()];
+        let mut tried: Vec<Option<Tried>> = self.due.iter().map(|_| None).collect();
         let first = self.schedules.fired_until();
         self.rest().await?;
-        while let Some(next) = self.next(&seen)?.filter(|next| next.at <= to) {
+        while let Some(next) = self.next(&tried)?.filter(|next| next.at <= to) {
             self.move_to(next.at.max(self.clock.now()))?;
-            for (schedule, seen) in seen.iter_mut().enumerate() {
+            for (schedule, (due, tried)) in self.due.iter().zip(&mut tried).enumerate() {
                 if next.firings.contains(&schedule) {
                     firings_run += 1;
+                    *tried = due.as_ref().map(|due| due.meet(next.at)).transpose()?;
                     // A failure is logged and counted by the host; the next firing is the retry.
                     let _ = self.schedules.fire(&Firing { at: next.at, schedule }).await;
-                    *seen = Some(Seen { fired: next.at, left: None });
                 }
             }
             self.schedules.pass(next.at);
             self.rest().await?;
-            self.note_what_is_left(next.at, &mut seen)?;
             while let Ok(event) = events.try_recv() {
                 *by_type.entry(event.detail_type.clone()).or_insert(0) += 1;
             }
@@ -230,7 +222,7 @@ impl Advance {
     }
 
     /// What happens next by itself.
-    fn next(&self, seen: &[Option<Seen>]) -> Result<Option<Next>, AdvanceError> {
+    fn next(&self, tried: &[Option<Tried>]) -> Result<Option<Next>, AdvanceError> {
         let messages = self
             .queues
             .iter()
@@ -238,10 +230,10 @@ impl Advance {
             .min();
         let fired = self.schedules.fired_until();
         let mut firings = Vec::with_capacity(self.due.len());
-        for (schedule, (due, seen)) in self.due.iter().zip(seen).enumerate() {
+        for (schedule, (due, tried)) in self.due.iter().zip(tried).enumerate() {
             firings.push(match due {
                 None => self.schedules.next(schedule, fired),
-                Some(index) => self.next_effective(schedule, index, *seen)?,
+                Some(index) => self.next_effective(schedule, index, tried.as_ref())?,
             });
         }
         let at = firings.iter().flatten().copied().chain(messages).min();
@@ -257,35 +249,19 @@ impl Advance {
         &self,
         schedule: usize,
         index: &DueIndex,
-        seen: Option<Seen>,
+        tried: Option<&Tried>,
     ) -> Result<Option<DateTime<Utc>>, AdvanceError> {
         let fired = self.schedules.fired_until();
-        let state = index.look(fired)?;
+        let state = index.look(fired, tried)?;
         let fresh = state.to_come.and_then(|due| self.schedules.at_or_after(schedule, due));
-        let left = state.come.and_then(|come| match seen {
-            // Whoever holds these has them until the lease ends.
-            Some(Seen { fired, left }) if left == Some(come) => {
-                self.schedules.at_or_after(schedule, fired.checked_add_signed(index.lease())?)
+        let free = state.free_from.and_then(|free| {
+            if free > fired {
+                self.schedules.at_or_after(schedule, free)
+            } else {
+                self.schedules.next(schedule, fired)
             }
-            _ => self.schedules.next(schedule, fired),
         });
-        Ok(fresh.into_iter().chain(left).min())
-    }
-
-    /// After a firing has come to rest, what is due and still there is held by somebody.
-    fn note_what_is_left(
-        &self,
-        at: DateTime<Utc>,
-        seen: &mut [Option<Seen>],
-    ) -> Result<(), AdvanceError> {
-        for (index, seen) in self.due.iter().zip(seen) {
-            if let (Some(index), Some(seen)) = (index, seen)
-                && seen.fired == at
-            {
-                seen.left = index.look(at)?.come;
-            }
-        }
-        Ok(())
+        Ok(fresh.into_iter().chain(free).min())
     }
 
     fn tally(&self) -> Tally {

@@ -1,10 +1,7 @@
 //! What the renewal tick would find: the earliest entries of a table's `due` index. It lets an
 //! advance leave out firings that would find nothing, which is nearly all of them.
 
-use std::{
-    hash::{DefaultHasher, Hash, Hasher},
-    sync::Arc,
-};
+use std::{collections::HashSet, sync::Arc};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use dynoxide::{DynoxideError, actions::query::QueryRequest};
@@ -23,6 +20,8 @@ const DRIVEN_BY_DUE_INDEX: [&str; 1] = ["renewal-tick"];
 const INDEX: &str = "due";
 const PARTITION: &str = "due_pk";
 const SORT: &str = "due_sk";
+/// The attribute of an item that says until when it is held.
+const LEASE: &str = "lease_until";
 /// How many shards and how long a claim, unless the function's environment says otherwise.
 const SHARDS: u32 = 16;
 const LEASE_SECONDS: i64 = 900;
@@ -39,10 +38,28 @@ pub struct DueIndex {
 /// What the index holds, seen from one instant.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct DueState {
-    /// A fingerprint of the entries whose instant has come; `None` without any.
-    pub come: Option<u64>,
+    /// The earliest instant from which an entry whose instant has come can be taken: not after the
+    /// instant looked from where nobody holds it, and else the end of its lease. `None` without
+    /// any.
+    pub free_from: Option<DateTime<Utc>>,
     /// The earliest instant that is still to come.
     pub to_come: Option<DateTime<Utc>>,
+}
+
+/// An entry: its place in the index, and the item that it leads to.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Entry {
+    due_sk: String,
+    pk: String,
+    sk: String,
+}
+
+/// A firing, with the entries that it met. Those that are still there afterwards, and that nobody
+/// holds, it could not take; they are tried again as if they were held.
+#[derive(Debug)]
+pub struct Tried {
+    at: DateTime<Utc>,
+    met: HashSet<Entry>,
 }
 
 impl DueIndex {
@@ -72,20 +89,53 @@ impl DueIndex {
         })
     }
 
-    /// How long an entry stays that was claimed and then left.
-    #[must_use]
-    pub fn lease(&self) -> TimeDelta {
-        self.lease
-    }
-
-    /// Looks at the index from an instant. The engine is asked directly, so that looking does not
-    /// count as consumed capacity.
+    /// The entries that a firing at an instant meets.
     ///
     /// # Errors
     /// When the table can't be read.
-    pub fn look(&self, from: DateTime<Utc>) -> Result<DueState, DynamoError> {
-        let mut fingerprint = DefaultHasher::new();
-        let (mut come, mut to_come) = (0_u64, None);
+    pub fn meet(&self, at: DateTime<Utc>) -> Result<Tried, DynamoError> {
+        let mut met = HashSet::new();
+        self.visit(at, |entry| {
+            met.insert(entry);
+            Ok(true)
+        })?;
+        Ok(Tried { at, met })
+    }
+
+    /// Looks at the index from an instant, knowing which firing was tried last. The engine is asked
+    /// directly, so that looking does not count as consumed capacity.
+    ///
+    /// # Errors
+    /// When the table can't be read.
+    pub fn look(
+        &self,
+        from: DateTime<Utc>,
+        tried: Option<&Tried>,
+    ) -> Result<DueState, DynamoError> {
+        let mut free_from: Option<DateTime<Utc>> = None;
+        let to_come = self.visit(from, |entry| {
+            let free = match self.held_until(&entry)?.filter(|until| *until > from) {
+                Some(until) => until,
+                None => match tried.filter(|tried| tried.met.contains(&entry)) {
+                    Some(tried) => tried.at.checked_add_signed(self.lease).unwrap_or(from),
+                    None => from,
+                },
+            };
+            free_from = Some(free_from.map_or(free, |first| free.min(first)));
+            // One that can be taken at once decides.
+            Ok(free > from)
+        })?;
+        Ok(DueState { free_from, to_come })
+    }
+
+    /// Shows the entries whose instant has come until `show` has seen enough, and answers the
+    /// earliest instant after that, as far as was looked.
+    fn visit(
+        &self,
+        from: DateTime<Utc>,
+        mut show: impl FnMut(Entry) -> Result<bool, DynamoError>,
+    ) -> Result<Option<DateTime<Utc>>, DynamoError> {
+        let mut to_come: Option<DateTime<Utc>> = None;
         for shard in 0..self.shards {
             let mut after = Value::Null;
             loop {
@@ -93,8 +143,11 @@ impl DueIndex {
                 let items = page.get("Items").and_then(Value::as_array).map(Vec::as_slice);
                 let mut beyond = false;
                 for item in items.unwrap_or_default() {
-                    let key = item.pointer("/due_sk/S").and_then(Value::as_str).unwrap_or_default();
-                    match instant(key).filter(|instant| *instant > from) {
+                    let part = |name| {
+                        item.pointer(name).and_then(Value::as_str).unwrap_or_default().to_owned()
+                    };
+                    let due_sk = part("/due_sk/S");
+                    match instant(&due_sk).filter(|instant| *instant > from) {
                         Some(instant) => {
                             to_come = Some(to_come.map_or(instant, |first| instant.min(first)));
                             beyond = true;
@@ -102,9 +155,10 @@ impl DueIndex {
                         }
                         // An entry whose instant can't be read is for the tick to deal with.
                         None => {
-                            let part = |name| item.pointer(name).and_then(Value::as_str);
-                            (key, part("/pk/S"), part("/sk/S")).hash(&mut fingerprint);
-                            come += 1;
+                            let entry = Entry { due_sk, pk: part("/pk/S"), sk: part("/sk/S") };
+                            if !show(entry)? {
+                                return Ok(to_come);
+                            }
                         }
                     }
                 }
@@ -114,7 +168,20 @@ impl DueIndex {
                 }
             }
         }
-        Ok(DueState { come: (come > 0).then(|| fingerprint.finish()), to_come })
+        Ok(to_come)
+    }
+
+    /// Until when an entry is held by whoever has claimed it.
+    fn held_until(&self, entry: &Entry) -> Result<Option<DateTime<Utc>>, DynamoError> {
+        let request = json!({
+            "TableName": self.table,
+            "Key": { "pk": { "S": entry.pk }, "sk": { "S": entry.sk } },
+            "ProjectionExpression": LEASE,
+            "ConsistentRead": true,
+        });
+        let answer = self.cloud.dynamodb.call_uncounted("GetItem", &request)?;
+        let until = answer.pointer(&format!("/Item/{LEASE}/S")).and_then(Value::as_str);
+        Ok(until.and_then(|until| until.parse().ok()))
     }
 
     fn page(&self, shard: u32, after: &Value) -> Result<Value, DynamoError> {

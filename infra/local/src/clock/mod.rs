@@ -6,5 +6,5 @@ pub mod duration;
 mod movable;
 
 pub use advance::{Advance, AdvanceError, Summary, Target};
-pub use due::{DueIndex, DueState};
+pub use due::{DueIndex, DueState, Tried};
 pub use movable::{ClockError, MovableClock};

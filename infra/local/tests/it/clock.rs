@@ -91,6 +91,29 @@ async fn a_tick_fires_when_something_becomes_due_and_a_lease_holds_it_back() -> 
 }
 
 #[tokio::test]
+async fn what_is_held_is_taken_up_by_the_first_tick_after_its_lease() -> TestResult {
+    let fakes = Fakes::default();
+    let stack = start_at(&fakes, "2031-01-31T00:00:30Z").await?;
+    let before = times(&fakes, "renewal-tick").len();
+    put_due(&stack, "held", "2031-01-31T10:00:00Z")?;
+    stack.cloud().dynamodb.call(
+        "UpdateItem",
+        &json!({
+            "TableName": "Table",
+            "Key": {"pk": {"S": "held"}, "sk": {"S": "-"}},
+            "UpdateExpression": "SET lease_until = :until",
+            "ExpressionAttributeValues": {":until": {"S": "2031-01-31T10:05:01Z"}},
+        }),
+    )?;
+    stack.move_clock(&Target::Instant("2031-01-31T10:10:00Z".parse()?)).await?;
+    let fired = times(&fakes, "renewal-tick");
+    let fired = fired.get(before..).unwrap_or_default();
+    assert_eq!(fired.last().map(String::as_str), Some("2031-01-31T10:06:00Z"), "{fired:?}");
+    stack.shutdown().await;
+    Ok(())
+}
+
+#[tokio::test]
 async fn what_is_due_already_is_found_by_the_next_tick() -> TestResult {
     let fakes = Fakes::default();
     let stack = start_at(&fakes, "2031-01-31T00:00:30Z").await?;
