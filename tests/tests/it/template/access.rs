@@ -20,7 +20,7 @@ const UNBOUNDED: [(&str, &str); 2] = [
 const SERVICES: [&str; 5] = ["dynamodb:", "events:", "logs:", "sqs:", "xray:"];
 
 /// Every statement of every policy, with the id of the resource that holds it.
-fn statements(template: &Template) -> Vec<(String, Value)> {
+pub(super) fn statements(template: &Template) -> Vec<(String, Value)> {
     let mut found = Vec::new();
     for resource in template.resources() {
         let documents: Vec<&Value> = match resource.kind() {
@@ -41,14 +41,14 @@ fn statements(template: &Template) -> Vec<(String, Value)> {
     found
 }
 
-fn actions(statement: &Value) -> Vec<&str> {
+pub(super) fn actions(statement: &Value) -> Vec<&str> {
     items(statement.get("Action").unwrap_or(&Value::Null))
         .into_iter()
         .filter_map(Value::as_str)
         .collect()
 }
 
-fn resources(statement: &Value) -> Vec<&Value> {
+pub(super) fn resources(statement: &Value) -> Vec<&Value> {
     items(statement.get("Resource").unwrap_or(&Value::Null))
 }
 

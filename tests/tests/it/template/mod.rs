@@ -7,6 +7,7 @@ mod access;
 mod alarms;
 mod document;
 mod functions;
+pub(crate) mod granted;
 mod queues;
 mod routes;
 mod sam_local;

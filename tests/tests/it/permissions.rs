@@ -1,0 +1,301 @@
+//! Every call that a function makes is one that its role in the template allows, and no role
+//! allows a call on a table that nobody makes. The local stack does not check permissions; without
+//! this, a missing one would first be seen on AWS.
+
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use aws_smithy_runtime_api::{
+    box_error::BoxError,
+    client::{
+        interceptors::{Intercept, context::BeforeTransmitInterceptorContextRef},
+        runtime_components::RuntimeComponents,
+    },
+};
+use aws_smithy_types::config_bag::ConfigBag;
+use perennial_functions::Aws;
+use perennial_local::invoke::FunctionFactory;
+use perennial_tests::{Plan, Shop, TestResult, documents, documents::line, shop::BEANS};
+use serde_json::{Value, json};
+
+use crate::template::granted::{Access, granted};
+
+/// The calls that functions have made.
+#[derive(Debug, Clone, Default)]
+struct Calls(Arc<Mutex<BTreeSet<Access>>>);
+
+impl Calls {
+    /// Perennial's functions, with their calls noted.
+    fn functions(&self) -> FunctionFactory {
+        let calls = self.clone();
+        Arc::new(move |binary, environment, aws, clock| {
+            perennial_functions::build(binary, environment, &calls.between(binary, aws), clock)
+        })
+    }
+
+    fn between(&self, function: &str, aws: &Aws) -> Aws {
+        let notes = || Notes { function: function.to_owned(), calls: self.clone() };
+        // The configurations of the services have the same methods but no trait in common.
+        macro_rules! client {
+            ($service:ident, $client:expr) => {
+                $service::Client::from_conf(
+                    $client.config().to_builder().interceptor(notes()).build(),
+                )
+            };
+        }
+        Aws {
+            dynamodb: client!(aws_sdk_dynamodb, aws.dynamodb),
+            sqs: client!(aws_sdk_sqs, aws.sqs),
+            eventbridge: client!(aws_sdk_eventbridge, aws.eventbridge),
+        }
+    }
+
+    fn made(&self) -> BTreeSet<Access> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// Notes the calls of one function.
+#[derive(Debug)]
+struct Notes {
+    function: String,
+    calls: Calls,
+}
+
+impl Intercept for Notes {
+    fn name(&self) -> &'static str {
+        "Notes"
+    }
+
+    fn read_before_transmit(
+        &self,
+        context: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let request = context.request();
+        let target = request.headers().get("x-amz-target").unwrap_or_default();
+        let body = serde_json::from_slice(request.body().bytes().unwrap_or_default())?;
+        let mut calls = self.calls.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for (action, resource) in permissions(target, &body) {
+            calls.insert(Access { function: self.function.clone(), action, resource });
+        }
+        Ok(())
+    }
+}
+
+/// What a request needs to be allowed: action and resource.
+fn permissions(target: &str, body: &Value) -> Vec<(String, String)> {
+    let text = |value: &Value, name: &str| {
+        value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
+    };
+    let members = |name: &str| body.get(name).and_then(Value::as_object).into_iter().flatten();
+    let list = |name: &str| body.get(name).and_then(Value::as_array).into_iter().flatten();
+    let (service, operation) = target.split_once('.').unwrap_or((target, ""));
+    match (service, operation) {
+        ("DynamoDB_20120810", "TransactWriteItems") => list("TransactItems")
+            .flat_map(|item| item.as_object().into_iter().flatten())
+            .map(|(kind, of)| {
+                let action = match kind.as_str() {
+                    "ConditionCheck" => "ConditionCheckItem".to_owned(),
+                    kind => format!("{kind}Item"),
+                };
+                (format!("dynamodb:{action}"), text(of, "TableName"))
+            })
+            .collect(),
+        ("DynamoDB_20120810", "BatchGetItem") => members("RequestItems")
+            .map(|(table, _)| ("dynamodb:BatchGetItem".to_owned(), table.clone()))
+            .collect(),
+        ("DynamoDB_20120810", operation) => {
+            let table = text(body, "TableName");
+            let index = body.get("IndexName").and_then(Value::as_str);
+            let resource = index.map_or(table.clone(), |index| format!("{table}/index/{index}"));
+            vec![(format!("dynamodb:{operation}"), resource)]
+        }
+        ("AmazonSQS", operation) => {
+            let queue = text(body, "QueueUrl").rsplit('/').next().unwrap_or_default().to_owned();
+            vec![(format!("sqs:{}", operation.trim_end_matches("Batch")), queue)]
+        }
+        // The one bus of the stack goes by the stack's name.
+        ("AWSEvents", operation) => vec![(format!("events:{operation}"), "EventBus".to_owned())],
+        (service, operation) => vec![(format!("{service}:{operation}"), String::new())],
+    }
+}
+
+/// Places, renews, declines, retries, gives up, redrives, lists and removes: what the functions can
+/// do with their tables and queues.
+async fn live(shop: &Shop) -> TestResult {
+    let tracked = documents::with(documents::sku("TRACKED"), json!({"stock": 100}));
+    shop.api.create("skus", &documents::create("skus", tracked, &[])).await?.with_status(201)?;
+    let sku = shop.api.get("skus").await?.text("/data/0/id")?;
+    let renamed = documents::update("skus", &sku, &json!({"name": "Other beans"}));
+    shop.api.patch(&format!("skus/{sku}"), &renamed).send().await?;
+
+    // A draft comes and goes, with its lines; a reference to nobody is refused.
+    let draft = shop.order_document(json!({}));
+    let draft = shop.api.create("orders", &draft).await?.with_status(201)?.id()?;
+    let order = [("order", "orders", draft.as_str())];
+    let bean = documents::create("line_items", line(BEANS, 1, "monthly"), &order);
+    let bean = shop.api.create("line_items", &bean).await?.id()?;
+    let more = documents::update("line_items", &bean, &json!({"quantity": 2}));
+    let path = format!("line_items/{bean}");
+    shop.api.patch(&path, &more).send().await?.with_status(200)?;
+    shop.api.request(reqwest::Method::DELETE, &path).send().await?;
+    let path = format!("orders/{draft}");
+    shop.api.request(reqwest::Method::DELETE, &path).send().await?;
+    let twice = shop.order_document(json!({}));
+    for _ in 0..2 {
+        shop.api.post("orders", &twice).key("same").send().await?;
+    }
+    let customer = documents::create("customers", json!({"email": "ada@example.com"}), &[]);
+    shop.api.post("customers", &customer).key("new").send().await?.with_status(201)?;
+    for kind in ["orders", "customers"] {
+        let wrong = documents::create(kind, json!({"unknown": 1}), &[]);
+        shop.api.post(kind, &wrong).key("wrong").send().await?;
+    }
+
+    // One pays; the others, orders and renewals, meet all that can happen to a payment.
+    shop.order(&[line("TRACKED", 1, "monthly")]).await?;
+    for token in [
+        "tok_declines_1",
+        "tok_declines_50",
+        "tok_hard_decline",
+        "tok_timeout_after_charge",
+        "tok_timeout_before_charge",
+    ] {
+        let source = shop.new_source(token).await?;
+        let order = shop.order(&[line("TRACKED", 1, "monthly")]).await?;
+        for subscription in shop.subscriptions_of(&order).await? {
+            shop.pay_by(&subscription, &source).await?;
+        }
+        let mut document = shop.subscribing(&[line("TRACKED", 1, "monthly")]);
+        let by = "/data/relationships/customer_payment_source/data/id";
+        if let Some(id) = document.pointer_mut(by) {
+            *id = json!(source);
+        }
+        shop.api.post("orders", &document).send().await?;
+        shop.settle().await?;
+    }
+    shop.advance("P2M").await?;
+    let renewed = shop.subscribe("monthly").await?;
+    shop.advance("P1M").await?;
+    // Declined, and the answer of the retry gets lost on its way.
+    let retried = shop.subscribe("weekly").await?;
+    shop.pay_by(&retried, &shop.new_source("tok_declines_1").await?).await?;
+    shop.advance("P7DT1H").await?;
+    shop.pay_by(&retried, &shop.new_source("tok_timeout_after_charge").await?).await?;
+    shop.advance("P1D").await?;
+    // A message that comes twice.
+    let again = json!({
+        "organization": shop.organization,
+        "subscription_id": renewed,
+        "number": 1,
+        "job": {"job_run_id": "job_0", "batch": "0"},
+    });
+    shop.send("ORDER_COPY", &[again.to_string()], 0).await?;
+    shop.settle().await?;
+
+    // Poison in every queue, handled again and put aside again.
+    for queue in ["VALIDATION", "RENEWAL_TICK", "ORDER_COPY", "PAYMENT_RETRY"] {
+        shop.send(queue, &["poison".to_owned()], 0).await?;
+    }
+    let away = shop.subscribe("monthly").await?;
+    shop.pay_by(&away, &shop.new_source("tok_unavailable_50").await?).await?;
+    shop.advance("P32D").await?;
+    for letter in shop.dead_letters().await? {
+        let redrive = json!({"_redrive": true});
+        let redrive = documents::update("dead_letters", letter.id.as_str(), &redrive);
+        shop.api.patch(&format!("dead_letters/{}", letter.id), &redrive).send().await?;
+    }
+    shop.settle().await?;
+
+    // Run now, and a second try of what has failed.
+    let now = documents::create("job_runs", json!({"kind": "renewals"}), &[]);
+    shop.api.post("job_runs", &now).send().await?;
+    shop.settle().await?;
+    for job in shop.api.all("job_runs").await? {
+        let id = job.get("id").and_then(Value::as_str).unwrap_or_default();
+        let again = documents::create("job_runs", json!({}), &[("retry_of", "job_runs", id)]);
+        shop.api.post("job_runs", &again).send().await?;
+    }
+    shop.settle().await?;
+
+    for path in [
+        "orders",
+        "order_subscriptions?include=order_subscription_items",
+        "customers",
+        "customer_payment_sources",
+        "markets",
+        "subscription_models",
+        "dead_letters",
+        "job_runs?include=retry_of",
+        "health",
+    ] {
+        shop.api.get(path).await?;
+    }
+    let journal = format!("journal_entries?filter[q][subject_eq]={away}");
+    shop.api.get(&journal).await?;
+    let copies = format!(
+        "recurring_order_copies?filter[q][order_subscription_id_eq]={away}&include=target_order"
+    );
+    shop.api.get(&copies).await?;
+    Ok(())
+}
+
+fn access(function: &str, action: &str, resource: &str) -> Access {
+    Access {
+        function: function.to_owned(),
+        action: action.to_owned(),
+        resource: resource.to_owned(),
+    }
+}
+
+/// What was done and is not allowed.
+fn denied(made: &BTreeSet<Access>, granted: &BTreeSet<Access>) -> BTreeSet<Access> {
+    made.difference(granted).cloned().collect()
+}
+
+/// What is allowed on tables and was not done. What Lambda does in a function's name, such as
+/// reading its queue or stream, no function does.
+fn unused(made: &BTreeSet<Access>, granted: &BTreeSet<Access>) -> BTreeSet<Access> {
+    let stream = ["DescribeStream", "GetRecords", "GetShardIterator", "ListStreams"];
+    let is_ours = |access: &&Access| {
+        access.action.strip_prefix("dynamodb:").is_some_and(|action| !stream.contains(&action))
+    };
+    granted.difference(made).filter(is_ours).cloned().collect()
+}
+
+#[tokio::test]
+async fn no_function_makes_a_call_that_its_role_does_not_allow_and_no_role_allows_more()
+-> TestResult {
+    let calls = Calls::default();
+    let plan = Plan { functions: calls.functions(), ..Plan::at("2027-01-31T10:00:00Z")? };
+    let shop = plan.open().await?;
+    live(&shop).await?;
+
+    let (made, granted) = (calls.made(), granted());
+    let none: BTreeSet<Access> = BTreeSet::new();
+    assert_eq!(denied(&made, &granted), none, "AWS would refuse these");
+    assert_eq!(unused(&made, &granted), none, "nobody needs these");
+
+    // The same with a fault seeded: one permission too few, one too many.
+    let mut seeded = granted;
+    let claim = access("renewal-tick", "dynamodb:UpdateItem", "BookTable");
+    let snoop = access("event-relay", "dynamodb:GetItem", "BookTable");
+    assert!(seeded.remove(&claim) && seeded.insert(snoop.clone()));
+    assert_eq!(denied(&made, &seeded), BTreeSet::from([claim]));
+    assert_eq!(unused(&made, &seeded), BTreeSet::from([snoop]));
+    Ok(())
+}
+
+#[test]
+fn a_transaction_needs_the_permission_of_each_of_its_writes() {
+    let body = json!({"TransactItems": [
+        {"Put": {"TableName": "A"}}, {"ConditionCheck": {"TableName": "B"}},
+    ]});
+    let needed = permissions("DynamoDB_20120810.TransactWriteItems", &body);
+    let wanted = [("dynamodb:PutItem", "A"), ("dynamodb:ConditionCheckItem", "B")];
+    assert_eq!(needed, wanted.map(|(action, table)| (action.to_owned(), table.to_owned())));
+}
