@@ -153,7 +153,9 @@ impl OrderCopy {
             let run = self.store.run(organization, subscription_id, *number).await?;
             return Ok(Some(run.map_or(RunResult::Skipped, |run| result_of(run.status))));
         }
-        let Some(planned) = plan_run(subscription)? else { return Ok(Some(RunResult::Skipped)) };
+        let Some(planned) = plan_run(subscription)? else {
+            return self.abandon(message, subscription).await;
+        };
         let outcome = if subscription.status.repeats() {
             self.collect(organization, subscription, &planned, loaded).await?
         } else {

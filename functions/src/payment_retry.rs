@@ -9,6 +9,7 @@ use perennial_domain::{
     catalog::PaymentSource,
     ids::OrganizationId,
     journal::{Cause, append},
+    lifecycle::SubscriptionStatus,
     plan::{Outcome, Settled, settle_retry},
     run::{Run, RunStatus, charge_key},
     subscription::Subscription,
@@ -92,8 +93,8 @@ impl PaymentRetry {
             if run.status == RunStatus::Successful || run.attempts != message.attempts {
                 return Ok(result_of(run.status));
             }
-            if !subscription.status.repeats() {
-                // What was cancelled or rests is not charged again.
+            if subscription.status == SubscriptionStatus::Inactive {
+                // What rests is not charged; its open runs wait for it to be activated.
                 return Ok(RunResult::Skipped);
             }
             if let Some(result) = self.attempt(message, &subscription, &run).await? {
@@ -111,7 +112,14 @@ impl PaymentRetry {
         run: &Run,
     ) -> Result<Option<RunResult>, HandleError> {
         let RetryDue { organization, subscription_id, number, .. } = message;
-        let outcome = self.collect(organization, subscription, run).await?;
+        let outcome = if subscription.status == SubscriptionStatus::Cancelled {
+            Outcome::Refused {
+                code: "subscription_cancelled".to_owned(),
+                message: "the subscription was cancelled before the run was paid".to_owned(),
+            }
+        } else {
+            self.collect(organization, subscription, run).await?
+        };
         let now = self.clock.now();
         let source = subscription.payment_source_id.clone();
         let Settled { subscription: mut after, run: run_after, change } =

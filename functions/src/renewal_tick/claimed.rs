@@ -17,7 +17,7 @@ use super::RenewalTick;
 use crate::sqs_batch::HandleError;
 
 /// Runs recorded in one item of the job log: about 1 KB, one write unit.
-const BATCH: usize = 20;
+const BATCH: usize = 18;
 
 /// What is to be done about something that was claimed.
 #[derive(Debug, Clone)]

@@ -63,13 +63,20 @@ pub fn check_order(context: &OrderContext<'_>, now: DateTime<Utc>) -> Vec<Reject
         ),
         Ok(_) => {}
     }
-    if let (Some(source), Some(customer)) = (context.payment_source, &order.customer_id)
-        && source.customer_id != *customer
+    if let Some(source) = context.payment_source
+        && order.customer_id.as_ref() != Some(&source.customer_id)
     {
         reject(
             "payment_source_of_another",
             "/data/relationships/customer_payment_source".into(),
             format!("payment source {} belongs to another customer", source.id),
+        );
+    }
+    if let (Some(customer), None) = (&order.customer_id, context.customer) {
+        reject(
+            "customer_missing",
+            "/data/relationships/customer".into(),
+            format!("there is no customer {customer}"),
         );
     }
     match context.market {

@@ -206,7 +206,8 @@ impl Subscription {
         let retry = self
             .unsettled
             .iter()
-            .filter(|_| self.status.repeats())
+            // What was cancelled is woken to close its open runs; what rests keeps them for later.
+            .filter(|_| self.status.repeats() || self.status == SubscriptionStatus::Cancelled)
             .map(|unsettled| (unsettled.retry_at, WakeKind::Retry))
             .min();
         [run, expiry, retry].into_iter().flatten().min()

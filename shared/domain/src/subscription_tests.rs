@@ -92,8 +92,15 @@ fn it_wakes_for_what_comes_first() -> TestResult {
 fn what_does_not_repeat_wakes_only_to_finish_its_run() -> TestResult {
     let mut one = subscription("monthly", "2027-01-31T10:00:00Z")?;
     one.expires_at = Some("2027-06-01T00:00:00Z".parse()?);
-    one.unsettled = vec![unsettled("2027-02-01T00:00:00Z".parse()?)];
+    let retry_at = "2027-02-01T00:00:00Z".parse()?;
+    one.unsettled = vec![unsettled(retry_at)];
     let run_at = one.next_run_at.ok_or("it has a next run")?;
+    one.status = Cancelled;
+    let closing = Some((retry_at, WakeKind::Retry));
+    assert_eq!(one.wake(), closing, "a cancelled one is woken to close its open runs");
+    one.status = Inactive;
+    assert_eq!(one.wake(), None, "one that rests keeps its open runs for later");
+    one.unsettled.clear();
     for status in [Draft, Inactive, Cancelled] {
         one.status = status;
         one.run_number = None;
@@ -101,7 +108,6 @@ fn what_does_not_repeat_wakes_only_to_finish_its_run() -> TestResult {
         one.run_number = one.next_number;
         assert_eq!(one.wake(), Some((run_at, WakeKind::Finish)), "{status:?}");
     }
-    one.unsettled.clear();
     one.status = Running;
     assert_eq!(one.wake(), Some((run_at, WakeKind::Run)), "a claim leaves the index alone");
     one.blocked_by = Some("dlt_1".to_owned());

@@ -79,9 +79,15 @@ impl World {
             let run = self.runs.get(&unsettled.number).ok_or_else(|| fails("no such run"))?;
             prop_assert_eq!(run.status, RunStatus::Open, "what is settled is not tried again");
             prop_assert_eq!(run.attempts, unsettled.attempts);
-            if !self.subscription.status.repeats() {
-                continue;
-            }
+            let cancelled = Outcome::Refused {
+                code: "subscription_cancelled".to_owned(),
+                message: String::new(),
+            };
+            let outcome = match self.subscription.status {
+                SubscriptionStatus::Active | SubscriptionStatus::Running => outcome,
+                SubscriptionStatus::Cancelled => &cancelled,
+                SubscriptionStatus::Draft | SubscriptionStatus::Inactive => continue,
+            };
             let settled =
                 settle_retry(&self.subscription, run, None, outcome, now).map_err(fails)?;
             self.runs.insert(unsettled.number, settled.run);

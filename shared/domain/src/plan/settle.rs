@@ -213,7 +213,7 @@ fn settle(
                 RetryDecision::GiveUp { reason, action } => {
                     give_up(&mut run, now);
                     log(&mut run, give_up_code(reason), give_up_message(reason), now);
-                    finally(&mut after, action)?;
+                    finally(&mut after, action, now)?;
                 }
             }
             "order_subscriptions.last_run_failed"
@@ -259,7 +259,11 @@ fn give_up_message(reason: GiveUpReason) -> &'static str {
     }
 }
 
-fn finally(after: &mut Subscription, action: FinalAction) -> Result<(), PlanError> {
+fn finally(
+    after: &mut Subscription,
+    action: FinalAction,
+    now: DateTime<Utc>,
+) -> Result<(), PlanError> {
     let trigger = match action {
         FinalAction::KeepActive | FinalAction::Skip => return Ok(()),
         FinalAction::Pause => Trigger::Deactivate,
@@ -267,6 +271,12 @@ fn finally(after: &mut Subscription, action: FinalAction) -> Result<(), PlanErro
     };
     if after.status.repeats() {
         after.status = after.status.after(trigger)?;
+    }
+    if trigger == Trigger::Cancel {
+        // Its other open runs are closed at the next tick.
+        for unsettled in &mut after.unsettled {
+            unsettled.retry_at = now;
+        }
     }
     Ok(())
 }
