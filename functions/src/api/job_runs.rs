@@ -20,6 +20,7 @@ use crate::{
         page,
         query::Accepts,
     },
+    results::fill_in,
     work_queues::WorkQueue,
 };
 
@@ -170,7 +171,10 @@ async fn list(context: &Context<'_>) -> Outcome<Answer> {
     )
     .await?;
     let reads = page.items.iter().map(|job| context.store().job_run(organization, &job.id));
-    let jobs = futures::future::try_join_all(reads).await?;
+    let mut jobs = futures::future::try_join_all(reads).await?;
+    for (job, batches) in jobs.iter_mut().flatten() {
+        fill_in(context.store(), organization, job, batches, context.now).await?;
+    }
     let objects: Vec<Object> = jobs
         .iter()
         .flatten()
@@ -188,7 +192,9 @@ async fn list(context: &Context<'_>) -> Outcome<Answer> {
 async fn read(context: &Context<'_>) -> Outcome<Answer> {
     let id: JobRunId = context.path_id(KIND.singular)?;
     let found = context.store().job_run(&context.caller.organization, &id).await?;
-    let (job, batches) = found.ok_or_else(|| ApiError::not_found(KIND.singular, context.id))?;
+    let (job, mut batches) = found.ok_or_else(|| ApiError::not_found(KIND.singular, context.id))?;
+    let organization = &context.caller.organization;
+    fill_in(context.store(), organization, &job, &mut batches, context.now).await?;
     answer::one(context, 200, &object(&job, &batches, context.now)).await
 }
 

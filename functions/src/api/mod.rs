@@ -1,6 +1,7 @@
 //! The API: one module per resource, each with its attributes, its operations and what they do.
 
 pub(crate) mod answer;
+pub(crate) mod change_subscription;
 mod create_once;
 pub(crate) mod customer_payment_sources;
 pub(crate) mod customers;

@@ -1,9 +1,12 @@
 //! Intake: takes orders and their lines from clients and channels, answers fast, hands on.
 
-pub(crate) mod line;
+mod change_order;
+mod create_order;
+mod line;
 pub(crate) mod line_items;
 pub(crate) mod orders;
 mod place;
+mod referred;
 
 use std::sync::Arc;
 

@@ -12,6 +12,7 @@ mod documents;
 mod embedded;
 mod journal;
 mod openapi;
+mod operations;
 mod orders;
 mod shop;
 mod subscriptions;

@@ -1,7 +1,12 @@
 //! Subscriptions: edited, paused, cancelled, never under a run that is being made.
 
 use chrono::TimeDelta;
-use perennial_store::Claim;
+use perennial_domain::{
+    dunning::DeclineKind,
+    journal::{Cause, append},
+    plan::{Outcome, plan_run, settle_run},
+};
+use perennial_store::{Claim, Expect};
 use serde_json::json;
 
 use crate::{documents::relate, shop::Shop};
@@ -99,4 +104,66 @@ async fn a_payment_source_must_be_the_customers_own() {
     let changed = shop.stack.patch(&path, &change(&own)).await.expect(200);
     let found = changed.at("/data/relationships/customer_payment_source/data/id");
     assert_eq!(found, &json!(own));
+}
+
+/// Leaves a subscription with run 1 open, as a declined payment does.
+async fn leave_open(shop: &Shop, id: &str) {
+    let organization = "acme".parse().unwrap();
+    let before = shop.stack.store.subscription(&organization, &id.parse().unwrap()).await.unwrap();
+    let before = before.unwrap();
+    let now = perennial_runtime::Clock::now(shop.stack.clock.as_ref());
+    let mut claimed = before.clone();
+    claimed.run_number = claimed.next_number;
+    claimed.status = perennial_domain::lifecycle::SubscriptionStatus::Running;
+    let planned = plan_run(&claimed).unwrap().unwrap();
+    let declined = Outcome::Declined {
+        kind: DeclineKind::Soft,
+        code: "insufficient_funds".to_owned(),
+        message: "no".to_owned(),
+    };
+    let mut settled = settle_run(&claimed, &planned, &declined, now).unwrap();
+    let cause = Cause { actor: "test".to_owned(), reason: "test".to_owned() };
+    let head = &mut settled.subscription.journal;
+    let entry = append(head, &organization, id, now, cause, settled.change);
+    shop.stack
+        .store
+        .commit(&organization)
+        .subscription(&settled.subscription, Expect::Version(before.version))
+        .new_run(&settled.run, &entry)
+        .run()
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn cancelling_gives_up_the_runs_that_wait_for_their_payment() {
+    let shop = Shop::open().await;
+    let id = shop.subscription("monthly").await;
+    leave_open(&shop, &id).await;
+    let path = format!("/api/order_subscriptions/{id}");
+    let open = shop.stack.get(&format!("{path}?include=recurring_order_copies")).await.expect(200);
+    assert_eq!(open.at("/included/0/attributes/status"), "in_progress");
+    assert_eq!(open.attribute("unsettled")[0]["number"], 1);
+
+    let cancelled = shop.edit(&id, json!({"_cancel": true})).await.expect(200);
+    assert_eq!(cancelled.attribute("status"), "cancelled");
+    assert_eq!(cancelled.attribute("unsettled"), &json!([]));
+    let runs = format!("{path}/recurring_order_copies?include=target_order,order_subscription");
+    let runs = shop.stack.get(&runs).await.expect(200);
+    assert_eq!(runs.at("/data/0/attributes/payment_state"), "failed");
+    assert_eq!(runs.at("/data/0/attributes/retry_at"), &json!(null));
+    let log = runs.at("/data/0/attributes/errors_log").as_array().unwrap();
+    assert_eq!(log.last().unwrap()["code"], "subscription_cancelled");
+    assert_eq!(runs.at("/included/0/attributes/status"), "cancelled");
+    let run = runs.at("/data/0/id").as_str().unwrap();
+    let run = shop.stack.get(&format!("/api/recurring_order_copies/{run}")).await.expect(200);
+    assert_eq!(run.attribute("number"), 1);
+    let order = run.at("/data/relationships/target_order/data/id").as_str().unwrap().to_owned();
+    let made = shop.stack.get(&format!("/api/orders/{order}?include=line_items")).await.expect(200);
+    let line = made.at("/included/0/id").as_str().unwrap();
+    shop.stack.get(&format!("/api/line_items/{line}")).await.expect(200);
+    let journal = format!("/api/journal_entries?filter[q][subject_eq]={order}");
+    let journal = shop.stack.get(&journal).await.expect(200);
+    assert_eq!(journal.at("/meta/verified"), &json!(true), "the run's entry is still there");
+    assert_eq!(journal.at("/data").as_array().unwrap().len(), 3);
 }

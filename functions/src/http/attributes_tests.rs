@@ -1,0 +1,71 @@
+//! Every problem of a document is told at once, and where.
+
+use super::*;
+
+const TABLE: &[Attribute] = &[
+    Attribute { name: "name", kind: Kind::Text(5), access: Access::Write, about: "" },
+    Attribute { name: "count", kind: Kind::Integer(1, 10), access: Access::Create, about: "" },
+    Attribute { name: "status", kind: Kind::Text(5), access: Access::Read, about: "" },
+];
+
+fn problems_of(given: &Value) -> Vec<(String, String)> {
+    let mut problems = Problems::default();
+    let given = given.as_object().cloned().unwrap_or_default();
+    let mut attributes = Attributes::new(TABLE, Mode::Create, given, "/a", &mut problems);
+    let _: Option<String> = attributes.required("name", &mut problems);
+    let _: Given<u32> = attributes.optional("count", &mut problems);
+    let found = problems.check().err().map(|error| error.problems).unwrap_or_default();
+    found
+        .into_iter()
+        .map(|problem| {
+            let at = match problem.source {
+                Some(super::super::error::Source::Pointer(at)) => at,
+                _ => String::new(),
+            };
+            (problem.code.facts().1.to_owned(), at)
+        })
+        .collect()
+}
+
+#[test]
+fn all_problems_are_told_at_once_and_where() {
+    let found = problems_of(&json!({"name": 1, "count": 11, "status": "x", "o/dd": 1}));
+    let expected = [
+        ("unknown_attribute", "/a/o~1dd"),
+        ("read_only_attribute", "/a/status"),
+        ("wrong_type", "/a/name"),
+        ("out_of_range", "/a/count"),
+    ];
+    let mut found: Vec<_> = found.iter().map(|(c, p)| (c.as_str(), p.as_str())).collect();
+    found.sort_unstable();
+    let mut expected = expected.to_vec();
+    expected.sort_unstable();
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn numbers_are_whole_and_within_their_range() {
+    for bad in [json!(0), json!(-1), json!(1_000_000_000_000_i64), json!(u64::MAX)] {
+        assert_eq!(
+            problems_of(&json!({"name": "a", "count": bad})),
+            [("out_of_range".to_owned(), "/a/count".to_owned())],
+            "{bad}"
+        );
+    }
+    for bad in [json!("1"), json!(1.5), json!(1e30), json!([1]), json!(true)] {
+        assert_eq!(
+            problems_of(&json!({"name": "a", "count": bad})),
+            [("wrong_type".to_owned(), "/a/count".to_owned())],
+            "{bad}"
+        );
+    }
+}
+
+#[test]
+fn null_is_no_value_of_what_is_required() {
+    assert_eq!(
+        problems_of(&json!({"name": null})),
+        [("required".to_owned(), "/a/name".to_owned())]
+    );
+    assert_eq!(problems_of(&json!({"name": "a", "count": null})), []);
+}

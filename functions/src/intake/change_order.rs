@@ -1,0 +1,223 @@
+//! Changing, placing and cancelling orders.
+
+use chrono::{DateTime, SubsecRound, Utc};
+use perennial_domain::{
+    ids::{CustomerId, OrderId, PaymentSourceId},
+    journal::Change,
+    order::{Order, OrderStatus},
+    placement::begin_placing,
+};
+use serde_json::{Value, json};
+
+use super::{
+    orders::{client_order, require_draft, store_changed},
+    place::hand_to_validation,
+    referred::{Referred, check_expiry, check_people},
+};
+use crate::{
+    api::{
+        answer,
+        change_subscription::differing,
+        orders::{KIND, object},
+    },
+    http::{
+        attributes::Given,
+        context::Context,
+        document::{Document, Related},
+        error::{Code, Outcome, Problem, Problems},
+        event::Answer,
+    },
+    subscribe::{SubscribeError, create_for_order},
+};
+
+/// What a client wants changed.
+struct Wanted {
+    reference: Given<String>,
+    reference_origin: Given<String>,
+    expiry: Given<DateTime<Utc>>,
+    customer: Related<CustomerId>,
+    payment_source: Related<PaymentSourceId>,
+    place: bool,
+    create_subscriptions: bool,
+    cancel: bool,
+}
+
+impl Wanted {
+    fn edits(&self) -> bool {
+        self.reference.is_given()
+            || self.reference_origin.is_given()
+            || self.expiry.is_given()
+            || self.customer != Related::Absent
+            || self.payment_source != Related::Absent
+    }
+}
+
+pub(super) async fn update(context: &Context<'_>) -> Outcome<Answer> {
+    let id: OrderId = context.path_id(KIND.singular)?;
+    let before = client_order(context, &id).await?;
+    let mut document = Document::update(context.request, &KIND, context.id)?;
+    context.check_version(before.version)?;
+    let mut problems = Problems::default();
+    let mut attributes = document.attributes(&mut problems);
+    let wanted = Wanted {
+        reference: attributes.optional("reference", &mut problems),
+        reference_origin: attributes.optional("reference_origin", &mut problems),
+        expiry: attributes.optional("subscriptions_expire_at", &mut problems),
+        place: attributes.trigger("_place", &mut problems),
+        create_subscriptions: attributes.trigger("_create_subscriptions", &mut problems),
+        cancel: attributes.trigger("_cancel", &mut problems),
+        customer: document.related("customer", &mut problems),
+        payment_source: document.related("customer_payment_source", &mut problems),
+    };
+    if wanted.cancel && (wanted.place || wanted.create_subscriptions) {
+        problems.add(
+            Problem::new(Code::InvalidValue, "an order can't be cancelled and placed at once")
+                .at("/data/attributes/_cancel")
+                .with("value", true),
+        );
+    }
+    let edited = edit(context, &before, &wanted, &mut problems).await?;
+    problems.check()?;
+    let order = carry_out(context, before, edited, &wanted).await?;
+    answer::one(context, 200, &object(&order)).await
+}
+
+/// The order as the client wants it, its status left alone.
+async fn edit(
+    context: &Context<'_>,
+    before: &Order,
+    wanted: &Wanted,
+    problems: &mut Problems,
+) -> Outcome<Order> {
+    let mut after = before.clone();
+    if !wanted.edits() {
+        return Ok(after);
+    }
+    require_draft(before, "be changed", "/data/attributes")?;
+    wanted.reference.clone().apply(&mut after.reference);
+    wanted.reference_origin.clone().apply(&mut after.reference_origin);
+    let expiry = match &wanted.expiry {
+        Given::Value(end) => Given::Value(end.trunc_subsecs(0)),
+        other => other.clone(),
+    };
+    expiry.clone().apply(&mut after.subscriptions_expire_at);
+    check_expiry(expiry.value().as_ref(), context.now, problems);
+    match &wanted.customer {
+        Related::Absent => {}
+        Related::Nothing => after.customer_id = None,
+        Related::To(id) => after.customer_id = Some(id.clone()),
+    }
+    match &wanted.payment_source {
+        Related::Absent => {}
+        Related::Nothing => after.payment_source_id = None,
+        Related::To(id) => after.payment_source_id = Some(id.clone()),
+    }
+    if wanted.customer != Related::Absent || wanted.payment_source != Related::Absent {
+        let (customer, source) = (after.customer_id.as_ref(), after.payment_source_id.as_ref());
+        let referred = Referred::load(context, None, customer, source, &[]).await?;
+        check_people(
+            customer,
+            referred.customer.as_ref(),
+            source,
+            referred.payment_source.as_ref(),
+            problems,
+        );
+    }
+    Ok(after)
+}
+
+/// What the journal tells of the attributes that clients edit.
+fn told(order: &Order) -> Value {
+    json!({
+        "reference": order.reference,
+        "reference_origin": order.reference_origin,
+        "subscriptions_expire_at": order.subscriptions_expire_at,
+        "customer_id": order.customer_id,
+        "customer_payment_source_id": order.payment_source_id,
+        "create_subscriptions": order.create_subscriptions,
+    })
+}
+
+async fn carry_out(
+    context: &Context<'_>,
+    before: Order,
+    edited: Order,
+    wanted: &Wanted,
+) -> Outcome<Order> {
+    if wanted.create_subscriptions && before.status == OrderStatus::Placed {
+        return subscribe(context, &before).await;
+    }
+    if wanted.place && before.status == OrderStatus::Placing {
+        // Asked twice: the first time counts, and telling validation again does no harm.
+        hand_to_validation(context, &before).await;
+        return Ok(before);
+    }
+    if wanted.place && before.status == OrderStatus::Placed && context.idempotency_key.is_some() {
+        // The same request, which died after it was carried out.
+        return Ok(before);
+    }
+    let seen = before.version;
+    let mut after = edited;
+    let mut changes = Vec::new();
+    if wanted.create_subscriptions && !wanted.place {
+        require_open(&before)?;
+    }
+    after.create_subscriptions |= wanted.create_subscriptions;
+    let (was, is) = differing(&told(&before), &told(&after));
+    if was != is {
+        changes.push(Change { event: "orders.update", before: was, after: is });
+    }
+    if wanted.place {
+        require_draft(&before, "be placed", "/data/attributes/_place")?;
+        let (placing, change) = begin_placing(&after, wanted.create_subscriptions, context.now);
+        after = placing;
+        changes.push(change);
+    }
+    if wanted.cancel {
+        require_draft(&before, "be cancelled", "/data/attributes/_cancel")?;
+        after.status = OrderStatus::Cancelled;
+        changes.push(Change {
+            event: "orders.cancel",
+            before: json!({"status": before.status}),
+            after: json!({"status": after.status}),
+        });
+    }
+    if changes.is_empty() {
+        return Ok(before);
+    }
+    let order = store_changed(context, after, seen, changes).await?;
+    if wanted.place {
+        hand_to_validation(context, &order).await;
+    }
+    Ok(order)
+}
+
+/// An order that is still to be placed can take note that it shall become subscriptions.
+fn require_open(order: &Order) -> Outcome<()> {
+    match order.status {
+        OrderStatus::Draft | OrderStatus::Placing => Ok(()),
+        OrderStatus::Pending | OrderStatus::Placed | OrderStatus::Cancelled => require_draft(
+            order,
+            "be marked to become subscriptions",
+            "/data/attributes/_create_subscriptions",
+        ),
+    }
+}
+
+async fn subscribe(context: &Context<'_>, order: &Order) -> Outcome<Order> {
+    let organization = &context.caller.organization;
+    create_for_order(context.store(), organization, order, context.cause(), context.now)
+        .await
+        .map_err(|error| {
+            let code = match error {
+                SubscribeError::Store(error) => return error.into(),
+                SubscribeError::NotPlaced(_) => Code::InvalidStatus,
+                SubscribeError::NoModel(_)
+                | SubscribeError::NothingRecurs(_)
+                | SubscribeError::Plan(_) => Code::InvalidValue,
+            };
+            Problem::new(code, error.to_string())
+                .at("/data/attributes/_create_subscriptions")
+                .into()
+        })
+}

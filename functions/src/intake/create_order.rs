@@ -1,0 +1,189 @@
+//! Making orders.
+
+use chrono::{DateTime, SubsecRound, Utc};
+use perennial_domain::{
+    ids::{CustomerId, MarketId, OrderId, PaymentSourceId},
+    journal::{Change, Head},
+    money::Currency,
+    order::{Order, OrderStatus, PaymentStatus},
+    placement::begin_placing,
+};
+use perennial_store::{Expect, StoreError, StoredOrder};
+use serde_json::{Map, Value, json};
+
+use super::{
+    line::{Draft, check_total},
+    orders::entry,
+    place::hand_to_validation,
+    referred::{Referred, check_expiry, check_people},
+};
+use crate::{
+    api::{
+        answer, line_items,
+        orders::{KIND, find, object},
+    },
+    http::{
+        attributes::{Attributes, Mode},
+        context::Context,
+        document::{Document, no_such},
+        error::{Code, Outcome, Problem, Problems},
+        event::Answer,
+    },
+};
+
+fn read_lines(
+    context: &Context<'_>,
+    attributes: &mut Attributes,
+    problems: &mut Problems,
+) -> Vec<Draft> {
+    let given: Vec<Map<String, Value>> =
+        attributes.value("line_items", problems).unwrap_or_default();
+    let pointer = attributes.pointer("line_items");
+    given
+        .into_iter()
+        .enumerate()
+        .filter_map(|(index, line)| {
+            let at = format!("{pointer}/{index}");
+            let mut line = Attributes::new(line_items::WRITABLE, Mode::Create, line, &at, problems);
+            Draft::read(&mut line, context.caller, problems)
+        })
+        .collect()
+}
+
+pub(super) async fn create(context: &Context<'_>) -> Outcome<Answer> {
+    let mut document = Document::create(context.request, &KIND)?;
+    let mut problems = Problems::default();
+    let mut attributes = document.attributes(&mut problems);
+    let currency: Option<Currency> = attributes.value("currency_code", &mut problems);
+    let reference = attributes.optional("reference", &mut problems).value();
+    let reference_origin = attributes.optional("reference_origin", &mut problems).value();
+    let expiry: Option<DateTime<Utc>> =
+        attributes.optional("subscriptions_expire_at", &mut problems).value();
+    check_expiry(expiry.as_ref(), context.now, &mut problems);
+    let lines = read_lines(context, &mut attributes, &mut problems);
+    let place = attributes.trigger("_place", &mut problems);
+    let create_subscriptions = attributes.trigger("_create_subscriptions", &mut problems);
+    let market_id: Option<MarketId> = document.related("market", &mut problems).id();
+    let customer_id: Option<CustomerId> = document.related("customer", &mut problems).id();
+    let payment_source_id: Option<PaymentSourceId> =
+        document.related("customer_payment_source", &mut problems).id();
+    let referred = Referred::load(
+        context,
+        market_id.as_ref(),
+        customer_id.as_ref(),
+        payment_source_id.as_ref(),
+        &lines,
+    )
+    .await?;
+    check_people(
+        customer_id.as_ref(),
+        referred.customer.as_ref(),
+        payment_source_id.as_ref(),
+        referred.payment_source.as_ref(),
+        &mut problems,
+    );
+    if let (Some(id), None) = (&market_id, &referred.market) {
+        problems.add(no_such("markets", id.as_str(), "/data/relationships/market"));
+    }
+    if let (Some(currency), Some(market)) = (currency, &referred.market)
+        && currency != market.currency
+    {
+        let detail =
+            format!("market {} sells in {}, not in {currency}", market.id, market.currency);
+        problems.add(
+            Problem::new(Code::CurrencyMismatch, detail)
+                .at("/data/attributes/currency_code")
+                .with("value", currency.code())
+                .with("expected", market.currency.code()),
+        );
+    }
+    let market_currency = referred.market.as_ref().map(|market| market.currency);
+    let id = OrderId::from_uuid(context.new_uuid(KIND.name));
+    let line_items = lines
+        .into_iter()
+        .enumerate()
+        .filter_map(|(index, line)| {
+            let sku = referred.skus.get(&line.sku_code);
+            let currency = market_currency.or(currency).or(sku.map(|sku| sku.currency));
+            let line_id = line_items::id_in(&id, &(index + 1).to_string())?;
+            line.resolve(
+                line_id,
+                sku,
+                currency.unwrap_or(Currency::EUR),
+                referred.model.as_ref(),
+                &mut problems,
+            )
+        })
+        .collect();
+    let order = market_id.zip(market_currency).map(|(market_id, currency)| Order {
+        id,
+        status: OrderStatus::Draft,
+        payment_status: PaymentStatus::Unpaid,
+        market_id,
+        customer_id,
+        payment_source_id,
+        currency,
+        line_items,
+        create_subscriptions,
+        subscriptions_created: false,
+        subscriptions_expire_at: expiry.map(|end| end.trunc_subsecs(0)),
+        rejections: Vec::new(),
+        placements: 0,
+        charge_id: None,
+        reference,
+        reference_origin,
+        placing_at: None,
+        placed_at: None,
+        created_at: context.now,
+        updated_at: context.now,
+        version: 1,
+        journal: Head::default(),
+    });
+    if let Some(order) = &order {
+        check_total(order, "/data/attributes/line_items", &mut problems);
+    }
+    let order = problems.finish(order)?;
+    let order = store_new(context, order, place).await?;
+    if order.status == OrderStatus::Placing {
+        hand_to_validation(context, &order).await;
+    }
+    answer::one(context, 201, &object(&order)).await
+}
+
+/// Commits a new order, on its way to be placed where asked. When the same request, under the same
+/// idempotency key, has stored it before and died before it could answer, that one is the answer.
+async fn store_new(context: &Context<'_>, mut order: Order, place: bool) -> Outcome<Order> {
+    let organization = &context.caller.organization;
+    let created = Change {
+        event: "orders.create",
+        before: Value::Null,
+        after: json!({
+            "status": order.status,
+            "market_id": order.market_id,
+            "currency_code": order.currency,
+            "total_amount_cents": order.total().ok(),
+            "line_items": order.line_items.len(),
+        }),
+    };
+    let mut entries = vec![entry(context, &mut order, created)];
+    if place {
+        let (placing, change) = begin_placing(&order, false, context.now);
+        order = placing;
+        entries.push(entry(context, &mut order, change));
+        order.version = 1;
+    }
+    let mut commit = context.store().commit(organization).order(&order, Expect::New);
+    for entry in &entries {
+        commit = commit.entry("O", entry);
+    }
+    match commit.run().await {
+        Ok(()) => Ok(order),
+        Err(conflict @ StoreError::Conflict(_)) if context.idempotency_key.is_some() => {
+            match find(context, &order.id).await? {
+                Some(StoredOrder::Client(existing)) => Ok(*existing),
+                Some(StoredOrder::Run(_)) | None => Err(conflict.into()),
+            }
+        }
+        Err(error) => Err(error.into()),
+    }
+}
