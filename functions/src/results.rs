@@ -2,13 +2,14 @@
 
 use std::{collections::HashMap, sync::Mutex};
 
+use chrono::{DateTime, TimeDelta, Utc};
 use perennial_domain::{
     ids::{OrganizationId, SubscriptionId},
     run::RunStatus,
     time::OccurrenceNumber,
 };
 use perennial_messages::JobRef;
-use perennial_store::{RunResult, Store};
+use perennial_store::{JobBatch, JobRun, RunResult, Store, StoreError};
 
 type Gathered =
     HashMap<(OrganizationId, JobRef), Vec<(SubscriptionId, OccurrenceNumber, RunResult)>>;
@@ -66,4 +67,44 @@ pub(crate) fn count(status: RunStatus) {
         RunStatus::Successful => metrics::counter!(RENEWALS_SUCCEEDED).increment(1),
         RunStatus::Open | RunStatus::Failed => metrics::counter!(RENEWALS_FAILED).increment(1),
     }
+}
+
+/// How long a run may stay without a result before the job log asks the run itself.
+const PATIENCE: TimeDelta = TimeDelta::minutes(15);
+/// Runs asked at once.
+const ASKED: usize = 100;
+
+/// Fills in results that never reached the job log: a process died between a commit and its
+/// record, or the work was taken up again under a later job run. The run itself knows.
+pub(crate) async fn fill_in(
+    store: &Store,
+    organization: &OrganizationId,
+    job: &JobRun,
+    batches: &mut [JobBatch],
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    if now - job.started_at < PATIENCE {
+        return Ok(());
+    }
+    let pending = batches
+        .iter_mut()
+        .flat_map(|batch| &mut batch.runs)
+        .filter(|(_, _, result)| *result == RunResult::Pending)
+        .take(ASKED);
+    let asked = pending.map(|(subscription, number, result)| async move {
+        if let Some(run) = store.run(organization, subscription, *number).await? {
+            *result = result_of(run.status);
+            return Ok(());
+        }
+        let under_way = store
+            .subscription(organization, subscription)
+            .await?
+            .is_some_and(|subscription| subscription.run_number == Some(*number));
+        if !under_way {
+            *result = RunResult::Skipped;
+        }
+        Ok(())
+    });
+    futures::future::try_join_all(asked).await?;
+    Ok(())
 }
