@@ -153,6 +153,10 @@ impl OrderCopy {
             let run = self.store.run(organization, subscription_id, *number).await?;
             return Ok(Some(run.map_or(RunResult::Skipped, |run| result_of(run.status))));
         }
+        if subscription.blocked_by.is_some() {
+            // Its dead letter waits for somebody; a second message must not make a second letter.
+            return Ok(Some(RunResult::DeadLettered));
+        }
         let Some(planned) = plan_run(subscription)? else {
             return self.abandon(message, subscription).await;
         };
