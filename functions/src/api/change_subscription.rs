@@ -307,9 +307,8 @@ async fn commit(
             append(&mut after.journal, organization, &id, context.now, context.cause(), change)
         })
         .collect();
-    // A claim is no change of the version: without this, a run that a tick has just claimed would
-    // be overwritten, and what it has collected would belong to nobody.
-    let expect = Expect::Unclaimed { version: before.version, claims: before.lease_claims };
+    // A claim moves the version on: a run that a tick has just claimed is not overwritten.
+    let expect = Expect::Version(before.version);
     let mut commit = store.commit(organization).subscription(&after, expect);
     for entry in &entries {
         commit = commit.entry("S", entry);

@@ -78,16 +78,9 @@ impl fmt::Display for Part {
 pub enum Expect {
     /// It does not exist.
     New,
-    /// It has this version.
+    /// It has this version. A claim moves the version on too, so nobody writes over a claim that
+    /// they have not seen.
     Version(u64),
-    /// It has this version, and no claim was made since it was read: a claim leaves the version
-    /// alone, so writing over one by version only would lose the run that was claimed.
-    Unclaimed {
-        /// The version seen.
-        version: u64,
-        /// The claims seen.
-        claims: Option<u32>,
-    },
 }
 
 /// The writes of one decision. Nothing is written before [`Commit::run`].
@@ -314,13 +307,6 @@ impl Commit<'_> {
                 Expect::Version(version) => put
                     .condition_expression("version = :seen")
                     .expression_attribute_values(":seen", n(version)),
-                Expect::Unclaimed { version, claims: None } => put
-                    .condition_expression("version = :seen AND attribute_not_exists(lease_claims)")
-                    .expression_attribute_values(":seen", n(version)),
-                Expect::Unclaimed { version, claims: Some(claims) } => put
-                    .condition_expression("version = :seen AND lease_claims = :claims")
-                    .expression_attribute_values(":seen", n(version))
-                    .expression_attribute_values(":claims", n(claims)),
             };
             put.build().map_err(|error| StoreError::Refused(error.to_string()))
         });
