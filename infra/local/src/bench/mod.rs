@@ -78,3 +78,50 @@ fn progress(length: u64, what: &'static str) -> Result<ProgressBar, Failure> {
     let style = ProgressStyle::with_template("{bar:40} {pos}/{len} {msg}")?;
     Ok(ProgressBar::new(length).with_style(style).with_message(what))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn every_renewal_is_counted_once_and_every_order_is_placed() -> Result<(), Failure> {
+        let stack = Stack::start(StackOptions::in_memory()).await?;
+        let options = Bench {
+            renewals: 30,
+            orders_per_second: 20,
+            seconds: 1,
+            memory: true,
+            data: None,
+            json: None,
+        };
+        let report = measure(&stack, &options).await?;
+        stack.shutdown().await;
+        let json = serde_json::to_value(&report)?;
+        let number = |pointer: &str| json.pointer(pointer).and_then(serde_json::Value::as_u64);
+        assert_eq!(number("/renewals/renewals"), Some(30));
+        assert_eq!(number("/renewals/consumption/events"), Some(30));
+        assert_eq!(number("/intake/orders"), Some(20));
+        assert_eq!(number("/intake/published_ms/count"), Some(20));
+        let functions = json.pointer("/renewals/consumption/functions").and_then(|f| f.as_array());
+        assert!(functions.is_some_and(|functions| functions.len() == 3), "{json}");
+        assert!(report.to_string().contains("DOLLARS PER MILLION RENEWALS"));
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn a_directory_that_holds_something_is_refused() -> Result<(), Failure> {
+        let directory = tempfile::tempdir()?;
+        std::fs::write(directory.path().join("something"), "")?;
+        let options = Bench {
+            renewals: 1,
+            orders_per_second: 1,
+            seconds: 1,
+            memory: false,
+            data: Some(directory.path().to_owned()),
+            json: None,
+        };
+        let refused = run(options).await.err().map(|error| error.to_string());
+        assert!(refused.is_some_and(|reason| reason.contains("is not empty")));
+        Ok(())
+    }
+}

