@@ -108,5 +108,6 @@ pub(crate) fn build(
         surface: Surface::Api,
         services: Services { store: settings::store(environment, aws)?, queues },
         clock: Arc::clone(clock),
+        sam_local: environment.get("AWS_SAM_LOCAL") == Some("true"),
     })
 }

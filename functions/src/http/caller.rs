@@ -1,5 +1,6 @@
 //! Who asks, and what they may do. Decided from the claims of a token that API Gateway has checked.
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use perennial_domain::{
     ids::{MarketId, OrganizationId},
     journal::Cause,
@@ -89,6 +90,14 @@ pub(crate) struct Caller {
     subject: String,
 }
 
+/// The claims that a request's token states, taken at its word. Only for `sam local`, which emulates
+/// no JWT authorizer; see [`super::dispatch::HttpFunction`].
+pub(crate) fn stated_claims(authorization: Option<&str>) -> Option<Map<String, Value>> {
+    let token = authorization?.strip_prefix("Bearer ")?;
+    let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
+    serde_json::from_slice(&payload).ok()
+}
+
 impl Caller {
     /// The caller that the claims tell of.
     pub(crate) fn from_claims(claims: Option<&Map<String, Value>>) -> Outcome<Self> {
@@ -148,5 +157,24 @@ impl Caller {
     /// Why something changes, for the journal.
     pub(crate) fn cause(&self, request_id: &str) -> Cause {
         Cause { actor: self.actor(), reason: format!("request {request_id}") }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_states_its_claims_and_anything_else_none() {
+        let token = format!("Bearer x.{}.y", URL_SAFE_NO_PAD.encode(r#"{"role":"operator"}"#));
+        let claims = stated_claims(Some(&token));
+        assert_eq!(
+            claims.and_then(|claims| claims.get("role").cloned()),
+            Some(Value::from("operator"))
+        );
+        for odd in ["", "Bearer", "Bearer x", "Bearer x.%.y", "Bearer x.W10.y", "Basic x.e30.y"] {
+            assert_eq!(stated_claims(Some(odd)), None, "{odd}");
+        }
+        assert_eq!(stated_claims(None), None);
     }
 }

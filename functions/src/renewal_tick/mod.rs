@@ -39,7 +39,7 @@ const SHARDS_PER_MESSAGE: usize = 4;
 /// Time kept back for handing on what is left when an invocation ends.
 const RESERVE: Duration = Duration::from_secs(15);
 /// Default seconds for which claimed work is left alone.
-const LEASE_SECONDS: u32 = 900;
+const LEASE_SECONDS: u32 = 1_200;
 
 /// The renewal-tick function.
 pub(crate) struct RenewalTick {

@@ -24,7 +24,7 @@ const SORT: &str = "due_sk";
 const LEASE: &str = "lease_until";
 /// How many shards and how long a claim, unless the function's environment says otherwise.
 const SHARDS: u32 = 16;
-const LEASE_SECONDS: i64 = 900;
+const LEASE_SECONDS: i64 = 1_200;
 
 /// The due index that a scheduled function works by.
 #[derive(Debug)]
