@@ -37,7 +37,7 @@ pub fn skip_missed(
     Ok((after, change))
 }
 
-/// Ends a run without an order, because its subscription was cancelled or blocked before anything
+/// Ends a run without an order, because its subscription was cancelled or paused before anything
 /// was collected.
 #[must_use]
 pub fn abandon_run(before: &Subscription, now: DateTime<Utc>) -> (Subscription, Change) {
