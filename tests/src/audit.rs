@@ -218,7 +218,7 @@ impl Shop {
         }
         run.sort_unstable();
         skipped.sort_unstable();
-        let next = subscription.next_number.map(|number| number.get());
+        let next = subscription.next_number.map(perennial_domain::time::OccurrenceNumber::get);
         let accounted: BTreeSet<u32> = run.iter().chain(&skipped).copied().collect();
         let all: BTreeSet<u32> = (1..next.unwrap_or(1)).collect();
         if accounted != all || accounted.len() != run.len() + skipped.len() {

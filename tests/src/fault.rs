@@ -21,15 +21,16 @@ use aws_smithy_runtime_api::{
     },
     http::StatusCode,
 };
-use aws_smithy_types::{body::SdkBody, config_bag::ConfigBag};
+use aws_smithy_types::{
+    body::SdkBody,
+    config_bag::{ConfigBag, Storable, StoreReplace},
+};
 use perennial_functions::Aws;
 use perennial_local::invoke::FunctionFactory;
 use serde_json::json;
 
 /// The header that names service and action.
 const TARGET: &str = "x-amz-target";
-/// The header that tells the way back which fault befell the way out.
-const MARK: &str = "x-fault";
 
 /// What befalls a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,15 +56,6 @@ impl Fault {
         match self {
             Self::Unreachable | Self::Throttled | Self::AnswerLost => true,
             Self::Conflicting => call.target.ends_with("Item") || call.target.ends_with("Items"),
-        }
-    }
-
-    fn mark(self) -> &'static str {
-        match self {
-            Self::Unreachable => "unreachable",
-            Self::Throttled => "throttled",
-            Self::Conflicting => "conflicting",
-            Self::AnswerLost => "answer-lost",
         }
     }
 }
@@ -171,6 +163,17 @@ impl Faults {
     }
 }
 
+/// Tells the way back what befell the way out.
+#[derive(Debug, Clone, Copy)]
+struct Met {
+    fault: Fault,
+    is_transaction: bool,
+}
+
+impl Storable for Met {
+    type Storer = StoreReplace<Self>;
+}
+
 /// The way of one function's requests.
 #[derive(Debug)]
 struct Way {
@@ -187,7 +190,7 @@ impl Intercept for Way {
         &self,
         context: &mut BeforeTransmitInterceptorContextMut<'_>,
         _: &RuntimeComponents,
-        _: &mut ConfigBag,
+        bag: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let headers = context.request_mut().headers_mut();
         let target = headers.get(TARGET).unwrap_or_default().to_owned();
@@ -200,7 +203,8 @@ impl Intercept for Way {
             }
             Fault::AnswerLost => {}
         }
-        headers.insert(MARK, fault.mark());
+        let is_transaction = target.ends_with("TransactWriteItems");
+        bag.interceptor_state().store_put(Met { fault, is_transaction });
         Ok(())
     }
 
@@ -208,20 +212,17 @@ impl Intercept for Way {
         &self,
         context: &mut BeforeDeserializationInterceptorContextMut<'_>,
         _: &RuntimeComponents,
-        _: &mut ConfigBag,
+        bag: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        let Some(headers) = context.inner().request().map(|request| request.headers()) else {
+        let Some(Met { fault, is_transaction }) = bag.load::<Met>().copied() else {
             return Ok(());
         };
-        let mark = headers.get(MARK).unwrap_or_default();
-        let is_transaction =
-            headers.get(TARGET).is_some_and(|target| target.contains("TransactWriteItems"));
-        let answer = match mark {
-            "throttled" => json!({
+        let answer = match fault {
+            Fault::Throttled => json!({
                 "__type": "ThrottlingException",
                 "message": "Rate exceeded",
             }),
-            "conflicting" if is_transaction => json!({
+            Fault::Conflicting if is_transaction => json!({
                 "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
                 "Message": "Transaction cancelled, please refer cancellation reasons for specific \
                     reasons [TransactionConflict]",
@@ -229,12 +230,14 @@ impl Intercept for Way {
                     {"Code": "TransactionConflict", "Message": "Transaction is ongoing"},
                 ],
             }),
-            "conflicting" => json!({
+            Fault::Conflicting => json!({
                 "__type": "com.amazonaws.dynamodb.v20120810#TransactionConflictException",
                 "message": "Transaction is ongoing for the item",
             }),
-            "answer-lost" => return Err("the connection ended before the answer, as asked".into()),
-            _ => return Ok(()),
+            Fault::AnswerLost => {
+                return Err("the connection ended before the answer, as asked".into());
+            }
+            Fault::Unreachable => return Ok(()),
         };
         let status = StatusCode::try_from(400)?;
         *context.response_mut() = HttpResponse::new(status, SdkBody::from(answer.to_string()));

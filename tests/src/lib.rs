@@ -5,6 +5,7 @@ pub mod audit;
 pub mod documents;
 pub mod fault;
 pub mod gate;
+mod messages;
 pub mod shop;
 
 pub use api::{Answer, Api};

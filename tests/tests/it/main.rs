@@ -1,4 +1,16 @@
 //! One binary for all tests of the whole system, so that it is linked once.
-#![expect(clippy::panic, reason = "a test stops at the first surprise")]
+#![expect(clippy::panic, clippy::indexing_slicing, reason = "a test stops at the first surprise")]
 
+mod bad_input;
+mod clock;
+mod downtime;
+mod duplicates;
+mod faults;
+mod idempotency;
+mod kill;
+mod main_job;
+mod permissions;
+mod poison;
+mod restart;
 mod template;
+mod tenancy;

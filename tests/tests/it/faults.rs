@@ -1,0 +1,82 @@
+//! Whichever single call to AWS fails while an occurrence is renewed, before or after it took
+//! effect: in the end there is one order and one charge, and the books agree.
+
+use perennial_domain::run::RunStatus;
+use perennial_tests::{
+    Plan, TestResult,
+    fault::{Fault, Faults},
+};
+use serde_json::json;
+
+/// Of each kind of call, how many are made to fail in turn.
+const OF_EACH_KIND: u32 = 2;
+
+/// Renews a weekly subscription again and again, each time with another call that fails.
+async fn survive(fault: Fault, token: &str) -> TestResult {
+    let faults = Faults::default();
+    let plan = Plan { functions: faults.functions(), ..Plan::at("2027-01-04T10:00:00Z")? };
+    let plan = plan.model(json!({
+        "retry_policy": {"delays_in_minutes": [60], "maximum": 2, "on_exhausted": "keep_active"},
+    }));
+    let shop = plan.open().await?;
+    let subscription = shop.subscribe("weekly").await?;
+    shop.pay_by(&subscription, &shop.new_source(token).await?).await?;
+    faults.record();
+    shop.advance("P1W").await?;
+    shop.advance("PT6H").await?;
+    let calls = faults.calls(OF_EACH_KIND);
+    assert!(calls.len() > 10, "{calls:?}");
+    for function in ["renewal-tick", "order-copy", "event-relay"] {
+        assert!(calls.iter().any(|call| call.function == function), "{calls:?}");
+    }
+    for (number, call) in (2..).zip(calls.into_iter().filter(|call| fault.can_befall(call))) {
+        let due = shop.subscription(&subscription).await?.next_run_at.ok_or("a next run")?;
+        faults.arm(call.clone(), fault);
+        shop.advance_to(&(due + chrono::TimeDelta::minutes(2)).to_rfc3339()).await?;
+        // Time for leases and visibility timeouts to end.
+        shop.advance("PT6H").await?;
+        // Some calls are made only when others went another way round.
+        let met = if faults.met() { "met" } else { "not met" };
+        faults.record();
+        let context = format!("{fault:?} at {call} ({met})");
+        let letters = shop.dead_letters().await?;
+        assert!(letters.is_empty(), "{context}: {letters:?}");
+        let runs = shop.runs(&subscription).await?;
+        assert_eq!(runs.len(), number, "{context}");
+        let run = runs.last().ok_or("a run")?;
+        assert_eq!(run.status, RunStatus::Successful, "{context}: {run:?}");
+        assert_eq!(shop.charges_of(run).await?, 1, "{context}");
+    }
+    let (_, skipped) = shop.prove_occurrences(&subscription).await?;
+    assert!(skipped.is_empty());
+    shop.prove_books().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_renewal_survives_any_one_call_that_never_arrives() -> TestResult {
+    survive(Fault::Unreachable, "tok_paid").await
+}
+
+#[tokio::test]
+async fn a_renewal_survives_any_one_call_that_is_throttled() -> TestResult {
+    survive(Fault::Throttled, "tok_paid").await
+}
+
+#[tokio::test]
+async fn a_renewal_survives_any_one_write_that_meets_a_transaction() -> TestResult {
+    survive(Fault::Conflicting, "tok_paid").await
+}
+
+#[tokio::test]
+async fn a_renewal_survives_any_one_answer_that_is_lost() -> TestResult {
+    survive(Fault::AnswerLost, "tok_paid").await
+}
+
+#[tokio::test]
+async fn a_declined_renewal_that_is_retried_survives_any_one_fault() -> TestResult {
+    for fault in [Fault::Unreachable, Fault::AnswerLost] {
+        survive(fault, "tok_declines_1").await?;
+    }
+    Ok(())
+}
