@@ -178,6 +178,15 @@ async fn live(shop: &Shop) -> TestResult {
         shop.api.post("orders", &document).send().await?;
         shop.settle().await?;
     }
+    // One ends by itself.
+    let ends = json!({
+        "line_items": [line("TRACKED", 1, "monthly")],
+        "subscriptions_expire_at": "2027-02-10T00:00:00Z",
+        "_place": true,
+        "_create_subscriptions": true,
+    });
+    shop.api.create("orders", &shop.order_document(ends)).await?;
+    shop.settle().await?;
     shop.advance("P2M").await?;
     let renewed = shop.subscribe("monthly").await?;
     shop.advance("P1M").await?;
