@@ -14,9 +14,18 @@ use crate::http::{
     page,
 };
 
-/// An answer about one resource: 200, or 201 with its location.
+/// An answer about one resource: 200, or 201 with its location. A write has happened by now, so it
+/// is answered even where what the client wants included can't be read.
 pub(crate) async fn one(context: &Context<'_>, status: u16, object: &Object) -> Outcome<Answer> {
-    let included = include::resolve(context, std::slice::from_ref(object)).await?;
+    let included = match include::resolve(context, std::slice::from_ref(object)).await {
+        Ok(included) => included,
+        Err(error) if context.request.method == "GET" => return Err(error),
+        Err(error) => {
+            let inside = error.inside.as_deref().unwrap_or_default();
+            tracing::error!(inside, "the write is answered without what it was to include");
+            Vec::new()
+        }
+    };
     let mut answer = Answer::json(status, &single(object, &included, context.query))
         .with_header("content-type", JSON_API);
     if let Some(version) = object.version {

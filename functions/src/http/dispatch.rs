@@ -86,6 +86,10 @@ impl HttpFunction {
         }
         let query =
             Query::parse(&request.query, operation.kind, operation.accepts, api::resource_type)?;
+        // Before anything is written: a write that happened must not be answered by a refusal.
+        for kind in query.included_kinds(operation.kind, api::resource_type) {
+            caller.check(Verb::Read, kind)?;
+        }
         let writes = operation.action.verb() == Verb::Write;
         let idempotency_key = request.header("idempotency-key").filter(|_| writes);
         idempotency_key.map(idempotency::check_key).transpose()?;

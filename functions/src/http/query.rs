@@ -166,6 +166,24 @@ impl Query {
         Ok(())
     }
 
+    /// The types of resources that the include paths lead to or through, from resources of `kind`.
+    pub(crate) fn included_kinds(
+        &self,
+        kind: &ResourceType,
+        find: impl Fn(&str) -> Option<&'static ResourceType>,
+    ) -> BTreeSet<&'static str> {
+        let mut kinds = BTreeSet::new();
+        for path in &self.include {
+            let mut at = Some(kind);
+            for step in path {
+                let Some(relationship) = at.and_then(|kind| kind.relationship(step)) else { break };
+                kinds.insert(relationship.to);
+                at = find(relationship.to);
+            }
+        }
+        kinds
+    }
+
     /// The error for a cursor that storage did not know as its own.
     pub(crate) fn refuse_cursor(&self, error: &CursorError) -> ApiError {
         let value = self.cursor.as_ref().map(Cursor::encode).unwrap_or_default();

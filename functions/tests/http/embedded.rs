@@ -183,6 +183,7 @@ pub(crate) struct Stack {
     validation: Arc<dyn Function>,
     pub(crate) clock: Arc<TestClock>,
     pub(crate) store: perennial_store::Store,
+    pub(crate) client: Client,
 }
 
 fn configuration(port: u16) -> aws_sdk_dynamodb::Config {
@@ -252,7 +253,13 @@ impl Stack {
             api: function("api"),
             validation: function("validation"),
             clock,
-            store: perennial_store::Store::new(client, "book".into(), "operations".into(), 4),
+            store: perennial_store::Store::new(
+                client.clone(),
+                "book".into(),
+                "operations".into(),
+                4,
+            ),
+            client,
         }
     }
 

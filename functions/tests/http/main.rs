@@ -10,6 +10,7 @@
 mod catalog;
 mod documents;
 mod embedded;
+mod includes;
 mod journal;
 mod openapi;
 mod operations;
