@@ -10,7 +10,7 @@ pub(super) async fn create<T: Resource>(context: &Context<'_>, resource: T) -> O
     let organization = &context.caller.organization;
     match context.store().create(organization, &resource).await {
         Ok(()) => Ok(resource),
-        Err(conflict @ StoreError::Conflict(_)) if context.idempotency_key.is_some() => {
+        Err(conflict @ StoreError::Conflict(_)) if context.once.is_some() => {
             let existing = context.store().get(organization, resource.id()).await?;
             existing.ok_or_else(|| conflict.into())
         }

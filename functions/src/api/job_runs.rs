@@ -198,7 +198,9 @@ async fn read(context: &Context<'_>) -> Outcome<Answer> {
     answer::one(context, 200, &object(&job, &batches, context.now)).await
 }
 
-/// An id that sorts by time among those of ticks.
+/// An id that sorts by time among those of ticks. It can't be derived from an idempotency key, which
+/// knows no time: repeating, under its key, a request that was told that its messages could not be
+/// sent opens another job run. It does no harm: what one job run claims, no other finds due.
 fn new_id(now: DateTime<Utc>) -> JobRunId {
     let seconds = u64::try_from(now.timestamp()).unwrap_or_default();
     let at = Timestamp::from_unix(NoContext, seconds, now.timestamp_subsec_nanos());

@@ -194,7 +194,7 @@ async fn create(context: &Context<'_>) -> Outcome<Answer> {
             let existing: Option<Sku> = context.store().get(organization, sku.id.as_str()).await?;
             // Made by this very request, which then died before it could answer.
             let ours = existing.filter(|existing| {
-                context.idempotency_key.is_some()
+                context.once.is_some()
                     && Sku {
                         created_at: sku.created_at,
                         updated_at: sku.updated_at,

@@ -11,6 +11,7 @@ use super::{
     conditional::check_if_match,
     error::{ApiError, Code, Outcome, Problem},
     event::Request,
+    idempotency::Once,
     query::Query,
 };
 use crate::work_queues::WorkQueue;
@@ -43,7 +44,8 @@ pub(crate) struct Context<'a> {
     pub(crate) id: &'a str,
     /// The request's id, for journal and logs.
     pub(crate) request_id: &'a str,
-    pub(crate) idempotency_key: Option<&'a str>,
+    /// Under what key the request is made once only; `None` without one.
+    pub(crate) once: Option<Once<'a>>,
     pub(crate) now: DateTime<Utc>,
 }
 
@@ -58,12 +60,13 @@ impl Context<'_> {
     }
 
     /// The UUID of a resource that this request makes: the same whenever the request is made again
-    /// under its idempotency key, so that even a crash after the commit can't make two.
+    /// under its idempotency key, so that even a crash after the commit can't make two. Another
+    /// request under that key, once it is free again, makes another resource.
     pub(crate) fn new_uuid(&self, kind: &str) -> Uuid {
-        match self.idempotency_key {
-            Some(key) => {
+        match &self.once {
+            Some(Once { key, fingerprint }) => {
                 let organization = self.caller.organization.as_str();
-                let bytes = digest(&[organization, kind, key]);
+                let bytes = digest(&[organization, kind, key, fingerprint]);
                 uuid::Builder::from_custom_bytes(bytes).into_uuid()
             }
             None => Uuid::now_v7(),

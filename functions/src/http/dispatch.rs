@@ -13,7 +13,7 @@ use super::{
     context::{Context, Services},
     error::{ApiError, Code, Outcome, Problem},
     event::{Answer, Request},
-    idempotency,
+    idempotency::{self, Once},
     media_type::{JSON_API, check_accept, check_content_type},
     operation::{self, Operation, Surface},
     query::Query,
@@ -91,8 +91,8 @@ impl HttpFunction {
             caller.check(Verb::Read, kind)?;
         }
         let writes = operation.action.verb() == Verb::Write;
-        let idempotency_key = request.header("idempotency-key").filter(|_| writes);
-        idempotency_key.map(idempotency::check_key).transpose()?;
+        let key = request.header("idempotency-key").filter(|_| writes);
+        let once = key.map(|key| Once::read(key, request, &caller)).transpose()?;
         let context = Context {
             services: &self.services,
             caller: &caller,
@@ -100,7 +100,7 @@ impl HttpFunction {
             query: &query,
             id,
             request_id,
-            idempotency_key,
+            once,
             now: self.clock.now(),
         };
         carry_out(operation, &context).await

@@ -8,9 +8,10 @@ use std::fmt::Write;
 use perennial_store::{Begun, StoredAnswer};
 
 use super::{
+    caller::Caller,
     context::{Context, digest},
     error::{ApiError, Code, Outcome, Problem},
-    event::Answer,
+    event::{Answer, Request},
     media_type::JSON_API,
     operation::Operation,
 };
@@ -18,8 +19,25 @@ use super::{
 /// Longest key, in characters.
 const MAX_KEY: usize = 255;
 
+/// What makes a request happen once only.
+#[derive(Debug)]
+pub(crate) struct Once<'a> {
+    /// The client's key.
+    pub(crate) key: &'a str,
+    /// What two requests have in common only when they are the same one.
+    pub(crate) fingerprint: String,
+}
+
+impl<'a> Once<'a> {
+    /// The key of a request with what the request asks.
+    pub(crate) fn read(key: &'a str, request: &Request, caller: &Caller) -> Outcome<Self> {
+        check_key(key)?;
+        Ok(Self { key, fingerprint: fingerprint(request, caller)? })
+    }
+}
+
 /// Checks the form of a key.
-pub(crate) fn check_key(key: &str) -> Outcome<()> {
+fn check_key(key: &str) -> Outcome<()> {
     if (1..=MAX_KEY).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Ok(());
     }
@@ -35,16 +53,15 @@ pub(crate) fn check_key(key: &str) -> Outcome<()> {
 
 /// Carries out an operation, once per key.
 pub(crate) async fn guarded(operation: &Operation, context: &Context<'_>) -> Outcome<Answer> {
-    let Some(key) = context.idempotency_key else {
+    let Some(Once { key, fingerprint }) = &context.once else {
         return (operation.handler)(context).await;
     };
     let organization = &context.caller.organization;
     let store = context.store();
-    let fingerprint = fingerprint(context)?;
     let refuse = |code: Code, detail: &str| -> ApiError {
-        Problem::new(code, detail).in_header("Idempotency-Key").with("value", key).into()
+        Problem::new(code, detail).in_header("Idempotency-Key").with("value", *key).into()
     };
-    match store.begin_idempotent(organization, key, &fingerprint, context.now).await? {
+    match store.begin_idempotent(organization, key, fingerprint, context.now).await? {
         Begun::Fresh => {}
         Begun::Replay(stored) => return Ok(replayed(stored)),
         Begun::Mismatch => {
@@ -76,9 +93,8 @@ pub(crate) async fn guarded(operation: &Operation, context: &Context<'_>) -> Out
 }
 
 /// What makes two requests the same one. A token for one market never gets the answer of another.
-fn fingerprint(context: &Context<'_>) -> Outcome<String> {
-    let request = context.request;
-    let market = context.caller.market.as_ref().map(ToString::to_string).unwrap_or_default();
+fn fingerprint(request: &Request, caller: &Caller) -> Outcome<String> {
+    let market = caller.market.as_ref().map(ToString::to_string).unwrap_or_default();
     let body = request.body()?.unwrap_or_default();
     let bytes = digest(&[&request.method, &request.path, &market, &body]);
     Ok(bytes.iter().fold(String::with_capacity(32), |mut text, byte| {

@@ -152,7 +152,7 @@ async fn carry_out(
         hand_to_validation(context, &before).await;
         return Ok(before);
     }
-    if wanted.place && before.status == OrderStatus::Placed && context.idempotency_key.is_some() {
+    if wanted.place && before.status == OrderStatus::Placed && context.once.is_some() {
         // The same request, which died after it was carried out.
         return Ok(before);
     }

@@ -178,7 +178,7 @@ async fn store_new(context: &Context<'_>, mut order: Order, place: bool) -> Outc
     }
     match commit.run().await {
         Ok(()) => Ok(order),
-        Err(conflict @ StoreError::Conflict(_)) if context.idempotency_key.is_some() => {
+        Err(conflict @ StoreError::Conflict(_)) if context.once.is_some() => {
             match find(context, &order.id).await? {
                 Some(StoredOrder::Client(existing)) => Ok(*existing),
                 Some(StoredOrder::Run(_)) | None => Err(conflict.into()),

@@ -106,7 +106,7 @@ async fn create(context: &Context<'_>) -> Outcome<Answer> {
     let tail: String = uuid.chars().skip(16).collect();
     let id = id_in(&order.id, &tail)
         .ok_or_else(|| ApiError::internal("an order's id is too long for its lines"))?;
-    if context.idempotency_key.is_some()
+    if context.once.is_some()
         && let Some(line) = order.line_items.iter().find(|line| line.id == id)
     {
         // Added by this very request, which then died before it could answer.

@@ -156,3 +156,34 @@ async fn a_crash_between_commit_and_stored_answer_makes_no_second_order() {
     let count = shop.stack.get("/api/orders").await;
     assert_eq!(count.at("/data").as_array().unwrap().len(), 1);
 }
+
+#[tokio::test]
+async fn a_key_that_is_free_again_makes_what_the_new_request_says() {
+    let shop = Shop::open().await;
+    let lines = "/api/line_items";
+    let order = shop.draft().await;
+    let of_order = [("order", "orders", order.as_str())];
+    let requests = [
+        ("/api/orders", shop.order(&json!({"reference": "a"}))),
+        ("/api/orders", shop.order(&json!({"reference": "b"}))),
+        ("/api/customers", create("customers", &json!({"email": "a@example.com"}), &[])),
+        ("/api/customers", create("customers", &json!({"email": "b@example.com"}), &[])),
+        (lines, create("line_items", &line("BEANS", 1, "monthly"), &of_order)),
+        (lines, create("line_items", &line("BEANS", 2, "monthly"), &of_order)),
+    ];
+    let mut made = std::collections::BTreeSet::new();
+    for (path, document) in &requests {
+        let post = || call("POST", path).json(document).key("k-1");
+        let first = shop.stack.send(post()).await.expect(201);
+        let sent = document["data"]["attributes"].as_object().unwrap();
+        for (name, value) in sent.iter().filter(|(name, _)| *name != "frequency") {
+            assert_eq!(first.attribute(name), value, "{path} {name}");
+        }
+        shop.stack.clock.advance(chrono::TimeDelta::hours(25));
+        let again = shop.stack.send(post()).await.expect(201);
+        assert_eq!(again.id(), first.id(), "a true repeat finds what it made, a day later too");
+        shop.stack.clock.advance(chrono::TimeDelta::hours(25));
+        made.insert(first.id());
+    }
+    assert_eq!(made.len(), requests.len());
+}
