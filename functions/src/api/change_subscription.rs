@@ -8,7 +8,6 @@ use perennial_domain::{
     journal::{Change, append},
     lifecycle::{SubscriptionStatus, Trigger},
     plan::{PlanError, change_status},
-    run::{Run, RunError, RunStatus},
     subscription::Subscription,
     time::Frequency,
 };
@@ -96,7 +95,7 @@ pub(super) async fn update(context: &Context<'_>) -> Outcome<Answer> {
     }
     refuse_while_busy(&before, &wanted)?;
     let (after, changes) = decide(context, &before, &wanted)?;
-    let after = commit(context, &before, after, changes, &wanted).await?;
+    let after = commit(context, &before, after, changes).await?;
     let mut changed = object(&after);
     if wanted.frequency.is_some() {
         changed.meta = Some(json!({
@@ -289,15 +288,8 @@ async fn commit(
     before: &Subscription,
     mut after: Subscription,
     changes: Vec<Change>,
-    wanted: &Wanted,
 ) -> Outcome<Subscription> {
     let organization = &context.caller.organization;
-    let store = context.store();
-    let given_up = if wanted.trigger == Some(Trigger::Cancel) {
-        cancelled_runs(context, before).await?
-    } else {
-        Vec::new()
-    };
     // Two steps at once are one change of the item.
     after.version = before.version + 1;
     let id = after.id.to_string();
@@ -309,35 +301,10 @@ async fn commit(
         .collect();
     // A claim moves the version on: a run that a tick has just claimed is not overwritten.
     let expect = Expect::Version(before.version);
-    let mut commit = store.commit(organization).subscription(&after, expect);
+    let mut commit = context.store().commit(organization).subscription(&after, expect);
     for entry in &entries {
         commit = commit.entry("S", entry);
     }
-    for (run, seen) in &given_up {
-        commit = commit.changed_run(run, *seen);
-    }
     commit.run().await?;
     Ok(after)
-}
-
-/// The runs that wait for their payment, given up, each with the version it had.
-async fn cancelled_runs(context: &Context<'_>, before: &Subscription) -> Outcome<Vec<(Run, u64)>> {
-    let mut given_up = Vec::with_capacity(before.unsettled.len());
-    for unsettled in &before.unsettled {
-        let organization = &context.caller.organization;
-        let found = context.store().run(organization, &before.id, unsettled.number).await?;
-        let Some(mut run) = found.filter(|run| run.status == RunStatus::Open) else { continue };
-        let seen = run.version;
-        run.status = RunStatus::Failed;
-        run.failed_at = Some(context.now);
-        run.retry_at = None;
-        run.errors_log.push(RunError {
-            at: context.now,
-            code: "subscription_cancelled".to_owned(),
-            message: "the subscription was cancelled before the payment was collected".to_owned(),
-        });
-        run.version += 1;
-        given_up.push((run, seen));
-    }
-    Ok(given_up)
 }

@@ -181,6 +181,7 @@ pub(crate) struct Stack {
     intake: Arc<dyn Function>,
     api: Arc<dyn Function>,
     validation: Arc<dyn Function>,
+    payment_retry: Arc<dyn Function>,
     pub(crate) clock: Arc<TestClock>,
     pub(crate) store: perennial_store::Store,
     pub(crate) client: Client,
@@ -252,6 +253,7 @@ impl Stack {
             intake: function("intake"),
             api: function("api"),
             validation: function("validation"),
+            payment_retry: function("payment-retry"),
             clock,
             store: perennial_store::Store::new(
                 client.clone(),
@@ -291,20 +293,37 @@ impl Stack {
 
     /// Lets validation handle an order, as if its message had come.
     pub(crate) async fn validate(&self, order: &str) {
-        let message = json!({"organization": "acme", "order_id": order}).to_string();
-        let event = json!({"Records": [{
-            "messageId": "m-1",
-            "receiptHandle": "r",
-            "body": message,
-            "attributes": {"ApproximateReceiveCount": "1"},
-            "messageAttributes": {},
-            "eventSource": "aws:sqs",
-            "eventSourceARN": "arn:aws:sqs:us-east-1:000000000000:validation",
-            "awsRegion": "us-east-1",
-        }]});
-        let answer = self.validation.invoke(event, invocation()).await.unwrap();
-        assert_eq!(answer["batchItemFailures"], json!([]));
+        let message = json!({"organization": "acme", "order_id": order});
+        handle(&self.validation, "validation", &message).await;
     }
+
+    /// Lets payment retry handle a run that was tried once, as if its message had come.
+    pub(crate) async fn retry(&self, subscription: &str, number: u32) {
+        let message = json!({
+            "organization": "acme",
+            "subscription_id": subscription,
+            "number": number,
+            "attempts": 1,
+            "job": {"job_run_id": "job_1", "batch": "0"},
+        });
+        handle(&self.payment_retry, "payment-retry", &message).await;
+    }
+}
+
+/// Gives a message of a queue to its function, which must not fail it.
+async fn handle(function: &Arc<dyn Function>, queue: &str, message: &Value) {
+    let event = json!({"Records": [{
+        "messageId": "m-1",
+        "receiptHandle": "r",
+        "body": message.to_string(),
+        "attributes": {"ApproximateReceiveCount": "1"},
+        "messageAttributes": {},
+        "eventSource": "aws:sqs",
+        "eventSourceARN": format!("arn:aws:sqs:us-east-1:000000000000:{queue}"),
+        "awsRegion": "us-east-1",
+    }]});
+    let answer = function.invoke(event, invocation()).await.unwrap();
+    assert_eq!(answer["batchItemFailures"], json!([]));
 }
 
 fn invocation() -> Invocation {

@@ -136,7 +136,7 @@ async fn leave_open(shop: &Shop, id: &str) {
 }
 
 #[tokio::test]
-async fn cancelling_gives_up_the_runs_that_wait_for_their_payment() {
+async fn runs_that_wait_for_their_payment_are_given_up_by_its_retry_once_cancelled() {
     let shop = Shop::open().await;
     let id = shop.subscription("monthly").await;
     leave_open(&shop, &id).await;
@@ -147,7 +147,14 @@ async fn cancelling_gives_up_the_runs_that_wait_for_their_payment() {
 
     let cancelled = shop.edit(&id, json!({"_cancel": true})).await.expect(200);
     assert_eq!(cancelled.attribute("status"), "cancelled");
-    assert_eq!(cancelled.attribute("unsettled"), &json!([]));
+    let now = perennial_runtime::Clock::now(shop.stack.clock.as_ref());
+    let due = cancelled.attribute("unsettled")[0]["retry_at"].as_str().unwrap();
+    assert_eq!(due.parse::<chrono::DateTime<chrono::Utc>>().unwrap(), now, "at the next tick");
+    let open = shop.stack.get(&format!("{path}?include=recurring_order_copies")).await.expect(200);
+    assert_eq!(open.at("/included/0/attributes/status"), "in_progress", "cancelling settles none");
+    shop.stack.retry(&id, 1).await;
+    let closed = shop.stack.get(&path).await.expect(200);
+    assert_eq!(closed.attribute("unsettled"), &json!([]));
     let runs = format!("{path}/recurring_order_copies?include=target_order,order_subscription");
     let runs = shop.stack.get(&runs).await.expect(200);
     assert_eq!(runs.at("/data/0/attributes/payment_state"), "failed");
@@ -165,5 +172,5 @@ async fn cancelling_gives_up_the_runs_that_wait_for_their_payment() {
     let journal = format!("/api/journal_entries?filter[q][subject_eq]={order}");
     let journal = shop.stack.get(&journal).await.expect(200);
     assert_eq!(journal.at("/meta/verified"), &json!(true), "the run's entry is still there");
-    assert_eq!(journal.at("/data").as_array().unwrap().len(), 3);
+    assert_eq!(journal.at("/data").as_array().unwrap().len(), 4);
 }
