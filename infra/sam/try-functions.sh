@@ -4,7 +4,7 @@
 #
 #   infra/sam/try-functions.sh [FUNCTION_LOGICAL_ID...]
 #
-#   PERENNIAL_URL     the local stack; default http://127.0.0.1:3000
+#   PERENNIAL_PORT    port of the local stack; default 3000
 #   SAM_LOCAL_FLAGS   more flags for `sam local invoke`, such as --skip-pull-image
 #   SAM_BUILD_DIR     where `sam build` has put, or will put, its result; default .aws-sam/build
 #   SAM_REBUILD=1     build even where a build is there
@@ -13,7 +13,9 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
-url=${PERENNIAL_URL:-http://127.0.0.1:3000}
+port=${PERENNIAL_PORT:-3000}
+url=http://127.0.0.1:$port
+inside=http://perennial.localhost:$port
 build=${SAM_BUILD_DIR:-.aws-sam/build}
 export SAM_CLI_TELEMETRY=0
 # The local stack takes any credentials; real ones have no business in a container.
@@ -40,16 +42,20 @@ case $(uname -m) in
   aarch64 | arm64) architecture=arm64 ;;
   *) fail "Lambda has no processors like $(uname -m)" ;;
 esac
-parameters=(--parameter-overrides "Architecture=$architecture JwtIssuer=$url AwsEndpointUrl=$url")
+parameters=(--parameter-overrides "Architecture=$architecture JwtIssuer=$url AwsEndpointUrl=$inside")
 
 if [[ ${SAM_REBUILD:-} == 1 || ! -f $build/template.yaml ]]; then
   sam build --build-dir "$build" "${parameters[@]}"
 fi
 
 scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-# Another port or host of the local stack goes into every address.
-sed "s#http://127.0.0.1:3000#$url#g" infra/sam/env.json >"$scratch/env.json"
+relay=
+trap '[[ -z $relay ]] || kill "$relay" 2>/dev/null; rm -rf "$scratch"' EXIT
+sed "s#http://perennial.localhost:3000#$inside#g" infra/sam/env.json >"$scratch/env.json"
+# Where the engine reaches the host by itself, or a relay runs already, this one ends at once.
+infra/sam/relay.py "$port" &
+relay=$!
+sleep 1
 
 # What a function may answer: an HTTP answer that is not a server error, a batch without failures,
 # or nothing.
@@ -74,7 +80,7 @@ try() {
   printf '%s <- %s.json\n' "$function" "$name"
   if ! sam local invoke "$function" --template "$build/template.yaml" \
     --event "infra/sam/events/$name.json" --env-vars "$scratch/env.json" \
-    --docker-network host "${parameters[@]}" ${flags[@]+"${flags[@]}"} \
+    --add-host perennial.localhost:host-gateway "${parameters[@]}" ${flags[@]+"${flags[@]}"} \
     >"$scratch/answer" 2>"$scratch/log" ||
     ! python3 -c "$check" "$scratch/answer"; then
     failed=$((failed + 1))
