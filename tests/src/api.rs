@@ -38,10 +38,10 @@ impl Api {
         Self { http: reqwest::Client::new(), url: url.to_owned(), token: Some(token.into()) }
     }
 
-    /// The same stack with another token, or with none.
+    /// The same stack with another token, or with none, by connections of its own.
     #[must_use]
     pub fn with_token(&self, token: Option<String>) -> Self {
-        Self { token, ..self.clone() }
+        Self { http: reqwest::Client::new(), url: self.url.clone(), token }
     }
 
     /// A request for a path below `/api`, without a body.

@@ -12,6 +12,7 @@ use perennial_domain::{
 };
 use perennial_payments::{ChargeOutcome, test_provider::LedgerEntry};
 use perennial_store::{Cursor, DeadLetter, JobBatch, JobRun, Page, StoredOrder};
+use serde_json::Value;
 
 use crate::{Failure, Shop, TestResult};
 
@@ -175,7 +176,7 @@ impl Shop {
             if event.source != "perennial" || text("event") != Some(event.detail_type.as_str()) {
                 return Err(format!("an odd event: {event:?}").into());
             }
-            let sequence = event.detail.get("sequence").and_then(serde_json::Value::as_u64);
+            let sequence = event.detail.get("sequence").and_then(Value::as_u64);
             let subject = text("subject").unwrap_or_default().to_owned();
             told.entry(subject).or_default().push(sequence.unwrap_or_default());
         }
@@ -193,6 +194,40 @@ impl Shop {
             Some(subject) => Err(format!("events of {subject}, which has no journal").into()),
             None => Ok(()),
         }
+    }
+
+    /// Proves that the job log, as the API tells it, is at its end: no run of any job is pending,
+    /// the counts add up, and every placed run stands in the log as placed.
+    ///
+    /// # Errors
+    /// The first thing that does not agree.
+    pub async fn prove_job_log(&self) -> TestResult {
+        let mut placed = BTreeSet::new();
+        for job in self.api.all("job_runs").await? {
+            let id = job.get("id").and_then(Value::as_str).unwrap_or_default();
+            let job = self.api.get(&format!("job_runs/{id}")).await?;
+            let count =
+                |name: &str| job.attribute(&format!("{name}_count")).as_u64().unwrap_or(u64::MAX);
+            let ended = ["placed", "open", "failed", "skipped", "dead_lettered"];
+            let ended: u64 = ended.into_iter().map(count).fold(0, u64::saturating_add);
+            if count("pending") != 0 || count("claimed") != ended {
+                return Err(format!("the job run is not at its end: {:#}", job.body).into());
+            }
+            for run in job.attribute("runs").as_array().into_iter().flatten() {
+                if run.get("result").and_then(Value::as_str) == Some("placed") {
+                    placed.extend(run.get("order_id").and_then(Value::as_str).map(str::to_owned));
+                }
+            }
+        }
+        for subscription in self.subscriptions().await? {
+            for run in self.runs(&subscription.id).await? {
+                let order = run.order_id().to_string();
+                if run.status == RunStatus::Successful && !placed.contains(&order) {
+                    return Err(format!("{order} is placed, and no job run says so").into());
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Proves that every occurrence of a subscription before its next one was either run or

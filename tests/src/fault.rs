@@ -43,18 +43,22 @@ pub enum Fault {
     Conflicting,
     /// It takes effect, and the answer is lost.
     AnswerLost,
+    /// The whole process stops dead before the call; it says `stopped` and waits to be killed.
+    StopBefore,
+    /// The same once the call took effect.
+    StopAfter,
 }
 
 impl Fault {
-    /// Every fault.
-    pub const ALL: [Self; 4] =
-        [Self::Unreachable, Self::Throttled, Self::Conflicting, Self::AnswerLost];
-
     /// Whether a call can meet it.
     #[must_use]
     pub fn can_befall(self, call: &Call) -> bool {
         match self {
-            Self::Unreachable | Self::Throttled | Self::AnswerLost => true,
+            Self::Unreachable
+            | Self::Throttled
+            | Self::AnswerLost
+            | Self::StopBefore
+            | Self::StopAfter => true,
             Self::Conflicting => call.target.ends_with("Item") || call.target.ends_with("Items"),
         }
     }
@@ -163,6 +167,14 @@ impl Faults {
     }
 }
 
+/// Holds the thread for good: a runtime of one thread does nothing more.
+fn stop() -> ! {
+    println!("\nstopped");
+    loop {
+        std::thread::park();
+    }
+}
+
 /// Tells the way back what befell the way out.
 #[derive(Debug, Clone, Copy)]
 struct Met {
@@ -201,7 +213,8 @@ impl Intercept for Way {
             Fault::Throttled | Fault::Conflicting => {
                 headers.insert(TARGET, format!("{target}Refused"));
             }
-            Fault::AnswerLost => {}
+            Fault::StopBefore => stop(),
+            Fault::AnswerLost | Fault::StopAfter => {}
         }
         let is_transaction = target.ends_with("TransactWriteItems");
         bag.interceptor_state().store_put(Met { fault, is_transaction });
@@ -237,7 +250,8 @@ impl Intercept for Way {
             Fault::AnswerLost => {
                 return Err("the connection ended before the answer, as asked".into());
             }
-            Fault::Unreachable => return Ok(()),
+            Fault::StopAfter => stop(),
+            Fault::Unreachable | Fault::StopBefore => return Ok(()),
         };
         let status = StatusCode::try_from(400)?;
         *context.response_mut() = HttpResponse::new(status, SdkBody::from(answer.to_string()));

@@ -50,7 +50,7 @@ async fn survive(fault: Fault, token: &str) -> TestResult {
     let (_, skipped) = shop.prove_occurrences(&subscription).await?;
     assert!(skipped.is_empty());
     shop.prove_books().await?;
-    Ok(())
+    shop.prove_job_log().await
 }
 
 #[tokio::test]

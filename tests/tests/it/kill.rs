@@ -3,35 +3,55 @@
 
 use std::{
     collections::BTreeSet,
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Lines},
     path::Path,
-    process::{Child, Command, Stdio},
-    time::{Duration, Instant},
+    process::{Child, ChildStdout, Command, Stdio},
 };
 
 use perennial_domain::{run::RunStatus, time::OccurrenceNumber};
 use perennial_local::stack::{Stack, StackOptions};
-use perennial_store::{JobCounts, JobStatus, RunResult};
-use perennial_tests::{Api, Plan, Shop, TestResult, documents::line, shop::BEANS};
-use serde_json::{Value, json};
+use perennial_tests::{
+    Api, Plan, Shop, TestResult,
+    documents::line,
+    fault::{Call, Fault, Faults},
+    shop::{BEANS, Goods},
+};
+use serde_json::json;
 
-/// How long the payment provider takes for the subscriptions of each order, so that renewals come to
-/// their ends one by one and the kill meets some at every step.
-const PROVIDER_TAKES: [u32; ORDERS] = [50, 300, 600, 1200, 2000];
 /// Orders placed, and the subscriptions that each becomes.
 const ORDERS: usize = 5;
 const LINES: usize = 40;
-/// Names the data directory to the process that will be killed.
+/// Name the data directory to the process that will be killed, and the call at which it stops.
 const DATA: &str = "PERENNIAL_TEST_KILLED_STACK";
-/// How long the process may take to do anything, in real time.
-const PATIENCE: Duration = Duration::from_secs(120);
+const STOP: &str = "PERENNIAL_TEST_KILLED_AT";
+
+/// Where the process is killed: at the nth call of its kind, before or after the call took effect.
+type Point = (&'static str, &'static str, u32, Fault);
+
+const CLAIM: &str = "DynamoDB_20120810.UpdateItem";
+const SEND: &str = "AmazonSQS.SendMessageBatch";
+const CHARGE: &str = "DynamoDB_20120810.PutItem";
+const COMMIT: &str = "DynamoDB_20120810.TransactWriteItems";
+const RECORD: &str = "DynamoDB_20120810.UpdateItem";
 
 /// Not a test: the process that the tests below start and kill.
 #[tokio::test]
 #[ignore = "it serves a stack until it is killed; the other tests of this module start it"]
 async fn a_stack_that_is_killed() -> TestResult {
-    let Some(data) = std::env::var_os(DATA) else { return Ok(()) };
-    let options = StackOptions { data: Some(data.into()), ..StackOptions::in_memory() };
+    let (Some(data), Ok(stop)) = (std::env::var_os(DATA), std::env::var(STOP)) else {
+        return Ok(());
+    };
+    let [function, target, nth, fault] = stop.split(' ').collect::<Vec<_>>()[..] else {
+        return Err(format!("{STOP}={stop}").into());
+    };
+    let call = Call { function: function.to_owned(), target: target.to_owned(), nth: nth.parse()? };
+    let faults = Faults::default();
+    faults.arm(call, if fault == "before" { Fault::StopBefore } else { Fault::StopAfter });
+    let options = StackOptions {
+        data: Some(data.into()),
+        functions: faults.functions(),
+        ..StackOptions::in_memory()
+    };
     let stack = Stack::start(options).await?;
     println!("\nready {}", stack.url());
     Err(stack.failed().await.into())
@@ -40,101 +60,78 @@ async fn a_stack_that_is_killed() -> TestResult {
 /// A process of its own, killed at the latest when this is dropped.
 struct Doomed {
     process: Child,
-    url: String,
+    output: Lines<BufReader<ChildStdout>>,
 }
 
 impl Doomed {
-    fn start(data: &Path) -> TestResult<Self> {
+    fn start(data: &Path, (function, target, nth, fault): Point) -> TestResult<Self> {
+        let fault = if fault == Fault::StopBefore { "before" } else { "after" };
         let mut process = Command::new(std::env::current_exe()?)
             .args(["--exact", "kill::a_stack_that_is_killed", "--ignored", "--nocapture"])
             .env(DATA, data)
+            .env(STOP, format!("{function} {target} {nth} {fault}"))
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()?;
         let output = process.stdout.take().ok_or("the process has no output")?;
-        let mut process = Self { process, url: String::new() };
-        for text in BufReader::new(output).lines() {
-            if let Some(url) = text?.strip_prefix("ready ") {
-                url.clone_into(&mut process.url);
-                return Ok(process);
-            }
-        }
-        Err("the process ended before it was ready".into())
+        Ok(Self { process, output: BufReader::new(output).lines() })
     }
 
-    /// Kills it as `kill -9` does.
-    fn kill(mut self) -> TestResult {
-        self.process.kill()?;
-        self.process.wait()?;
-        Ok(())
+    /// Waits for a line of its output that begins so; answers the rest of the line.
+    fn wait_for(&mut self, beginning: &str) -> TestResult<String> {
+        for text in self.output.by_ref() {
+            if let Some(rest) = text?.strip_prefix(beginning) {
+                return Ok(rest.to_owned());
+            }
+        }
+        Err(format!("the process ended and never said {beginning:?}").into())
     }
 }
 
 impl Drop for Doomed {
+    /// Kills it as `kill -9` does.
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
 }
 
-/// How often a function was invoked, and how many transactions were committed, says the stack.
-async fn progress(api: &Api) -> TestResult<u64> {
-    let stats = api.local("stats").await?;
-    let tables = stats.get("dynamodb").and_then(Value::as_array).cloned().unwrap_or_default();
-    let commits = tables.iter().filter(|table| {
-        table.get("action").and_then(Value::as_str) == Some("TransactWriteItems")
-            && table.get("table").and_then(Value::as_str).is_some_and(|name| name.contains("Book"))
+/// Moves the clock in a process of its own, and kills that at one of its calls.
+async fn kill_at(data: &Path, point: Point, advance: &str) -> TestResult {
+    let mut doomed = Doomed::start(data, point)?;
+    let api = Api::new(&doomed.wait_for("ready ")?, "");
+    let advance = json!({ "advance": advance });
+    let stopped = tokio::task::spawn_blocking(move || {
+        let stopped = doomed.wait_for("stopped");
+        drop(doomed);
+        stopped
     });
-    Ok(commits.filter_map(|table| table.get("calls")?.as_u64()).sum())
-}
-
-async fn invocations(api: &Api, function: &str) -> TestResult<u64> {
-    let stats = api.local("stats").await?;
-    let count = stats.pointer(&format!("/functions/{function}/invocations"));
-    Ok(count.and_then(Value::as_u64).unwrap_or_default())
-}
-
-/// Makes the renewals due in a process of its own, and kills it as soon as `enough` says so.
-async fn kill_when(data: &Path, enough: impl AsyncFn(&Api) -> TestResult<bool>) -> TestResult {
-    let doomed = Doomed::start(data)?;
-    let api = Api::new(&doomed.url, "");
-    let mover = api.clone();
-    let moving = tokio::spawn(async move { mover.move_clock(&json!({"advance": "P1M"})).await });
-    let begun = Instant::now();
-    while !enough(&api).await? {
-        assert!(begun.elapsed() < PATIENCE, "the process does not get that far");
-        assert!(!moving.is_finished(), "all was done before the process was killed");
-        tokio::time::sleep(Duration::from_millis(2)).await;
+    tokio::select! {
+        stopped = stopped => stopped?.map(drop),
+        moved = api.move_clock(&advance) => {
+            // The connection may break before the thread has told why.
+            moved.map_or(Ok(()), |moved| Err(format!("{point:?}: {:#}", moved.body).into()))
+        }
     }
-    doomed.kill()?;
-    assert!(moving.await?.is_err(), "the clock did not arrive");
-    Ok(())
 }
 
 /// A data directory with two hundred monthly subscriptions; what has the shop made.
-async fn seeded(data: &Path) -> TestResult<perennial_tests::shop::Goods> {
+async fn seeded(data: &Path) -> TestResult<Goods> {
     let plan = Plan::at("2027-01-31T10:00:00Z")?.model(json!({"strategy": "by_line_items"}));
     let shop = plan.kept_in(data).open().await?;
-    for milliseconds in PROVIDER_TAKES {
-        let source = shop.new_source(&format!("tok_slow_{milliseconds}")).await?;
-        let mut document = shop.subscribing(&vec![line(BEANS, 1, "monthly"); LINES]);
-        document["data"]["relationships"]["customer_payment_source"]["data"]["id"] = json!(source);
-        shop.api.create("orders", &document).await?;
+    for _ in 0..ORDERS {
+        shop.order(&vec![line(BEANS, 1, "monthly"); LINES]).await?;
     }
-    shop.settle().await?;
     assert_eq!(shop.subscriptions().await?.len(), ORDERS * LINES);
     Ok(shop.close().await)
 }
 
-async fn survive(kills: &[&dyn Fn(u64, u64) -> bool]) -> TestResult {
+async fn survive(points: &[Point]) -> TestResult {
     let data = tempfile::tempdir()?;
     let goods = seeded(data.path()).await?;
-    for enough in kills {
-        kill_when(data.path(), async |api| {
-            let claimed = invocations(api, "OrderCopyFunction").await?;
-            Ok(enough(claimed, progress(api).await?))
-        })
-        .await?;
+    for (nth, point) in points.iter().enumerate() {
+        let advance = if nth == 0 { "P1MT10M" } else { "PT1H" };
+        kill_at(data.path(), *point, advance).await?;
     }
     let shop = Shop::reopen(data.path(), goods).await?;
     assert!(shop.stack.clock().now().date_naive().to_string().as_str() >= "2027-02-28");
@@ -154,36 +151,32 @@ async fn survive(kills: &[&dyn Fn(u64, u64) -> bool]) -> TestResult {
     shop.prove_books().await?;
     assert!(shop.dead_letters().await?.is_empty());
 
-    let mut logged = BTreeSet::new();
-    for (job, batches) in shop.job_runs().await? {
-        let counts = JobCounts::of(&batches);
-        assert_eq!(counts.status(), JobStatus::Completed, "{}: {counts:?}", job.id);
-        for (subscription, number, result) in batches.into_iter().flat_map(|batch| batch.runs) {
-            assert_eq!((number.get(), result), (1, RunResult::Placed));
-            logged.insert(subscription);
-        }
-    }
-    assert_eq!(logged, placed, "the job log names every run");
-    Ok(())
+    shop.prove_job_log().await
 }
 
 #[tokio::test]
-async fn killed_as_soon_as_the_first_runs_were_sent() -> TestResult {
-    survive(&[&|invoked, _| invoked >= 1]).await
+async fn killed_while_the_tick_claims_and_before_anything_was_sent() -> TestResult {
+    survive(&[("renewal-tick", CLAIM, 10, Fault::StopAfter)]).await
 }
 
 #[tokio::test]
-async fn killed_with_a_part_of_the_runs_committed() -> TestResult {
-    survive(&[&|_, committed| committed >= 30]).await
+async fn killed_between_charges_and_their_commits() -> TestResult {
+    survive(&[("order-copy", CHARGE, 60, Fault::StopAfter)]).await
 }
 
 #[tokio::test]
-async fn killed_with_most_of_the_runs_committed() -> TestResult {
-    survive(&[&|_, committed| committed >= 140]).await
+async fn killed_between_commits_and_the_job_log() -> TestResult {
+    survive(&[("order-copy", RECORD, 5, Fault::StopBefore)]).await
 }
 
 #[tokio::test]
 async fn killed_again_and_again() -> TestResult {
-    let early: &dyn Fn(u64, u64) -> bool = &|_, committed| committed >= 20;
-    survive(&[early, early, early]).await
+    survive(&[
+        ("renewal-tick", SEND, 3, Fault::StopAfter),
+        ("order-copy", CHARGE, 30, Fault::StopBefore),
+        ("order-copy", COMMIT, 40, Fault::StopAfter),
+        ("event-relay", "AWSEvents.PutEvents", 1, Fault::StopAfter),
+        ("order-copy", RECORD, 1, Fault::StopAfter),
+    ])
+    .await
 }

@@ -3,9 +3,9 @@
 
 use chrono::NaiveDate;
 use perennial_domain::{lifecycle::SubscriptionStatus, run::RunStatus};
-use perennial_store::{JobCounts, JobStatus};
+use perennial_store::JobCounts;
 use perennial_tests::{
-    Plan, Shop, TestResult,
+    Answer, Plan, Shop, TestResult,
     documents::{self, line},
     shop::BEANS,
 };
@@ -27,7 +27,7 @@ async fn an_order_placed_over_http_renews_and_every_book_tells_so() -> TestResul
     assert_eq!(placed.at("/included/0/attributes/status"), "active");
     let subscription = placed.text("/included/0/id")?;
 
-    let summary = shop.api.move_clock(&json!({"advance": "P1M"})).await?.with_status(200)?;
+    let summary = shop.api.move_clock(&json!({"advance": "P1MT5M"})).await?.with_status(200)?;
     assert_eq!(summary.at("/events/order_subscriptions.last_run_succeeded"), 1);
 
     let copies = format!(
@@ -49,10 +49,14 @@ async fn an_order_placed_over_http_renews_and_every_book_tells_so() -> TestResul
     let jobs = shop.api.all("job_runs").await?;
     assert_eq!(jobs.len(), 1, "only ticks that found work are logged");
     assert_eq!(jobs.first().and_then(|job| job.get("id")), Some(&json!(job)));
-    let [(_, batches)] = &shop.job_runs().await?[..] else { panic!("one job run") };
-    let counts = JobCounts::of(batches);
-    assert_eq!(counts, JobCounts { claimed: 1, placed: 1, ..JobCounts::default() });
-    assert_eq!(counts.status(), JobStatus::Completed);
+    let job = shop.api.get(&format!("job_runs/{job}")).await?;
+    assert_eq!(job.attribute("kind"), "scheduled");
+    assert_eq!(job.attribute("status"), "completed");
+    for (count, expected) in [("due", 1), ("claimed", 1), ("placed", 1), ("failed", 0)] {
+        assert_eq!(job.attribute(&format!("{count}_count")), expected, "{count}");
+    }
+    assert_eq!(job.at("/data/attributes/runs/0/order_subscription_id"), &subscription);
+    assert_eq!(job.at("/data/attributes/runs/0/result"), "placed");
 
     for subject in [&order, &subscription] {
         let journal = format!("journal_entries?filter[q][subject_eq]={subject}");
@@ -246,54 +250,52 @@ async fn a_dead_letter_discarded_with_a_reason_gives_its_run_up_and_the_next_goe
     shop.prove_events().await
 }
 
+/// Why an order was last refused: code and place of each reason.
+fn rejections(order: &Answer) -> Vec<(&str, &str)> {
+    let reasons = order.attribute("rejections").as_array().into_iter().flatten();
+    reasons
+        .filter_map(|one| Some((one.get("code")?.as_str()?, one.get("pointer")?.as_str()?)))
+        .collect()
+}
+
 #[tokio::test]
 async fn an_order_that_may_not_be_placed_goes_back_to_draft_with_every_reason() -> TestResult {
     let shop = Shop::open_at("2027-01-31T10:00:00Z").await?;
     let scarce = documents::with(documents::sku("SCARCE"), json!({"stock": 1}));
-    shop.api.create("skus", &documents::create("skus", scarce, &[])).await?;
-    let hold = documents::update("customers", &shop.goods.customer, &json!({"on_hold": true}));
-    let path = format!("customers/{}", shop.goods.customer);
-    shop.api.patch(&path, &hold).send().await?.with_status(200)?;
+    let scarce = shop.api.create("skus", &documents::create("skus", scarce, &[])).await?.id()?;
+    let change = async |kind: &str, id: &str, attributes: Value| {
+        let document = documents::update(kind, id, &attributes);
+        shop.api.patch(&format!("{kind}/{id}"), &document).send().await?.with_status(200)
+    };
+    let customer = shop.goods.customer.as_str();
+    change("customers", customer, json!({"on_hold": true, "credit_limit_cents": 1})).await?;
 
     let order = shop.order(&[line(BEANS, 1, "weekly"), line("SCARCE", 2, "monthly")]).await?;
-    let order = shop.api.get(&format!("orders/{order}")).await?;
-    assert_eq!(order.attribute("status"), "draft");
-    assert_eq!(order.attribute("payment_status"), "unpaid");
-    let rejections: Vec<(&str, &str)> = order
-        .attribute("rejections")
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(|one| Some((one.get("code")?.as_str()?, one.get("pointer")?.as_str()?)))
-        .collect();
-    assert_eq!(rejections.len(), 2, "{rejections:?}");
-    assert!(
-        rejections.contains(&("customer_on_hold", "/data/relationships/customer")),
-        "{rejections:?}"
-    );
-    let (_, place) = rejections
-        .iter()
-        .find(|(code, _)| *code == "out_of_stock")
-        .ok_or("out_of_stock is missing")?;
-    assert!(place.contains("line_items") && place.contains('1'), "{place}");
+    let refused = shop.api.get(&format!("orders/{order}")).await?;
+    assert_eq!(refused.attribute("status"), "draft");
+    assert_eq!(refused.attribute("payment_status"), "unpaid");
+    let place = "/data/relationships/customer";
+    let reasons = rejections(&refused);
+    assert!(reasons.contains(&("customer_on_hold", place)), "{reasons:?}");
+    assert!(reasons.contains(&("credit_limit_exceeded", place)), "{reasons:?}");
+
+    change("customers", customer, json!({"on_hold": false, "credit_limit_cents": null})).await?;
+    let again = change("orders", &order, json!({"_place": true})).await?;
+    assert_eq!(again.attribute("status"), "placing");
+    shop.settle().await?;
+    let refused = shop.api.get(&format!("orders/{order}")).await?;
+    assert_eq!(refused.attribute("status"), "draft");
+    let reasons = rejections(&refused);
+    let [("out_of_stock", place)] = reasons[..] else { panic!("{reasons:?}") };
+    assert!(place.contains("/1/") && place.ends_with("quantity"), "the second line: {place}");
     assert!(shop.charges().await?.is_empty());
     assert!(shop.subscriptions().await?.is_empty());
 
-    let release = documents::update("customers", &shop.goods.customer, &json!({"on_hold": false}));
-    shop.api.patch(&path, &release).send().await?.with_status(200)?;
-    let stock = json!({"stock": 5});
-    let skus = shop.api.all("skus").await?;
-    let scarce = skus.iter().find(|sku| sku.pointer("/attributes/code") == Some(&json!("SCARCE")));
-    let scarce = scarce.and_then(|sku| sku.get("id")).and_then(Value::as_str).unwrap_or_default();
-    let stock = documents::update("skus", scarce, &stock);
-    shop.api.patch(&format!("skus/{scarce}"), &stock).send().await?.with_status(200)?;
-    let id = order.id()?;
-    let again = documents::update("orders", &id, &json!({"_place": true}));
-    let again = shop.api.patch(&format!("orders/{id}"), &again).send().await?.with_status(200)?;
-    assert_eq!(again.attribute("status"), "placing");
+    change("skus", &scarce, json!({"stock": 5})).await?;
+    change("orders", &order, json!({"_place": true})).await?;
     shop.settle().await?;
-    assert_eq!(shop.order_status(&id).await?, "placed");
-    assert_eq!(shop.subscriptions_of(&id).await?.len(), 2, "weekly and monthly");
+    assert_eq!(shop.order_status(&order).await?, "placed");
+    assert_eq!(shop.subscriptions_of(&order).await?.len(), 2, "weekly and monthly");
     shop.prove_events().await
 }
 
@@ -358,7 +360,7 @@ async fn a_cancelled_subscription_makes_no_more_runs_and_a_paused_one_none_while
     shop.advance("P2M").await?;
     assert!(shop.runs(&subscription).await?.is_empty());
     assert_eq!(send("_activate").await?.with_status(200)?.attribute("status"), "active");
-    shop.advance("P1M").await?;
+    shop.advance("P1MT5M").await?;
     assert_eq!(shop.runs(&subscription).await?.len(), 1, "what it missed is not made up for");
     assert_eq!(send("_cancel").await?.with_status(200)?.attribute("status"), "cancelled");
     shop.advance("P2M").await?;

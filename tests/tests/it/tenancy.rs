@@ -104,7 +104,7 @@ async fn another_organization_finds_nothing_that_is_not_its_own() -> TestResult 
     let made = shop.subscriptions_of(&order).await?;
     let [subscription] = &made[..] else { panic!("{made:?}") };
     shop.pay_by(subscription, &shop.new_source("tok_unknown").await?).await?;
-    shop.advance("P1M").await?;
+    shop.advance("P1MT5M").await?;
     let letter = shop.api.get("dead_letters").await?.text("/data/0/id")?;
     let job = shop.api.get("job_runs").await?.text("/data/0/id")?;
     let line_item = shop.api.get(&format!("orders/{order}")).await?;

@@ -36,7 +36,7 @@ async fn still_works(shop: &Shop) -> TestResult {
         shop.stack.host().stats().into_iter().filter(|(_, stats)| stats.errors > 0).collect();
     assert!(failed.is_empty(), "{failed:?}");
     let subscription = shop.subscribe("monthly").await?;
-    shop.advance("P1M").await?;
+    shop.advance("P1MT5M").await?;
     assert_eq!(shop.runs(&subscription).await?.len(), 1);
     shop.prove_events().await
 }
