@@ -48,13 +48,14 @@ pub(super) fn reschedule(
     let schedule = Schedule::new(frequency.clone(), before.anchor, before.time_zone);
     let anchor = Slot { number: OccurrenceNumber::ANCHOR, at: before.anchor };
     let same = frequency == before.frequency;
-    let next = match before.next() {
-        // What is due keeps its date, as long as the rule is the same.
-        Some(next) if same => next,
-        _ => schedule.first_after(anchor, now)?.slot(),
+    // What is due keeps its date, as long as the rule is the same.
+    let kept = before.next().filter(|_| same);
+    let next = match kept {
+        Some(next) => next,
+        None => schedule.first_after(anchor, now)?.slot(),
     };
     after.frequency = frequency;
-    if same || next.number >= unused {
+    if kept.is_some() || next.number >= unused {
         after.set_next(Some(next));
         return Ok(after);
     }

@@ -107,3 +107,22 @@ fn the_same_frequency_changes_nothing() {
     let same = reschedule(&before, "monthly".parse().unwrap(), now).unwrap();
     assert_eq!(same, before);
 }
+
+#[test]
+fn what_had_expired_goes_on_with_numbers_that_no_run_has_used() {
+    let now = at("2027-05-01T00:00:00Z");
+    for frequency in FREQUENCIES {
+        let mut before = subscription(frequency, "2027-01-31T10:00:00Z", "UTC", now);
+        // Numbers run ahead of the dates where the frequency was a shorter one before.
+        let used = before.occurrencies + 500;
+        before.occurrencies = used;
+        before.set_next(None);
+        let after = reschedule(&before, before.frequency.clone(), now);
+        let number = match after {
+            Ok(after) => after.next_number.unwrap().get(),
+            Err(RescheduleError::TooManyRuns(unused)) => unused.get(),
+            Err(error) => unreachable!("{frequency}: {error}"),
+        };
+        assert!(number > used, "{frequency}: {number} after {used} runs");
+    }
+}
