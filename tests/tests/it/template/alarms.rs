@@ -67,12 +67,23 @@ fn own_metrics_are_reported(template: &Template) -> Vec<Violation> {
         .filter(|alarm| {
             let metric = alarm.property("/MetricName").as_str().unwrap_or_default();
             let dimensions = items(alarm.property("/Dimensions"));
-            let names_function = matches!(dimensions.as_slice(), [one]
-                if one.get("Name") == Some(&json!("Function"))
-                    && one.get("Value").and_then(Value::as_str).is_some_and(|f| binaries.contains(&f)));
+            let named: Vec<(&str, &str)> = dimensions
+                .into_iter()
+                .filter_map(|one| Some((one.get("Name")?.as_str()?, one.get("Value")?.as_str()?)))
+                .collect();
+            // CloudWatch knows a metric by all of its dimensions: one too few is another metric.
+            let is_reported = match named.as_slice() {
+                [("Function", function)] => {
+                    metric != telemetry::DEAD_LETTERS && binaries.contains(function)
+                }
+                [("Function", "dead-letter"), ("Source", source)] => {
+                    metric == telemetry::DEAD_LETTERS && binaries.contains(source)
+                }
+                _ => false,
+            };
             alarm.property("/Namespace") != &json!(telemetry::NAMESPACE)
                 || !reported.contains(&metric)
-                || !names_function
+                || !is_reported
         })
         .map(|alarm| Violation::new(&alarm.id, "watches what no function reports"))
         .collect()
@@ -127,9 +138,15 @@ fn an_alarm_watches_only_what_a_function_reports() {
     let rule = own_metrics_are_reported;
     let metric = "TickLagAlarm/Properties/MetricName";
     rule_sees(rule, "TickLagAlarm", metric, Fault::Set(json!("Ticklag")));
-    let dimensions = "DeadLettersAlarm/Properties/Dimensions";
-    let other = json!([{"Name": "Function", "Value": "dead_letter"}]);
-    rule_sees(rule, "DeadLettersAlarm", dimensions, Fault::Set(other));
+    let dimensions = "OrderCopyDeadLettersAlarm/Properties/Dimensions";
+    for other in [
+        json!([{"Name": "Function", "Value": "dead-letter"}]),
+        json!([
+            {"Name": "Function", "Value": "dead-letter"}, {"Name": "Source", "Value": "order_copy"},
+        ]),
+    ] {
+        rule_sees(rule, "OrderCopyDeadLettersAlarm", dimensions, Fault::Set(other));
+    }
 }
 
 #[test]
