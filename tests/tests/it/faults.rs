@@ -1,9 +1,9 @@
-//! Whichever single call to AWS fails while an occurrence is renewed, before or after it took
-//! effect: in the end there is one order and one charge, and the books agree.
+//! Whichever single call to AWS fails while an order is placed or an occurrence is renewed, before or
+//! after it took effect: in the end there is one order and one charge, and the books agree.
 
 use perennial_domain::run::RunStatus;
 use perennial_tests::{
-    Plan, TestResult,
+    Plan, TestResult, documents,
     fault::{Fault, Faults},
 };
 use serde_json::json;
@@ -79,4 +79,67 @@ async fn a_declined_renewal_that_is_retried_survives_any_one_fault() -> TestResu
         survive(fault, "tok_declines_1").await?;
     }
     Ok(())
+}
+
+/// Places orders, each time with another call that fails; the client asks again under the same
+/// key until it is answered.
+async fn place_through(fault: Fault) -> TestResult {
+    let faults = Faults::default();
+    let plan = Plan { functions: faults.functions(), ..Plan::at("2027-01-04T10:00:00Z")? };
+    let shop = plan.open().await?;
+    let scarce = documents::with(documents::sku("SCARCE"), json!({"stock": 100}));
+    let sku = shop.api.create("skus", &documents::create("skus", scarce, &[])).await?.id()?;
+    let document = shop.subscribing(&[documents::line("SCARCE", 1, "yearly")]);
+    faults.record();
+    shop.api.post("orders", &document).key("first").send().await?.with_status(201)?;
+    shop.settle().await?;
+    let calls = faults.calls(OF_EACH_KIND);
+    assert!(calls.len() > 8, "{calls:?}");
+    let mut orders = 1;
+    for call in calls.into_iter().filter(|call| fault.can_befall(call)) {
+        let context = format!("{fault:?} at {call}");
+        faults.arm(call, fault);
+        let key = format!("order-{orders}");
+        let mut answer = shop.api.post("orders", &document).key(&key).send().await?;
+        let mut asked = 1;
+        while answer.status != 201 {
+            assert!(matches!(answer.status, 409 | 500 | 503), "{context}: {:#}", answer.body);
+            assert!(asked < 5, "{context}: {:#}", answer.body);
+            // A key that was taken and never settled is free again after a while.
+            shop.advance("PT10M").await?;
+            answer = shop.api.post("orders", &document).key(&key).send().await?;
+            asked += 1;
+        }
+        shop.advance("PT6H").await?;
+        faults.record();
+        orders += 1;
+        assert_eq!(shop.order_status(answer.id()?).await?, "placed", "{context}");
+        assert_eq!(shop.client_orders().await?.len(), orders, "{context}: one order each");
+        assert_eq!(shop.charges().await?.len(), orders, "{context}: one charge each");
+        assert_eq!(shop.subscriptions().await?.len(), orders, "{context}: one subscription each");
+        let left = shop.api.get(&format!("skus/{sku}")).await?;
+        assert_eq!(left.attribute("stock"), 100 - orders, "{context}: stock is taken once");
+    }
+    shop.prove_books().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_order_survives_any_one_call_that_never_arrives() -> TestResult {
+    place_through(Fault::Unreachable).await
+}
+
+#[tokio::test]
+async fn an_order_survives_any_one_call_that_is_throttled() -> TestResult {
+    place_through(Fault::Throttled).await
+}
+
+#[tokio::test]
+async fn an_order_survives_any_one_write_that_meets_a_transaction() -> TestResult {
+    place_through(Fault::Conflicting).await
+}
+
+#[tokio::test]
+async fn an_order_survives_any_one_answer_that_is_lost() -> TestResult {
+    place_through(Fault::AnswerLost).await
 }
