@@ -8,6 +8,7 @@
 )]
 
 mod catalog;
+mod cursors;
 mod documents;
 mod embedded;
 mod includes;

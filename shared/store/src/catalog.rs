@@ -15,7 +15,7 @@ use crate::{
     error::held,
     item::{Item, from_item, n, s, to_item},
     keys::{Key, list_pk, list_sk},
-    page::{Cursor, CursorError},
+    page::{Bound, Cursor, CursorError},
 };
 
 /// A resource with an item of its own.
@@ -188,7 +188,14 @@ impl Store {
     ) -> Result<Result<Page<Item>, CursorError>, StoreError> {
         let partition = list_pk(organization, kind);
         let query = format!("{partition}{}", if descending { "-" } else { "+" });
-        let start = match after.map(|cursor| cursor.start_of(&query)).transpose() {
+        let own = format!("{organization}#");
+        let bounds = [
+            ("list_pk", Bound::Is(&partition)),
+            ("list_sk", Bound::BeginsWith("")),
+            ("pk", Bound::BeginsWith(&own)),
+            ("sk", Bound::BeginsWith("")),
+        ];
+        let start = match after.map(|cursor| cursor.start_within(&query, &bounds)).transpose() {
             Ok(start) => start,
             Err(error) => return Ok(Err(error)),
         };

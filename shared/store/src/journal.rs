@@ -14,7 +14,7 @@ use crate::{
     Page, Store, StoreError,
     item::{Item, key_of, s, text},
     keys::{JOURNAL, RUN, partition},
-    page::{Cursor, CursorError},
+    page::{Bound, Cursor, CursorError},
 };
 
 /// An entry without what its key says already (whose, of which subject) and, within a run, without
@@ -135,7 +135,8 @@ impl Store {
     ) -> Result<Result<Page<Entry>, CursorError>, StoreError> {
         let pk = partition(organization, kind, subject);
         let query = format!("journal {pk}");
-        let start = match after.map(|cursor| cursor.start_of(&query)).transpose() {
+        let bounds = [("own", Bound::BeginsWith(JOURNAL)), ("run", Bound::BeginsWith(RUN))];
+        let start = match after.map(|cursor| cursor.start_within(&query, &bounds)).transpose() {
             Ok(start) => start.unwrap_or_default(),
             Err(error) => return Ok(Err(error)),
         };

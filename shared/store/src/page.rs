@@ -23,6 +23,18 @@ pub struct Cursor {
     key: Vec<(String, String)>,
 }
 
+/// What an attribute of a cursor's key must be.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Bound<'a> {
+    /// Just this.
+    Is(&'a str),
+    /// Anything that begins with this.
+    BeginsWith(&'a str),
+}
+
+/// Longest value in a cursor's key, in bytes: what DynamoDB takes in a sort key, and a little less.
+const LONGEST_KEY: usize = 1_000;
+
 /// Why a cursor can't be used.
 #[derive(Debug, Error, Clone, PartialEq, Eq)]
 pub enum CursorError {
@@ -60,6 +72,34 @@ impl Cursor {
         serde_json::from_slice(&bytes).map_err(|_| CursorError::Malformed)
     }
 
+    /// As [`Cursor::start_of`], for cursors that clients have had in their hands: its key must be
+    /// one that the query can come to, or DynamoDB would refuse the whole query.
+    ///
+    /// # Errors
+    /// When the cursor belongs to another query, or its key is none of this one's.
+    pub(crate) fn start_within(
+        &self,
+        query: &str,
+        bounds: &[(&str, Bound<'_>)],
+    ) -> Result<Item, CursorError> {
+        let start = self.start_of(query)?;
+        let fits = |(name, bound): &(&str, Bound<'_>)| {
+            let value = start.get(*name).and_then(|value| value.as_s().ok());
+            value.is_some_and(|value| {
+                let fits = match bound {
+                    Bound::Is(expected) => value == expected,
+                    Bound::BeginsWith(prefix) => value.starts_with(prefix),
+                };
+                fits && (1..=LONGEST_KEY).contains(&value.len())
+            })
+        };
+        if self.key.len() == bounds.len() && bounds.iter().all(fits) {
+            Ok(start)
+        } else {
+            Err(CursorError::Malformed)
+        }
+    }
+
     /// Checks that the cursor belongs to `query`.
     ///
     /// # Errors
@@ -87,6 +127,28 @@ mod tests {
         assert_eq!(Cursor::decode(&cursor.encode()), Ok(cursor.clone()));
         assert_eq!(cursor.start_of("acme#O"), Ok(last));
         assert_eq!(cursor.start_of("other#O"), Err(CursorError::OtherQuery));
+    }
+
+    #[test]
+    fn a_key_that_the_query_can_not_come_to_is_no_cursor_of_ours() {
+        let bounds = [("pk", Bound::Is("acme#S#1")), ("sk", Bound::BeginsWith("R#"))];
+        let at = |key: &[(&str, &str)]| {
+            let key = key.iter().map(|(name, value)| ((*name).to_owned(), s(*value))).collect();
+            Cursor::at("runs", &key).start_within("runs", &bounds)
+        };
+        assert!(at(&[("pk", "acme#S#1"), ("sk", "R#0000000001")]).is_ok());
+        let long = format!("R#{}", "x".repeat(1_000));
+        for forged in [
+            &[("pk", "other#S#1"), ("sk", "R#0000000001")][..],
+            &[("pk", "acme#S#1"), ("sk", "J#0000000001")],
+            &[("pk", "acme#S#1"), ("sk", "")],
+            &[("pk", "acme#S#1"), ("sk", &long)],
+            &[("pk", "acme#S#1")],
+            &[("pk", "acme#S#1"), ("sk", "R#1"), ("more", "x")],
+            &[],
+        ] {
+            assert_eq!(at(forged), Err(CursorError::Malformed), "{forged:?}");
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::{
     Page, Store, StoreError,
     item::{Item, from_item, key_of, n, s},
     keys::{Key, RUN, partition},
-    page::{Cursor, CursorError},
+    page::{Bound, Cursor, CursorError},
 };
 
 /// Takes out of the item of a subscription or run what its key says already: a claimed subscription
@@ -132,7 +132,8 @@ impl Store {
     ) -> Result<Result<Page<Run>, CursorError>, StoreError> {
         let pk = partition(organization, "S", subscription.as_str());
         let query = format!("runs {pk}");
-        let start = match after.map(|cursor| cursor.start_of(&query)).transpose() {
+        let bounds = [("pk", Bound::Is(&pk)), ("sk", Bound::BeginsWith(RUN))];
+        let start = match after.map(|cursor| cursor.start_within(&query, &bounds)).transpose() {
             Ok(start) => start,
             Err(error) => return Ok(Err(error)),
         };
