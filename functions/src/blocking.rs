@@ -48,21 +48,18 @@ pub(crate) async fn unblock(
     .await
 }
 
-/// Gives up the run that `letter` has blocked, and lets its subscription go on with the next.
-pub(crate) async fn discard(
+/// Puts off the payment of a run whose retry became a dead letter, and lets go of the claim, so
+/// that the same failure does not come back with every lease, and the subscription can be mended.
+pub(crate) async fn postpone(
     store: &Store,
     organization: &OrganizationId,
     subscription: &SubscriptionId,
-    letter: &DeadLetterId,
+    number: OccurrenceNumber,
     cause: &Cause,
     now: DateTime<Utc>,
 ) -> Result<(), HandleError> {
     change(store, organization, subscription, cause, now, |before| {
-        if before.blocked_by.as_deref() == Some(letter.as_str()) {
-            Ok(plan::discard_run(before, now)?)
-        } else {
-            Ok(None)
-        }
+        Ok(plan::postpone_retry(before, number, now))
     })
     .await
 }

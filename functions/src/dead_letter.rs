@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
+use chrono::{DateTime, Utc};
 use perennial_domain::{
     ids::{DeadLetterId, OrganizationId},
     journal::Cause,
     money::{Currency, MinorUnits},
 };
-use perennial_messages::{ORGANIZATION, RetryDue, RunDue, ValidateOrder};
+use perennial_messages::{JobRef, ORGANIZATION, RetryDue, RunDue, ValidateOrder};
 use perennial_runtime::{
     Clock, Environment, Function, FunctionError, Invocation, SettingError, telemetry,
 };
@@ -25,6 +26,9 @@ use crate::{
 /// Whose dead letters those are that name no organization.
 const SYSTEM_ORGANIZATION: &str = "system";
 
+/// Longest body that is kept, in bytes. None of our messages comes near it.
+const MAX_BODY: usize = 300_000;
+
 /// The dead-letter function.
 pub(crate) struct DeadLetters {
     store: Store,
@@ -39,7 +43,14 @@ pub(crate) struct DeadLetters {
 struct Stake {
     subject: Option<String>,
     value: Option<(MinorUnits, Currency)>,
-    run: Option<RunDue>,
+    work: Option<Work>,
+}
+
+/// The work that died with the message.
+enum Work {
+    Run(RunDue),
+    Retry(RetryDue),
+    Order(ValidateOrder),
 }
 
 impl DeadLetters {
@@ -79,8 +90,15 @@ impl DeadLetters {
             .unwrap_or_else(|| self.system.clone());
         let own_id = record.message_id.as_deref().unwrap_or_default();
         let message_id = attribute(record, MESSAGE_ID).unwrap_or_else(|| own_id.to_owned());
-        let body = record.body.clone().unwrap_or_default();
-        let stake = self.stake(&organization, source, &body).await?;
+        let body = kept_body(record.body.as_deref().unwrap_or_default());
+        // What can't be found out must not keep the letter from being kept.
+        let stake = match self.stake(&organization, source, &body).await {
+            Err(HandleError::Permanent(reason)) => {
+                tracing::error!(reason, "what a dead letter is about can't be read");
+                Stake::default()
+            }
+            stake => stake?,
+        };
         let now = self.clock.now();
         let id = DeadLetterId::derived(&[source.name(), &message_id]);
         let letter = DeadLetter {
@@ -103,22 +121,55 @@ impl DeadLetters {
             updated_at: now,
             version: 1,
         };
-        let kept = self.store.keep_dead_letter(&organization, &letter).await?;
-        if let Some(run) = stake.run {
-            let cause = Cause { actor: "system:dead-letter".to_owned(), reason: id.to_string() };
-            let RunDue { subscription_id, number, job, .. } = &run;
-            blocking::block(&self.store, &organization, subscription_id, *number, &id, &cause, now)
-                .await?;
-            let result = [(subscription_id.clone(), *number, RunResult::DeadLettered)];
-            if let Err(error) =
-                self.store.record_results(&organization, &job.job_run_id, &job.batch, &result).await
-            {
-                tracing::error!(%error, "a dead letter is missing from the job log");
+        let before = self.store.keep_dead_letter(&organization, &letter).await?;
+        // A letter that comes twice must not undo what somebody has done about it meanwhile.
+        let open = before.as_ref().is_none_or(|letter| letter.status == DeadLetterStatus::Open);
+        if let Some(work) = stake.work.filter(|_| open) {
+            match self.rest(&organization, &work, &id, now).await {
+                Err(HandleError::Permanent(reason)) => {
+                    tracing::error!(reason, dead_letter = %id, "its subject can't be put to rest");
+                }
+                rested => rested?,
             }
         }
-        if kept {
+        if before.is_none() {
             metrics::counter!(telemetry::DEAD_LETTERS, "Source" => source.name()).increment(1);
             tracing::error!(%organization, dead_letter = %id, source = source.name(), error = letter.error, "dead letter kept");
+        }
+        Ok(())
+    }
+
+    /// Lets the subject rest until somebody has seen to the letter: else a later tick sends the
+    /// same work again, and it dies again.
+    async fn rest(
+        &self,
+        organization: &OrganizationId,
+        work: &Work,
+        id: &DeadLetterId,
+        now: DateTime<Utc>,
+    ) -> Result<(), HandleError> {
+        let cause = Cause { actor: "system:dead-letter".to_owned(), reason: id.to_string() };
+        let (subscription, number, job) = match work {
+            Work::Order(message) => {
+                return Ok(self.store.rest_order(organization, &message.order_id).await?);
+            }
+            Work::Run(RunDue { subscription_id, number, job, .. }) => {
+                let (store, subscription) = (&self.store, subscription_id);
+                blocking::block(store, organization, subscription, *number, id, &cause, now)
+                    .await?;
+                (subscription_id, *number, job)
+            }
+            Work::Retry(RetryDue { subscription_id, number, job, .. }) => {
+                let (store, subscription) = (&self.store, subscription_id);
+                blocking::postpone(store, organization, subscription, *number, &cause, now).await?;
+                (subscription_id, *number, job)
+            }
+        };
+        let result = [(subscription.clone(), number, RunResult::DeadLettered)];
+        let JobRef { job_run_id, batch } = job;
+        let recorded = self.store.record_results(organization, job_run_id, batch, &result).await;
+        if let Err(error) = recorded {
+            tracing::error!(%error, "a dead letter is missing from the job log");
         }
         Ok(())
     }
@@ -140,7 +191,7 @@ impl DeadLetters {
                     self.store.subscription(organization, &run.subscription_id).await?;
                 let value = subscription.and_then(|sub| Some((sub.total().ok()?, sub.currency)));
                 let subject = Some(run.subscription_id.to_string());
-                Ok(Stake { subject, value, run: Some(run) })
+                Ok(Stake { subject, value, work: Some(Work::Run(run)) })
             }
             WorkQueue::PaymentRetry => {
                 let Ok(retry) = serde_json::from_str::<RetryDue>(body) else {
@@ -149,7 +200,8 @@ impl DeadLetters {
                 let run =
                     self.store.run(organization, &retry.subscription_id, retry.number).await?;
                 let subject = Some(retry.subscription_id.to_string());
-                Ok(Stake { subject, value: run.map(|run| (run.total, run.currency)), run: None })
+                let value = run.map(|run| (run.total, run.currency));
+                Ok(Stake { subject, value, work: Some(Work::Retry(retry)) })
             }
             WorkQueue::Validation => {
                 let Ok(message) = serde_json::from_str::<ValidateOrder>(body) else {
@@ -163,11 +215,21 @@ impl DeadLetters {
                     Some(StoredOrder::Run(run)) => Some((run.total, run.currency)),
                     None => None,
                 };
-                Ok(Stake { subject: Some(message.order_id.to_string()), value, run: None })
+                let subject = Some(message.order_id.to_string());
+                Ok(Stake { subject, value, work: Some(Work::Order(message)) })
             }
             WorkQueue::RenewalTick => Ok(Stake::default()),
         }
     }
+}
+
+/// The body as it is kept: whole, unless it would not fit an item (400 KB).
+fn kept_body(body: &str) -> String {
+    let mut end = body.len().min(MAX_BODY);
+    while !body.is_char_boundary(end) {
+        end -= 1;
+    }
+    body.get(..end).unwrap_or_default().to_owned()
 }
 
 #[async_trait]

@@ -4,12 +4,13 @@
 use std::{collections::HashMap, sync::Arc};
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use futures::{StreamExt, stream};
 use perennial_domain::{
     catalog::{PaymentSource, Sku},
-    ids::{OrganizationId, SkuId, SubscriptionId},
-    journal::{Cause, append},
-    plan::{Outcome, PlannedRun, abandon_run, plan_run, settle_run},
+    ids::{OrderId, OrganizationId, SkuId, SubscriptionId},
+    journal::{Cause, Change, append},
+    plan::{Outcome, PlannedRun, abandon_run, discard_run, plan_run, settle_run},
     run::{RunStatus, charge_key},
     subscription::Subscription,
 };
@@ -39,7 +40,8 @@ pub(crate) struct OrderCopy {
     clock: Arc<dyn Clock>,
 }
 
-/// What the runs of a batch need, read together.
+/// What the runs of a batch need, read together. What is missing is read again by itself.
+#[derive(Default)]
 struct Loaded {
     subscriptions: HashMap<(OrganizationId, SubscriptionId), Subscription>,
     sources: HashMap<String, PaymentSource>,
@@ -63,6 +65,9 @@ impl OrderCopy {
     async fn make_all(&self, messages: Vec<Received<RunDue>>) -> Outcomes {
         let loaded = match self.load(&messages).await {
             Ok(loaded) => loaded,
+            // One of the items can't be read. Each message reads for itself then, and only the one
+            // that it concerns fails.
+            Err(error) if !error.is_transient() => Loaded::default(),
             Err(error) => {
                 let reason = error.to_string();
                 return messages
@@ -75,7 +80,7 @@ impl OrderCopy {
         let (loaded_ref, results_ref) = (&loaded, &results);
         let outcomes = stream::iter(messages)
             .map(|received| async move {
-                let RunDue { organization, subscription_id, number, job } = &received.message;
+                let RunDue { organization, subscription_id, number, job, .. } = &received.message;
                 let made = guarded(self.make(&received.message, loaded_ref)).await;
                 let outcome = made.map(|result| {
                     results_ref.note(organization, job, subscription_id, *number, result);
@@ -126,16 +131,20 @@ impl OrderCopy {
         let RunDue { organization, subscription_id, .. } = message;
         let mut subscription =
             loaded.subscriptions.get(&(organization.clone(), subscription_id.clone())).cloned();
+        let mut collected = None;
         for _ in 0..COMMIT_ATTEMPTS {
-            let Some(current) = subscription.take() else {
+            let current = match subscription.take() {
+                Some(current) => Some(current),
+                None => self.store.subscription(organization, subscription_id).await?,
+            };
+            let Some(current) = current else {
                 return Err(HandleError::Permanent(format!(
                     "there is no subscription {subscription_id}"
                 )));
             };
-            if let Some(result) = self.attempt(message, &current, loaded).await? {
+            if let Some(result) = self.attempt(message, &current, loaded, &mut collected).await? {
                 return Ok(result);
             }
-            subscription = self.store.subscription(organization, subscription_id).await?;
         }
         Err(HandleError::Transient(format!("subscription {subscription_id} keeps changing")))
     }
@@ -146,16 +155,29 @@ impl OrderCopy {
         message: &RunDue,
         subscription: &Subscription,
         loaded: &Loaded,
+        collected: &mut Option<Outcome>,
     ) -> Result<Option<RunResult>, HandleError> {
-        let RunDue { organization, subscription_id, number, .. } = message;
+        let RunDue { organization, subscription_id, number, give_up, .. } = message;
         if subscription.run_number != Some(*number) {
             // Made already, or passed over: the message came late, or twice.
             let run = self.store.run(organization, subscription_id, *number).await?;
-            return Ok(Some(run.map_or(RunResult::Skipped, |run| result_of(run.status))));
+            return match (run, collected) {
+                (Some(run), _) => Ok(Some(result_of(run.status))),
+                (None, Some(Outcome::Paid { charge_id })) => Err(HandleError::Permanent(format!(
+                    "charge {charge_id} was collected for a run that another worker passed over"
+                ))),
+                (None, _) => Ok(Some(RunResult::Skipped)),
+            };
         }
-        if subscription.blocked_by.is_some() {
+        match (&subscription.blocked_by, give_up) {
+            (Some(blocked_by), Some(letter)) if blocked_by == letter.as_str() => {
+                return self.give_up(message, subscription).await;
+            }
             // Its dead letter waits for somebody; a second message must not make a second letter.
-            return Ok(Some(RunResult::DeadLettered));
+            (Some(_), _) => return Ok(Some(RunResult::DeadLettered)),
+            // Redriven before it was discarded: the run goes its way.
+            (None, Some(_)) => return Ok(Some(RunResult::Pending)),
+            (None, None) => {}
         }
         let Some(planned) = plan_run(subscription)? else {
             return self.abandon(message, subscription).await;
@@ -165,9 +187,16 @@ impl OrderCopy {
         } else {
             match self.collected_before(organization, subscription, &planned).await? {
                 Some(outcome) => outcome,
-                None => return self.abandon(message, subscription).await,
+                None => {
+                    let abandoned = self.abandon(message, subscription).await?;
+                    if abandoned.is_some() {
+                        self.release_stock(organization, subscription, &planned.order_id).await;
+                    }
+                    return Ok(abandoned);
+                }
             }
         };
+        *collected = Some(outcome.clone());
         self.commit(message, subscription, &planned, &outcome).await
     }
 
@@ -179,15 +208,18 @@ impl OrderCopy {
         planned: &PlannedRun,
         loaded: &Loaded,
     ) -> Result<Outcome, HandleError> {
-        let source =
-            subscription.payment_source_id.as_ref().and_then(|id| loaded.sources.get(id.as_str()));
+        let source = self.source(organization, subscription, loaded).await?;
         if source.is_none() && !planned.total.is_zero() {
+            // The source may have been taken away after an attempt that was cut short.
+            if let Some(paid) = self.collected_before(organization, subscription, planned).await? {
+                return Ok(paid);
+            }
             return Ok(Outcome::Refused {
                 code: "payment_source_missing".to_owned(),
                 message: "the subscription has no payment source".to_owned(),
             });
         }
-        let held = tracked(organization, subscription, loaded);
+        let held = self.tracked(organization, subscription, loaded).await?;
         if !held.is_empty() {
             match self.store.hold_stock(organization, &planned.order_id, &held).await {
                 Ok(()) => {}
@@ -214,6 +246,41 @@ impl OrderCopy {
             requested_at: self.clock.now(),
         };
         charging::collect(self.provider.as_ref(), &request).await
+    }
+
+    /// The payment source as it is now: the joint read may be a moment behind.
+    async fn source(
+        &self,
+        organization: &OrganizationId,
+        subscription: &Subscription,
+        loaded: &Loaded,
+    ) -> Result<Option<PaymentSource>, HandleError> {
+        let Some(id) = &subscription.payment_source_id else { return Ok(None) };
+        match loaded.sources.get(id.as_str()) {
+            Some(source) => Ok(Some(source.clone())),
+            None => Ok(self.store.get(organization, id.as_str()).await?),
+        }
+    }
+
+    /// The items whose stock is tracked, by the sku as it is now.
+    async fn tracked<'a>(
+        &self,
+        organization: &OrganizationId,
+        subscription: &'a Subscription,
+        loaded: &Loaded,
+    ) -> Result<Vec<(&'a str, u32)>, HandleError> {
+        let mut tracked = Vec::new();
+        for item in subscription.items.iter().filter(|item| item.stock_tracked) {
+            let id = SkuId::derived(&[organization.as_str(), &item.sku_code]);
+            let sku = match loaded.skus.get(id.as_str()) {
+                Some(sku) => Some(sku.clone()),
+                None => self.store.get::<Sku>(organization, id.as_str()).await?,
+            };
+            if sku.is_some_and(|sku| sku.stock.is_some()) {
+                tracked.push((item.sku_code.as_str(), item.quantity));
+            }
+        }
+        Ok(tracked)
     }
 
     /// What the provider collected for this run before its subscription was cancelled or paused.
@@ -263,7 +330,7 @@ impl OrderCopy {
             Err(error) => return Err(error.into()),
         }
         if settled.run.status == RunStatus::Failed {
-            self.release_stock(organization, before, planned).await;
+            self.release_stock(organization, before, &planned.order_id).await;
         }
         count(settled.run.status);
         tracing::info!(
@@ -276,6 +343,33 @@ impl OrderCopy {
         Ok(Some(result_of(settled.run.status)))
     }
 
+    /// Ends a run whose dead letter was discarded. What was collected for it counts; else it is
+    /// passed over, and its subscription goes on with the next.
+    async fn give_up(
+        &self,
+        message: &RunDue,
+        blocked: &Subscription,
+    ) -> Result<Option<RunResult>, HandleError> {
+        let RunDue { organization, .. } = message;
+        let mut subscription = blocked.clone();
+        subscription.blocked_by = None;
+        if let Some(planned) = plan_run(&subscription)?
+            && let Some(paid) = self.collected_before(organization, &subscription, &planned).await?
+        {
+            return self.commit(message, &subscription, &planned, &paid).await;
+        }
+        let now = self.clock.now();
+        let Some((after, change)) = discard_run(&subscription, now)? else {
+            return Ok(Some(RunResult::Skipped));
+        };
+        let given_up = self.end_without_order(message, blocked, after, change, now).await?;
+        if given_up.is_some() {
+            let order = OrderId::of_run(&subscription.id, message.number);
+            self.release_stock(organization, &subscription, &order).await;
+        }
+        Ok(given_up)
+    }
+
     /// Ends a run whose subscription was cancelled or paused before anything was collected.
     async fn abandon(
         &self,
@@ -283,7 +377,18 @@ impl OrderCopy {
         before: &Subscription,
     ) -> Result<Option<RunResult>, HandleError> {
         let now = self.clock.now();
-        let (mut after, change) = abandon_run(before, now);
+        let (after, change) = abandon_run(before, now);
+        self.end_without_order(message, before, after, change, now).await
+    }
+
+    async fn end_without_order(
+        &self,
+        message: &RunDue,
+        before: &Subscription,
+        mut after: Subscription,
+        change: Change,
+        now: DateTime<Utc>,
+    ) -> Result<Option<RunResult>, HandleError> {
         let entry = append(
             &mut after.journal,
             &message.organization,
@@ -311,7 +416,7 @@ impl OrderCopy {
         &self,
         organization: &OrganizationId,
         subscription: &Subscription,
-        planned: &PlannedRun,
+        order: &OrderId,
     ) {
         let held: Vec<(&str, u32)> = subscription
             .items
@@ -322,8 +427,8 @@ impl OrderCopy {
         if held.is_empty() {
             return;
         }
-        if let Err(error) = self.store.release_stock(organization, &planned.order_id, &held).await {
-            tracing::error!(%error, order_id = %planned.order_id, "held stock was not put back");
+        if let Err(error) = self.store.release_stock(organization, order, &held).await {
+            tracing::error!(%error, order_id = %order, "held stock was not put back");
         }
     }
 }
@@ -334,24 +439,6 @@ fn key(
     planned: &PlannedRun,
 ) -> ChargeKey {
     ChargeKey::new(charge_key(organization, &subscription.id, planned.number, 1))
-}
-
-/// The items whose stock is tracked, by the sku as it is now.
-fn tracked<'a>(
-    organization: &OrganizationId,
-    subscription: &'a Subscription,
-    loaded: &Loaded,
-) -> Vec<(&'a str, u32)> {
-    subscription
-        .items
-        .iter()
-        .filter(|item| item.stock_tracked)
-        .filter(|item| {
-            let id = SkuId::derived(&[organization.as_str(), &item.sku_code]);
-            loaded.skus.get(id.as_str()).is_some_and(|sku| sku.stock.is_some())
-        })
-        .map(|item| (item.sku_code.as_str(), item.quantity))
-        .collect()
 }
 
 fn cause(message: &RunDue) -> Cause {

@@ -15,7 +15,7 @@ use perennial_domain::{
     subscription::Subscription,
 };
 use perennial_messages::RetryDue;
-use perennial_payments::{ChargeKey, ChargeRequest, PaymentProvider, PaymentToken};
+use perennial_payments::{ChargeKey, ChargeOutcome, ChargeRequest, PaymentProvider, PaymentToken};
 use perennial_runtime::{Clock, Environment, Function, FunctionError, Invocation, SettingError};
 use perennial_store::{Expect, RunResult, Store, StoreError};
 use serde_json::Value;
@@ -93,10 +93,6 @@ impl PaymentRetry {
             if run.status == RunStatus::Successful || run.attempts != message.attempts {
                 return Ok(result_of(run.status));
             }
-            if subscription.status == SubscriptionStatus::Inactive {
-                // What rests is not charged; its open runs wait for it to be activated.
-                return Ok(RunResult::Skipped);
-            }
             if let Some(result) = self.attempt(message, &subscription, &run).await? {
                 return Ok(result);
             }
@@ -112,13 +108,13 @@ impl PaymentRetry {
         run: &Run,
     ) -> Result<Option<RunResult>, HandleError> {
         let RetryDue { organization, subscription_id, number, .. } = message;
-        let outcome = if subscription.status == SubscriptionStatus::Cancelled {
-            Outcome::Refused {
-                code: "subscription_cancelled".to_owned(),
-                message: "the subscription was cancelled before the run was paid".to_owned(),
-            }
-        } else {
+        let outcome = if subscription.status.repeats() {
             self.collect(organization, subscription, run).await?
+        } else {
+            match self.closing(organization, subscription, run).await? {
+                Some(outcome) => outcome,
+                None => return Ok(Some(RunResult::Skipped)),
+            }
         };
         let now = self.clock.now();
         let source = subscription.payment_source_id.clone();
@@ -163,6 +159,29 @@ impl PaymentRetry {
         Ok(Some(result_of(run_after.status)))
     }
 
+    /// What becomes of a run whose subscription was cancelled or rests: it is not charged again,
+    /// but what an attempt cut short has collected counts. `None` leaves it for later.
+    async fn closing(
+        &self,
+        organization: &OrganizationId,
+        subscription: &Subscription,
+        run: &Run,
+    ) -> Result<Option<Outcome>, HandleError> {
+        let found = self
+            .provider
+            .lookup(organization.as_str(), &key(organization, run))
+            .await
+            .map_err(|error| charging::failure(&error))?;
+        if let Some(paid) = found.filter(ChargeOutcome::is_paid) {
+            return Ok(Some(charging::outcome_of(paid)));
+        }
+        let cancelled = subscription.status == SubscriptionStatus::Cancelled;
+        Ok(cancelled.then(|| Outcome::Refused {
+            code: "subscription_cancelled".to_owned(),
+            message: "the subscription was cancelled before the run was paid".to_owned(),
+        }))
+    }
+
     /// Collects with the payment source that the subscription has by now.
     async fn collect(
         &self,
@@ -198,12 +217,7 @@ impl PaymentRetry {
         };
         let attempt = run.attempts.saturating_add(1);
         let request = ChargeRequest {
-            key: ChargeKey::new(charge_key(
-                organization,
-                &run.subscription_id,
-                run.number,
-                attempt,
-            )),
+            key: key(organization, run),
             organization: organization.to_string(),
             amount_minor: run.total.get(),
             currency: run.currency.to_string(),
@@ -243,6 +257,12 @@ impl PaymentRetry {
             tracing::error!(%error, order_id = %run.order_id(), "held stock was not put back");
         }
     }
+}
+
+/// The provider's idempotency key for the next attempt at a run.
+fn key(organization: &OrganizationId, run: &Run) -> ChargeKey {
+    let attempt = run.attempts.saturating_add(1);
+    ChargeKey::new(charge_key(organization, &run.subscription_id, run.number, attempt))
 }
 
 /// The lines of a run whose stock is tracked.

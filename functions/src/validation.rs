@@ -10,11 +10,13 @@ use perennial_domain::{
     ids::OrganizationId,
     journal::{Cause, append},
     order::{Order, OrderStatus, Rejection},
-    placement::{Collected, OrderContext, check_order, place, reject},
-    plan::Outcome,
+    placement::{
+        Collected, OrderContext, check_order, check_stock, create_subscriptions, place, reject,
+    },
+    plan::{Outcome, PlanError},
 };
 use perennial_messages::ValidateOrder;
-use perennial_payments::{ChargeKey, ChargeRequest, PaymentProvider, PaymentToken};
+use perennial_payments::{ChargeKey, ChargeOutcome, ChargeRequest, PaymentProvider, PaymentToken};
 use perennial_runtime::{
     Clock, Environment, Function, FunctionError, Invocation, SettingError, telemetry,
 };
@@ -97,19 +99,30 @@ impl Validation {
         };
         let rejections = check_order(&context, now);
         if !rejections.is_empty() {
-            return self.reject(organization, order, rejections, now).await;
+            return self.turn_down(organization, order, &related, rejections, now).await;
+        }
+        if let Err(error) = subscriptions_of(organization, order, &related, now) {
+            let undated = rejection(
+                "subscription_without_dates",
+                error.to_string(),
+                "/data/relationships/line_items",
+            );
+            return self.turn_down(organization, order, &related, vec![undated], now).await;
         }
         let held = tracked(order, &related);
         if !held.is_empty() {
             match self.store.hold_stock(organization, &order.id, &held).await {
                 Ok(()) => {}
                 Err(StoreError::OutOfStock { sku }) => {
-                    let short = rejection(
-                        "out_of_stock",
-                        format!("sku {sku:?} was taken by other orders meanwhile"),
-                        "/data/relationships/line_items",
-                    );
-                    return self.reject(organization, order, vec![short], now).await;
+                    let mut short = check_stock(order, &related.skus);
+                    if short.is_empty() {
+                        short.push(rejection(
+                            "out_of_stock",
+                            format!("sku {sku:?} was taken by other orders meanwhile"),
+                            "/data/relationships/line_items",
+                        ));
+                    }
+                    return self.turn_down(organization, order, &related, short, now).await;
                 }
                 Err(error) => return Err(error.into()),
             }
@@ -117,12 +130,35 @@ impl Validation {
         match self.pay(organization, order, &related, now).await? {
             Ok(collected) => self.place(organization, order, &related, collected, now).await,
             Err(declined) => {
-                if !held.is_empty() {
-                    self.store.release_stock(organization, &order.id, &held).await?;
-                }
-                self.reject(organization, order, vec![declined], now).await
+                self.turn_down(organization, order, &related, vec![declined], now).await
             }
         }
+    }
+
+    /// Sends an order back to draft and puts back what it held; unless an earlier delivery of its
+    /// message has collected the payment already: then it was accepted, and is placed.
+    async fn turn_down(
+        &self,
+        organization: &OrganizationId,
+        order: &Order,
+        related: &Related,
+        rejections: Vec<Rejection>,
+        now: DateTime<Utc>,
+    ) -> Result<(), Stop> {
+        let found = self
+            .provider
+            .lookup(organization.as_str(), &charge_key(organization, order))
+            .await
+            .map_err(|error| charging::failure(&error))?;
+        if let Some(ChargeOutcome::Paid { charge_id }) = found {
+            let collected = Collected::Paid(charge_id);
+            return self.place(organization, order, related, collected, now).await;
+        }
+        let held = tracked(order, related);
+        if !held.is_empty() {
+            self.store.release_stock(organization, &order.id, &held).await?;
+        }
+        self.reject(organization, order, rejections, now).await
     }
 
     async fn pay(
@@ -138,7 +174,7 @@ impl Validation {
             Some(_) | None => return Ok(Ok(Collected::Nothing)),
         };
         let request = ChargeRequest {
-            key: ChargeKey::new(format!("{organization}:{}:{}", order.id, order.placements)),
+            key: charge_key(organization, order),
             organization: organization.to_string(),
             amount_minor: total.get(),
             currency: order.currency.to_string(),
@@ -214,6 +250,27 @@ impl Validation {
             .await?;
         tracing::info!(%organization, order_id = %order.id, "order went back to draft");
         Ok(())
+    }
+}
+
+/// The provider's idempotency key for this placement of the order.
+fn charge_key(organization: &OrganizationId, order: &Order) -> ChargeKey {
+    ChargeKey::new(format!("{organization}:{}:{}", order.id, order.placements))
+}
+
+/// Plans the subscriptions that the order would become, so that nothing is collected for an order
+/// whose subscriptions can't be made.
+fn subscriptions_of(
+    organization: &OrganizationId,
+    order: &Order,
+    related: &Related,
+    now: DateTime<Utc>,
+) -> Result<(), PlanError> {
+    match (&related.market, &related.model) {
+        (Some(market), Some(model)) if order.create_subscriptions => {
+            create_subscriptions(organization, order, market, model, &related.skus, now).map(drop)
+        }
+        (_, _) => Ok(()),
     }
 }
 

@@ -12,7 +12,7 @@ use perennial_domain::{
     time::Frequency,
 };
 use perennial_store::Expect;
-use serde_json::{Value, json};
+use serde_json::{Number, Value, json};
 
 use super::{
     answer,
@@ -78,7 +78,7 @@ pub(super) async fn update(context: &Context<'_>) -> Outcome<Answer> {
     context.check_version(before.version)?;
     let mut problems = Problems::default();
     let mut attributes = document.attributes(&mut problems);
-    let wanted = Wanted {
+    let mut wanted = Wanted {
         trigger: trigger(&mut attributes, &mut problems),
         frequency: attributes.value("frequency", &mut problems),
         expires_at: attributes.optional("expires_at", &mut problems),
@@ -88,6 +88,9 @@ pub(super) async fn update(context: &Context<'_>) -> Outcome<Answer> {
     };
     if let Related::To(id) = &wanted.payment_source {
         check_payment_source(context, &before, id, &mut problems).await?;
+    }
+    if let Given::Value(metadata) = &mut wanted.metadata {
+        *metadata = settled(std::mem::take(metadata));
     }
     problems.check()?;
     if !wanted.edits() && wanted.trigger.is_none() {
@@ -106,6 +109,38 @@ pub(super) async fn update(context: &Context<'_>) -> Outcome<Answer> {
         }));
     }
     answer::one(context, 200, &changed).await
+}
+
+/// A client's value as it will come back from storage, so that the journal's hashes are of what is
+/// read later: a number without a fraction is a whole one, and one that a parser rounds is rounded.
+fn settled(value: Value) -> Value {
+    match value {
+        Value::Number(number) => {
+            let mut number = number;
+            // Reading what was written may round once more, hardly ever twice.
+            for _ in 0..8 {
+                let text = match number.as_f64().filter(|_| number.is_f64()) {
+                    Some(float) => float.to_string(),
+                    None => return Value::Number(number),
+                };
+                let read = text
+                    .parse::<i64>()
+                    .map(Number::from)
+                    .or_else(|_| serde_json::from_str(&number.to_string()));
+                match read {
+                    Ok(read) if read == number => break,
+                    Ok(read) => number = read,
+                    Err(_) => break,
+                }
+            }
+            Value::Number(number)
+        }
+        Value::Array(items) => items.into_iter().map(settled).collect(),
+        Value::Object(members) => {
+            Value::Object(members.into_iter().map(|(name, value)| (name, settled(value))).collect())
+        }
+        other => other,
+    }
 }
 
 /// A payment that is under way settles the subscription as it was claimed: what it is paid for must

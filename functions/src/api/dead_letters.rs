@@ -3,10 +3,10 @@
 use std::cmp::Reverse;
 
 use perennial_domain::{
-    ids::{DeadLetterId, SubscriptionId},
+    ids::{DeadLetterId, OrganizationId, SubscriptionId},
     order::MAX_QUANTITY,
 };
-use perennial_messages::Outgoing;
+use perennial_messages::{Outgoing, RunDue};
 use perennial_store::{DeadLetter, DeadLetterStatus};
 use serde_json::json;
 
@@ -322,10 +322,8 @@ async fn carry_out(context: &Context<'_>, before: DeadLetter, asked: Asked) -> O
             if before.status != DeadLetterStatus::Open {
                 return Err(not_possible(&before, "discarded"));
             }
-            if let Some(subscription) = &subscription {
-                blocking::discard(store, organization, subscription, id, &cause, now)
-                    .await
-                    .map_err(failed)?;
+            if let Some(message) = giving_up(&before, organization)? {
+                context.services.send(WorkQueue::OrderCopy, vec![message]).await?;
             }
             after.status = DeadLetterStatus::Discarded;
             after.discard_reason = Some(reason);
@@ -336,6 +334,18 @@ async fn carry_out(context: &Context<'_>, before: DeadLetter, asked: Asked) -> O
     after.updated_at = now;
     store.update_dead_letter(organization, &after, before.version).await?;
     Ok(after)
+}
+
+/// What lets go of the run that a discarded letter has blocked: order copy asks the provider first,
+/// so that what was paid is not passed over.
+fn giving_up(letter: &DeadLetter, organization: &OrganizationId) -> Outcome<Option<Outgoing>> {
+    if WorkQueue::named(&letter.source) != Some(WorkQueue::OrderCopy) {
+        return Ok(None);
+    }
+    let Ok(mut run) = serde_json::from_str::<RunDue>(&letter.body) else { return Ok(None) };
+    run.give_up = Some(letter.id.clone());
+    let message = Outgoing::json(&run, Some(organization));
+    message.map(Some).map_err(|error| ApiError::internal(error.to_string()))
 }
 
 fn failed(error: HandleError) -> ApiError {

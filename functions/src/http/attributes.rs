@@ -288,6 +288,18 @@ fn shown(value: &Value) -> Value {
     }
 }
 
+/// How deep a client's own data may be nested.
+const MAX_DEPTH: usize = 16;
+
+/// How many arrays and objects stand within each other.
+fn depth(value: &Value) -> usize {
+    match value {
+        Value::Array(items) => 1 + items.iter().map(depth).max().unwrap_or_default(),
+        Value::Object(members) => 1 + members.values().map(depth).max().unwrap_or_default(),
+        _ => 0,
+    }
+}
+
 /// Everything that is wrong with a value.
 fn check(kind: &Kind, name: &str, pointer: &str, value: &Value) -> Vec<Problem> {
     let wrong = |code: Code, rule: String| {
@@ -380,6 +392,9 @@ fn check(kind: &Kind, name: &str, pointer: &str, value: &Value) -> Vec<Problem> 
         Kind::Anything(maximum) => match value {
             Value::Object(_) if value.to_string().len() > *maximum => {
                 wrong(Code::OutOfRange, format!("an object of up to {maximum} bytes"))
+            }
+            Value::Object(_) if depth(value) > MAX_DEPTH => {
+                wrong(Code::OutOfRange, format!("an object nested at most {MAX_DEPTH} deep"))
             }
             Value::Object(_) => Vec::new(),
             _ => wrong(Code::WrongType, "an object".to_owned()),

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use perennial_domain::{
     ids::{JobRunId, OrganizationId, SubscriptionId},
     journal::{Cause, Change, append},
-    plan::{ClaimPlan, expire, plan_claim, skip_missed},
+    plan::{ClaimPlan, abandon_run, expire, plan_claim, skip_missed},
     subscription::Subscription,
     time::OccurrenceNumber,
 };
@@ -71,14 +71,8 @@ impl RenewalTick {
                 Ok(None)
             }
             ClaimPlan::Nothing => {
-                let mut after = subscription.clone();
-                after.release();
-                after.version += 1;
-                self.store
-                    .commit(organization)
-                    .subscription(&after, Expect::Version(subscription.version))
-                    .run()
-                    .await?;
+                let (after, change) = abandon_run(&subscription, now);
+                self.commit(organization, &subscription, after, change, now).await?;
                 Ok(None)
             }
         }
@@ -140,6 +134,7 @@ impl RenewalTick {
                             subscription_id: id.clone(),
                             number: *number,
                             job: job.clone(),
+                            give_up: None,
                         };
                         runs.push(outgoing(&message, organization)?);
                     }

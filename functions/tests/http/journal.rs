@@ -30,3 +30,31 @@ async fn the_journal_of_a_subscription_tells_who_did_what_in_an_unbroken_chain()
     let nothing = "/api/journal_entries?filter[q][subject_eq]=sub_unknown";
     assert_eq!(shop.stack.get(nothing).await.expect(200).at("/data"), &json!([]));
 }
+
+#[tokio::test]
+async fn clients_own_data_never_breaks_the_chain() {
+    let shop = Shop::open().await;
+    let id = shop.subscription("monthly").await;
+    let path = format!("/api/order_subscriptions/{id}");
+    for metadata in [
+        json!({"x": 1.0, "y": -0.5, "z": 1e300, "w": 1e-300, "v": u64::MAX}),
+        json!({"": {"": []}, "a": 0.1, "b": 123_456_789.123_456_79, "c": 5e22}),
+        json!({"": null}),
+    ] {
+        let edited = shop.edit(&id, json!({"metadata": metadata})).await.expect(200);
+        let read = shop.stack.get(&path).await.expect(200);
+        assert_eq!(read.attribute("metadata"), edited.attribute("metadata"));
+    }
+    let mut deep = json!({});
+    for _ in 0..15 {
+        deep = json!({"a": deep});
+    }
+    shop.edit(&id, json!({"metadata": deep})).await.expect(200);
+    let refused = shop.edit(&id, json!({"metadata": {"a": deep}})).await.expect(422);
+    let place = "/data/attributes/metadata".to_owned();
+    assert_eq!(refused.errors(), [("out_of_range".to_owned(), place)]);
+    let journal = format!("/api/journal_entries?filter[q][subject_eq]={id}");
+    let journal = shop.stack.get(&journal).await.expect(200);
+    assert_eq!(journal.at("/meta/verified"), &json!(true));
+    assert_eq!(journal.at("/data").as_array().unwrap().len(), 5);
+}

@@ -32,7 +32,7 @@ async fn letter(shop: &Shop, body: &str, value: i64) -> String {
         version: 1,
     };
     let organization = "acme".parse().unwrap();
-    assert!(shop.stack.store.keep_dead_letter(&organization, &letter).await.unwrap());
+    assert_eq!(shop.stack.store.keep_dead_letter(&organization, &letter).await.unwrap(), None);
     id.to_string()
 }
 

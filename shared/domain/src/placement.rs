@@ -34,7 +34,7 @@ pub struct OrderContext<'a> {
     pub skus: &'a HashMap<SkuId, Sku>,
 }
 
-/// Every reason why the order may not be placed at `now`; none means that it may.
+/// Every reason why the order may not be placed at `now`, but for stock; none means that it may.
 #[must_use]
 pub fn check_order(context: &OrderContext<'_>, now: DateTime<Utc>) -> Vec<Rejection> {
     let mut rejections = Vec::new();
@@ -125,7 +125,17 @@ pub fn check_order(context: &OrderContext<'_>, now: DateTime<Utc>) -> Vec<Reject
             format!("subscriptions would end at {}, which has passed", end.to_rfc3339()),
         );
     }
-    let mut wanted: BTreeMap<&SkuId, u64> = BTreeMap::new();
+    let recurs = order.recurring().next().is_some();
+    if order.create_subscriptions && recurs && context.model.is_none() {
+        reject(
+            "subscription_model_missing",
+            "/data/relationships/market".into(),
+            format!(
+                "market {} has no subscription model, so its orders make no subscriptions",
+                order.market_id
+            ),
+        );
+    }
     for (index, line) in order.line_items.iter().enumerate() {
         let Some(sku) = context.skus.get(&line.sku_id) else {
             reject(
@@ -145,21 +155,34 @@ pub fn check_order(context: &OrderContext<'_>, now: DateTime<Utc>) -> Vec<Reject
                 ),
             );
         }
-        let asked = wanted.entry(&sku.id).or_default();
-        *asked += u64::from(line.quantity);
-        if let Some(stock) = sku.stock
-            && *asked > u64::from(stock)
-        {
-            reject(
-                "out_of_stock",
-                pointer(index, "quantity"),
-                format!("{asked} of sku {:?} are ordered, {stock} are in stock", sku.code),
-            );
-        }
         if let Some(frequency) = &line.frequency {
             for refusal in frequency_refusals(frequency, sku, context.model) {
                 reject("frequency_not_allowed", pointer(index, "frequency"), refusal);
             }
+        }
+    }
+    rejections
+}
+
+/// The lines for which there is not enough in stock. Not part of [`check_order`]: an order that
+/// holds its units already finds fewer, and must not be refused for what it took itself.
+#[must_use]
+pub fn check_stock(order: &Order, skus: &HashMap<SkuId, Sku>) -> Vec<Rejection> {
+    let mut wanted: BTreeMap<&SkuId, u64> = BTreeMap::new();
+    let mut rejections = Vec::new();
+    for (index, line) in order.line_items.iter().enumerate() {
+        let Some((sku, stock)) = skus.get(&line.sku_id).and_then(|sku| Some((sku, sku.stock?)))
+        else {
+            continue;
+        };
+        let asked = wanted.entry(&sku.id).or_default();
+        *asked += u64::from(line.quantity);
+        if *asked > u64::from(stock) {
+            rejections.push(Rejection {
+                code: "out_of_stock".to_owned(),
+                detail: format!("{asked} of sku {:?} are ordered, {stock} are in stock", sku.code),
+                pointer: pointer(index, "quantity"),
+            });
         }
     }
     rejections

@@ -134,6 +134,7 @@ impl Case {
         };
         check_order(&context, self.now)
             .into_iter()
+            .chain(check_stock(&self.order, &self.skus))
             .map(|rejection| {
                 assert!(!rejection.detail.is_empty(), "{rejection:?} says nothing to a person");
                 (rejection.code, rejection.pointer)
@@ -253,7 +254,7 @@ fn every_reason_is_told_at_once() -> TestResult {
     let rejections = case.rejections();
     let codes: Vec<_> = rejections.iter().map(|(code, _)| code.as_str()).collect();
     let expected =
-        ["payment_source_missing", "customer_on_hold", "out_of_stock", "frequency_not_allowed"];
+        ["payment_source_missing", "customer_on_hold", "frequency_not_allowed", "out_of_stock"];
     assert_eq!(codes, expected);
     Ok(())
 }

@@ -200,9 +200,15 @@ impl Subscription {
             (false, Some(_)) => Some(WakeKind::Finish),
             (false, None) => None,
         };
-        let run = self.next_run_at.zip(kind);
-        let expiry =
-            self.expires_at.filter(|_| self.status.repeats()).map(|at| (at, WakeKind::Expire));
+        let before_expiry = |at: &DateTime<Utc>| {
+            self.run_number.is_some() || self.expires_at.is_none_or(|end| *at < end)
+        };
+        let run = self.next_run_at.filter(before_expiry).zip(kind);
+        // What is still owed is settled first: no occurrence runs after the expiry anyway.
+        let expiry = self
+            .expires_at
+            .filter(|_| self.status.repeats() && self.unsettled.is_empty())
+            .map(|at| (at, WakeKind::Expire));
         let retry = self
             .unsettled
             .iter()
@@ -219,6 +225,14 @@ impl Subscription {
     /// When the sum is out of range.
     pub fn total(&self) -> Result<MinorUnits, MoneyError> {
         order::total(self.items.iter().map(|item| (item.unit_amount, item.quantity)))
+    }
+
+    /// Brings the runs that wait for their payment up at once: what is cancelled is not charged
+    /// any more, and the next tick closes them.
+    pub fn close_open_runs(&mut self, now: DateTime<Utc>) {
+        for unsettled in &mut self.unsettled {
+            unsettled.retry_at = now;
+        }
     }
 
     /// Gives the claim back: the work under way was committed.

@@ -80,7 +80,8 @@ fn it_wakes_for_what_comes_first() -> TestResult {
         (None, vec![run_at], (run_at, WakeKind::Retry)),
         (Some(late), vec![], (run_at, WakeKind::Run)),
         (Some(early), vec![], (early, WakeKind::Expire)),
-        (Some(early), vec![early], (early, WakeKind::Expire)),
+        (Some(early), vec![early], (early, WakeKind::Retry)),
+        (Some(early), vec![late], (late, WakeKind::Retry)),
         (Some(run_at), vec![], (run_at, WakeKind::Expire)),
     ] {
         assert_eq!(woken(expires_at, &retries), Some(expected), "{expires_at:?} {retries:?}");

@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, Utc};
 use perennial_domain::{
-    ids::{JobRunId, OrderId, OrganizationId, SubscriptionId},
+    ids::{DeadLetterId, JobRunId, OrderId, OrganizationId, SubscriptionId},
     time::OccurrenceNumber,
 };
 use serde::{Deserialize, Serialize};
@@ -40,6 +40,10 @@ pub struct RunDue {
     pub number: OccurrenceNumber,
     /// Where its result is recorded.
     pub job: JobRef,
+    /// The dead letter that was discarded: the run is not to be made, but passed over, unless it
+    /// turns out to be paid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub give_up: Option<DeadLetterId>,
 }
 
 /// The payment of a run that was made before is to be tried again.

@@ -4,7 +4,7 @@
 use aws_sdk_dynamodb::types::ReturnValue;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use perennial_domain::{
-    ids::{JobRunId, OrganizationId},
+    ids::{JobRunId, OrderId, OrganizationId},
     lifecycle::SubscriptionStatus,
     subscription::Subscription,
     time::OccurrenceNumber,
@@ -109,7 +109,7 @@ impl Store {
             .update_item()
             .table_name(&self.book)
             .set_key(Some(key_item(&Key::of(organization, "S", subscription.id.as_str()))))
-            .update_expression("SET run_number = :number")
+            .update_expression("SET run_number = :number ADD version :one")
             .condition_expression("version = :seen AND lease_claims = :one")
             .expression_attribute_values(":number", n(number.get()))
             .expression_attribute_values(":seen", n(subscription.version))
@@ -149,6 +149,28 @@ impl Store {
             Some(_) => Ok(Some(ClaimedOrder)),
             None => Ok(None),
         }
+    }
+
+    /// Takes an order that waits for validation out of the due index: its message became a dead
+    /// letter, and waits for somebody.
+    ///
+    /// # Errors
+    /// When storage does not answer.
+    pub async fn rest_order(
+        &self,
+        organization: &OrganizationId,
+        id: &OrderId,
+    ) -> Result<(), StoreError> {
+        let sent = self
+            .client
+            .update_item()
+            .table_name(&self.book)
+            .set_key(Some(key_item(&Key::of(organization, "O", id.as_str()))))
+            .update_expression("REMOVE due_pk, due_sk")
+            .condition_expression("attribute_exists(pk)")
+            .send()
+            .await;
+        held(sent).map(drop)
     }
 }
 

@@ -1,6 +1,9 @@
 //! Dead letters: messages that no function could handle, kept until somebody replays or discards
 //! them.
 
+use aws_sdk_dynamodb::{
+    operation::put_item::PutItemError, types::ReturnValuesOnConditionCheckFailure,
+};
 use chrono::{DateTime, Utc};
 use perennial_domain::{
     ids::{DeadLetterId, OrganizationId},
@@ -11,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Page, Part, Store, StoreError,
     error::held,
-    item::{from_item, n, s, to_item},
+    item::{Item, from_item, n, s, to_item},
     keys::{Key, list_pk, list_sk},
     page::{Cursor, CursorError},
 };
@@ -73,20 +76,31 @@ pub struct DeadLetter {
 }
 
 impl Store {
-    /// Keeps a dead letter. `false` when it was kept before.
+    /// Keeps a dead letter, unless it was kept before: then that one is answered, as it is now.
     ///
     /// # Errors
-    /// When storage does not answer.
+    /// When storage does not answer or holds something unreadable.
     pub async fn keep_dead_letter(
         &self,
         organization: &OrganizationId,
         letter: &DeadLetter,
-    ) -> Result<bool, StoreError> {
-        match self.put_dead_letter(organization, letter, None).await {
-            Ok(()) => Ok(true),
-            Err(StoreError::Conflict(_)) => Ok(false),
-            Err(error) => Err(error),
-        }
+    ) -> Result<Option<DeadLetter>, StoreError> {
+        let sent = self
+            .client
+            .put_item()
+            .table_name(&self.operations)
+            .set_item(Some(letter_item(organization, letter)?))
+            .condition_expression("attribute_not_exists(pk)")
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        let Err(error) = sent else { return Ok(None) };
+        let Some(PutItemError::ConditionalCheckFailedException(failed)) = error.as_service_error()
+        else {
+            return Err(StoreError::from_sdk(&error));
+        };
+        let kept = failed.item().cloned().ok_or(StoreError::Conflict(Part::DeadLetter))?;
+        Ok(Some(from_item(kept)?))
     }
 
     /// Replaces a dead letter whose version was `seen`.
@@ -99,30 +113,14 @@ impl Store {
         letter: &DeadLetter,
         seen: u64,
     ) -> Result<(), StoreError> {
-        self.put_dead_letter(organization, letter, Some(seen)).await
-    }
-
-    async fn put_dead_letter(
-        &self,
-        organization: &OrganizationId,
-        letter: &DeadLetter,
-        seen: Option<u64>,
-    ) -> Result<(), StoreError> {
-        let key = Key::of(organization, "L", letter.id.as_str());
-        let mut item = to_item(&key, letter)?;
-        item.insert("list_pk".to_owned(), s(list_pk(organization, "L")));
-        item.insert("list_sk".to_owned(), s(list_sk(letter.created_at)));
-        let put = self.client.put_item().table_name(&self.operations).set_item(Some(item));
-        let put = match seen {
-            Some(seen) => put
-                .condition_expression("version = :seen")
-                .expression_attribute_values(":seen", n(seen)),
-            None => put.condition_expression("attribute_not_exists(pk)"),
-        };
-        match held(put.send().await)? {
-            Some(_) => Ok(()),
-            None => Err(StoreError::Conflict(Part::DeadLetter)),
-        }
+        let put = self
+            .client
+            .put_item()
+            .table_name(&self.operations)
+            .set_item(Some(letter_item(organization, letter)?))
+            .condition_expression("version = :seen")
+            .expression_attribute_values(":seen", n(seen));
+        held(put.send().await)?.map(drop).ok_or(StoreError::Conflict(Part::DeadLetter))
     }
 
     /// A dead letter.
@@ -159,4 +157,12 @@ impl Store {
             Err(error) => Ok(Err(error)),
         }
     }
+}
+
+/// The item of a dead letter, with its place in the list index.
+fn letter_item(organization: &OrganizationId, letter: &DeadLetter) -> Result<Item, StoreError> {
+    let mut item = to_item(&Key::of(organization, "L", letter.id.as_str()), letter)?;
+    item.insert("list_pk".to_owned(), s(list_pk(organization, "L")));
+    item.insert("list_sk".to_owned(), s(list_sk(letter.created_at)));
+    Ok(item)
 }

@@ -28,10 +28,11 @@ struct Stored {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     why: Option<String>,
     event: String,
-    #[serde(default, skip_serializing_if = "Value::is_null")]
-    before: Value,
-    #[serde(default, skip_serializing_if = "Value::is_null")]
-    after: Value,
+    /// JSON text, as [`Stored::after`]: what was hashed comes back digit by digit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    before: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    after: Option<String>,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     prev: String,
     hash: String,
@@ -66,8 +67,8 @@ pub(crate) fn stored(entry: &Entry, run: Option<&Run>) -> Result<AttributeValue,
         by: actor.clone(),
         why: (!said_why).then(|| reason.clone()),
         event: event.clone(),
-        before: before.clone(),
-        after: after.clone(),
+        before: as_text(before),
+        after: as_text(after),
         prev: previous.clone(),
         hash: hash.clone(),
     })
@@ -75,6 +76,14 @@ pub(crate) fn stored(entry: &Entry, run: Option<&Run>) -> Result<AttributeValue,
         key: format!("journal of {subject}"),
         reason: error.to_string(),
     })
+}
+
+fn as_text(value: &Value) -> Option<String> {
+    (!value.is_null()).then(|| value.to_string())
+}
+
+fn from_text(text: Option<String>) -> Result<Value, serde_json::Error> {
+    text.map_or(Ok(Value::Null), |text| serde_json::from_str(&text))
 }
 
 /// The entry that an item carries, if it carries one. Also reads the items of a table's stream.
@@ -111,8 +120,8 @@ pub(crate) fn entry_of(item: &Item) -> Result<Option<Entry>, StoreError> {
         at,
         cause: Cause { actor: stored.by, reason },
         event: stored.event,
-        before: stored.before,
-        after: stored.after,
+        before: from_text(stored.before).map_err(|error| corrupt(error.to_string()))?,
+        after: from_text(stored.after).map_err(|error| corrupt(error.to_string()))?,
         previous: stored.prev,
         hash: stored.hash,
     }))

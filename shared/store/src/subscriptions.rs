@@ -8,10 +8,11 @@ use perennial_domain::{
     subscription::Subscription,
     time::OccurrenceNumber,
 };
+use serde_json::Value;
 
 use crate::{
     Page, Store, StoreError,
-    item::{Item, from_item, key_of, n, s},
+    item::{Item, from_item, key_of, n, s, text},
     keys::{Key, RUN, partition},
     page::{Bound, Cursor, CursorError},
 };
@@ -22,6 +23,27 @@ pub(crate) fn leave_to_key(item: &mut Item) {
     for name in ["id", "subscription_id", "number"] {
         item.remove(name);
     }
+    metadata_as_text(item);
+}
+
+/// Clients' own data is stored as JSON text: DynamoDB takes no name that is empty and no number as
+/// large as JSON does.
+fn metadata_as_text(item: &mut Item) {
+    if let Some(metadata) = item.get("metadata").filter(|metadata| metadata.is_m())
+        && let Ok(value) = serde_dynamo::from_attribute_value::<_, Value>(metadata.clone())
+    {
+        item.insert("metadata".to_owned(), s(value.to_string()));
+    }
+}
+
+fn metadata_from_text(item: &mut Item) -> Result<(), StoreError> {
+    let Some(text) = text(item, "metadata") else { return Ok(()) };
+    let corrupt = |reason: String| StoreError::Corrupt { key: "metadata".to_owned(), reason };
+    let value: Value = serde_json::from_str(&text).map_err(|error| corrupt(error.to_string()))?;
+    let value = serde_dynamo::to_attribute_value(value)
+        .map_err(|error: serde_dynamo::Error| corrupt(error.to_string()))?;
+    item.insert("metadata".to_owned(), value);
+    Ok(())
 }
 
 /// The subscription in an item.
@@ -31,6 +53,7 @@ pub(crate) fn subscription_of(mut item: Item) -> Result<Subscription, StoreError
     {
         item.insert("id".to_owned(), s(id));
     }
+    metadata_from_text(&mut item)?;
     from_item(item)
 }
 

@@ -1,10 +1,13 @@
 //! A subscription whose run became a dead letter.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 
 use super::{PlanError, plan_run, skip_missed, standing};
-use crate::{journal::Change, run::Skipped, subscription::Subscription};
+use crate::{journal::Change, run::Skipped, subscription::Subscription, time::OccurrenceNumber};
+
+/// How long the payment of a run rests whose retry became a dead letter.
+const POSTPONED: TimeDelta = TimeDelta::days(1);
 
 /// Keeps a subscription from running until the dead letter that its run became is redriven or
 /// discarded; the run stays fixed.
@@ -54,4 +57,29 @@ pub fn discard_run(
     let mut unblocked = before.clone();
     unblocked.blocked_by = None;
     skip_missed(&unblocked, skipped, following, now).map(Some)
+}
+
+/// Puts off the payment of an open run by a day, because trying it fails for another reason than a
+/// decline. `None` where the run is not open.
+#[must_use]
+pub fn postpone_retry(
+    before: &Subscription,
+    number: OccurrenceNumber,
+    now: DateTime<Utc>,
+) -> Option<(Subscription, Change)> {
+    let mut after = before.clone();
+    let unsettled = after.unsettled.iter_mut().find(|unsettled| unsettled.number == number)?;
+    let retry_at = now.checked_add_signed(POSTPONED).unwrap_or(now);
+    unsettled.retry_at = retry_at;
+    if after.run_number.is_none() {
+        after.release();
+    }
+    after.version += 1;
+    after.updated_at = now;
+    let change = Change {
+        event: "order_subscriptions.postpone_retry",
+        before: standing(before),
+        after: json!({"status": after.status, "run": number, "retry_at": retry_at}),
+    };
+    Some((after, change))
 }

@@ -15,7 +15,7 @@ use crate::{
     time::ScheduleError,
 };
 
-pub use blocked::{block, discard_run, unblock};
+pub use blocked::{block, discard_run, postpone_retry, unblock};
 pub use claim::{ClaimPlan, plan_claim};
 pub use pass_over::{abandon_run, skip_missed};
 pub use settle::{Outcome, PlannedRun, Settled, plan_run, settle_retry, settle_run};

@@ -5,11 +5,7 @@ use serde_json::{Value, json};
 
 use super::{PlanError, standing};
 use crate::{
-    journal::Change,
-    lifecycle::{SubscriptionStatus, Trigger},
-    run::Skipped,
-    subscription::Subscription,
-    time::Slot,
+    journal::Change, lifecycle::Trigger, run::Skipped, subscription::Subscription, time::Slot,
 };
 
 /// Passes over missed occurrences without a run, by policy.
@@ -42,7 +38,7 @@ pub fn skip_missed(
 #[must_use]
 pub fn abandon_run(before: &Subscription, now: DateTime<Utc>) -> (Subscription, Change) {
     let mut after = before.clone();
-    after.status = after.status.after(Trigger::EndRun).unwrap_or(SubscriptionStatus::Cancelled);
+    after.status = after.status.after(Trigger::EndRun).unwrap_or(before.status);
     after.release();
     after.version += 1;
     after.updated_at = now;

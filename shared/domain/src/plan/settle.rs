@@ -273,10 +273,7 @@ fn finally(
         after.status = after.status.after(trigger)?;
     }
     if trigger == Trigger::Cancel {
-        // Its other open runs are closed at the next tick.
-        for unsettled in &mut after.unsettled {
-            unsettled.retry_at = now;
-        }
+        after.close_open_runs(now);
     }
     Ok(())
 }

@@ -57,7 +57,7 @@ pub fn change_status(
         }
         Trigger::Deactivate => "order_subscriptions.deactivate",
         Trigger::Cancel => {
-            after.unsettled.clear();
+            after.close_open_runs(now);
             "order_subscriptions.cancel"
         }
         Trigger::StartRun => "order_subscriptions.run_started",

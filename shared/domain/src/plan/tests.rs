@@ -132,6 +132,8 @@ fn without_a_run_a_claim_is_for_a_retry_or_the_expiry_or_nothing() -> TestResult
     assert_eq!(plan_claim(&one, now)?, ClaimPlan::Nothing);
 
     one.expires_at = Some(now);
+    assert_eq!(plan_claim(&one, now)?, ClaimPlan::Nothing, "what is owed is settled first");
+    one.unsettled.clear();
     assert_eq!(plan_claim(&one, now)?, ClaimPlan::Expire);
     one.status = SubscriptionStatus::Cancelled;
     assert_eq!(plan_claim(&one, now)?, ClaimPlan::Nothing);
@@ -273,13 +275,14 @@ fn an_activated_subscription_keeps_the_run_that_is_under_way() -> TestResult {
 }
 
 #[test]
-fn a_cancelled_subscription_tries_no_payment_again() -> TestResult {
+fn a_cancelled_subscription_wakes_to_close_its_open_runs() -> TestResult {
     let mut one = monthly()?;
     let retry_at = at("2027-02-03T00:00:00Z")?;
     one.unsettled = vec![Unsettled { number: n(0), attempts: 1, retry_at }];
     let (paused, _) = change_status(&one, Trigger::Deactivate, retry_at)?;
     assert_eq!(paused.unsettled.len(), 1, "a pause only waits");
-    let (cancelled, _) = change_status(&one, Trigger::Cancel, retry_at)?;
-    assert_eq!((cancelled.unsettled.len(), cancelled.wake()), (0, None));
+    let now = at("2027-02-01T00:00:00Z")?;
+    let (cancelled, _) = change_status(&one, Trigger::Cancel, now)?;
+    assert_eq!(cancelled.wake(), Some((now, WakeKind::Retry)), "its open run is closed at once");
     Ok(())
 }
