@@ -28,11 +28,12 @@ struct Stored {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     why: Option<String>,
     event: String,
-    /// JSON text, as [`Stored::after`]: what was hashed comes back digit by digit.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    before: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    after: Option<String>,
+    /// JSON text, as [`Stored::after`], where clients' own data may be part of it: what was hashed
+    /// comes back digit by digit. Within a run, where it can't, a map, which is smaller.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    before: Value,
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    after: Value,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     prev: String,
     hash: String,
@@ -67,8 +68,8 @@ pub(crate) fn stored(entry: &Entry, run: Option<&Run>) -> Result<AttributeValue,
         by: actor.clone(),
         why: (!said_why).then(|| reason.clone()),
         event: event.clone(),
-        before: as_text(before),
-        after: as_text(after),
+        before: compact(before, run.is_some()),
+        after: compact(after, run.is_some()),
         prev: previous.clone(),
         hash: hash.clone(),
     })
@@ -78,12 +79,19 @@ pub(crate) fn stored(entry: &Entry, run: Option<&Run>) -> Result<AttributeValue,
     })
 }
 
-fn as_text(value: &Value) -> Option<String> {
-    (!value.is_null()).then(|| value.to_string())
+fn compact(value: &Value, within_run: bool) -> Value {
+    match value {
+        Value::Null => Value::Null,
+        Value::Object(_) if within_run => value.clone(),
+        _ => Value::String(value.to_string()),
+    }
 }
 
-fn from_text(text: Option<String>) -> Result<Value, serde_json::Error> {
-    text.map_or(Ok(Value::Null), |text| serde_json::from_str(&text))
+fn expanded(stored: Value) -> Result<Value, serde_json::Error> {
+    match stored {
+        Value::String(text) => serde_json::from_str(&text),
+        other => Ok(other),
+    }
 }
 
 /// The entry that an item carries, if it carries one. Also reads the items of a table's stream.
@@ -120,8 +128,8 @@ pub(crate) fn entry_of(item: &Item) -> Result<Option<Entry>, StoreError> {
         at,
         cause: Cause { actor: stored.by, reason },
         event: stored.event,
-        before: from_text(stored.before).map_err(|error| corrupt(error.to_string()))?,
-        after: from_text(stored.after).map_err(|error| corrupt(error.to_string()))?,
+        before: expanded(stored.before).map_err(|error| corrupt(error.to_string()))?,
+        after: expanded(stored.after).map_err(|error| corrupt(error.to_string()))?,
         previous: stored.prev,
         hash: stored.hash,
     }))
