@@ -38,7 +38,7 @@ pub struct DeadLetter {
     pub id: DeadLetterId,
     /// Where it stands.
     pub status: DeadLetterStatus,
-    /// The queue whose function could not handle it (`OrderCopyQueue`).
+    /// The queue whose function could not handle it (`order-copy`).
     pub source: String,
     /// The message's id on that queue.
     pub message_id: String,
