@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use perennial_domain::ids::JobRunId;
 use perennial_messages::{Outgoing, TickPart, TickShards};
-use perennial_store::{JobBatch, JobCounts, JobKind, JobRun, JobStatus};
+use perennial_store::{JobBatch, JobCounts, JobKind, JobRun, JobStatus, RunResult};
 use serde_json::{Value, json};
 use uuid::{NoContext, Timestamp, Uuid};
 
@@ -26,6 +26,8 @@ use crate::{
 
 /// Shards that one message covers.
 const SHARDS_PER_MESSAGE: usize = 4;
+/// Most runs in one document: an answer of Lambda holds 6 MB.
+const MAX_RUNS: usize = 1_000;
 /// How long a job run that a person started may show no runs before it counts as finding none.
 const START: TimeDelta = TimeDelta::seconds(60);
 
@@ -58,8 +60,14 @@ pub(crate) static KIND: ResourceType = ResourceType {
         Attribute::read("dead_lettered_count", Kind::Integer(0, i64::MAX), "Dead letters."),
         Attribute::read(
             "runs",
-            Kind::List(&Kind::Anything(0), 1_000_000),
-            "The runs and what became of each. Not in lists.",
+            Kind::List(&Kind::Anything(0), MAX_RUNS),
+            "The runs and what became of each, those that failed or wait first; at most 1,000. Not \
+             in lists.",
+        ),
+        Attribute::read(
+            "runs_total",
+            Kind::Integer(0, i64::MAX),
+            "How many runs there are, those beyond the 1,000 that `runs` holds too.",
         ),
         Attribute::read("started_at", Kind::Instant, "When it began."),
     ],
@@ -104,15 +112,30 @@ pub(super) const OPERATIONS: &[Operation] = &[
     },
 ];
 
+/// Where a result stands among the runs of a document: what somebody has to look at comes first.
+fn urgency(result: RunResult) -> u8 {
+    match result {
+        RunResult::Failed => 0,
+        RunResult::DeadLettered => 1,
+        RunResult::Open => 2,
+        RunResult::Pending => 3,
+        RunResult::Skipped => 4,
+        RunResult::Placed => 5,
+    }
+}
+
 /// A job run with the runs it handled.
 pub(super) fn object(job: &JobRun, batches: &[JobBatch], now: DateTime<Utc>) -> Object {
     let counts = JobCounts::of(batches);
     let starting =
         batches.is_empty() && job.kind != JobKind::Scheduled && now - job.started_at < START;
     let status = if starting { JobStatus::Running } else { counts.status() };
-    let runs: Vec<Value> = batches
-        .iter()
-        .flat_map(|batch| &batch.runs)
+    let mut handled: Vec<_> = batches.iter().flat_map(|batch| &batch.runs).collect();
+    let runs_total = handled.len();
+    handled.sort_by_key(|(_, _, result)| urgency(*result));
+    let runs: Vec<Value> = handled
+        .into_iter()
+        .take(MAX_RUNS)
         .map(|(subscription, number, result)| {
             json!({
                 "order_subscription_id": subscription,
@@ -137,6 +160,7 @@ pub(super) fn object(job: &JobRun, batches: &[JobBatch], now: DateTime<Utc>) -> 
             ("skipped_count", json!(skipped)),
             ("dead_lettered_count", json!(dead_lettered)),
             ("runs", json!(runs)),
+            ("runs_total", json!(runs_total)),
         ];
         for (name, value) in facts {
             attributes.insert(name.to_owned(), value);
@@ -266,4 +290,39 @@ fn messages(context: &Context<'_>, job: &JobRun) -> Outcome<Vec<Outgoing>> {
                 .map_err(|error| ApiError::internal(error.to_string()))
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+    use perennial_domain::time::OccurrenceNumber;
+
+    use super::*;
+
+    #[test]
+    fn a_document_holds_a_thousand_runs_and_those_to_look_at_first() {
+        let now: DateTime<Utc> = "2027-01-31T10:00:00Z".parse().unwrap();
+        let job = JobRun {
+            id: "job_1".parse().unwrap(),
+            kind: JobKind::Scheduled,
+            actor: "system:renewal-tick".to_owned(),
+            retry_of: None,
+            started_at: now,
+        };
+        let run = |index: u32, result| {
+            let subscription = format!("sub_{index}").parse().unwrap();
+            (subscription, OccurrenceNumber::new(1), result)
+        };
+        let mut runs: Vec<_> = (0..1_500).map(|index| run(index, RunResult::Placed)).collect();
+        let last = [RunResult::Open, RunResult::DeadLettered, RunResult::Failed];
+        runs.extend((1_500..).zip(last).map(|(index, result)| run(index, result)));
+        let batch = JobBatch { name: "0".to_owned(), runs };
+        let attributes = object(&job, &[batch], now).attributes;
+        let shown = attributes.get("runs").and_then(Value::as_array).unwrap();
+        assert_eq!(shown.len(), 1_000);
+        let first: Vec<_> = shown.iter().take(4).filter_map(|run| run.get("result")).collect();
+        assert_eq!(first, ["failed", "dead_lettered", "open", "placed"]);
+        assert_eq!(attributes.get("runs_total"), Some(&json!(1_503)));
+        assert_eq!(attributes.get("placed_count"), Some(&json!(1_500)));
+    }
 }
