@@ -1,7 +1,7 @@
 //! Rules of alarms: what would otherwise go unnoticed.
 
 use perennial_runtime::telemetry;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{
     Fault, Violation,
