@@ -210,15 +210,17 @@ async fn ranked(context: &Context<'_>, keep: impl Fn(&DeadLetter) -> bool) -> Ou
     let organization = &context.caller.organization;
     let mut letters = Vec::new();
     let mut after = None;
+    let mut seen = 0;
     loop {
         let page = context
             .store()
             .list_dead_letters(organization, 100, true, after.as_ref())
             .await?
             .map_err(|error| context.query.refuse_cursor(&error))?;
+        seen += page.items.len();
         letters.extend(page.items.into_iter().filter(&keep));
         after = page.next;
-        if after.is_none() || letters.len() >= RANKED {
+        if after.is_none() || seen >= RANKED {
             break;
         }
     }

@@ -59,6 +59,25 @@ async fn dead_letters_are_ranked_by_what_is_at_stake() {
 }
 
 #[tokio::test]
+async fn letters_beyond_the_newest_thousand_are_not_ranked() {
+    let shop = Shop::open().await;
+    let organization = "acme".parse().unwrap();
+    let oldest = letter(&shop, "oldest", 100).await.parse().unwrap();
+    let oldest = shop.stack.store.dead_letter(&organization, &oldest).await.unwrap().unwrap();
+    shop.stack.clock.advance(chrono::TimeDelta::seconds(1));
+    for index in 0..1_000 {
+        let mut newer = oldest.clone();
+        newer.id = perennial_domain::ids::DeadLetterId::derived(&["newer", &index.to_string()]);
+        newer.status = DeadLetterStatus::Discarded;
+        newer.created_at = perennial_runtime::Clock::now(shop.stack.clock.as_ref());
+        shop.stack.store.keep_dead_letter(&organization, &newer).await.unwrap();
+    }
+    let path = "/api/dead_letters?sort=-value_at_risk_cents&filter[q][status_eq]=open";
+    let ranked = shop.stack.get(path).await.expect(200);
+    assert_eq!(ranked.at("/data"), &json!([]), "what is left out does not make room");
+}
+
+#[tokio::test]
 async fn a_dead_letter_is_discarded_only_with_a_reason_and_only_once() {
     let shop = Shop::open().await;
     let id = letter(&shop, "a", 100).await;
