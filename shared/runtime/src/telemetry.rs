@@ -3,7 +3,11 @@
 use std::sync::OnceLock;
 
 use metrics_cloudwatch_embedded::Collector;
-use tracing_subscriber::{EnvFilter, fmt, prelude::*};
+use tracing_subscriber::{
+    filter::{LevelFilter, Targets},
+    fmt,
+    prelude::*,
+};
 
 use crate::Environment;
 
@@ -29,8 +33,8 @@ static COLLECTOR: OnceLock<&'static Collector> = OnceLock::new();
 pub fn init(environment: &Environment, function: &str) {
     let filter = environment
         .get("RUST_LOG")
-        .and_then(|directives| EnvFilter::try_new(directives).ok())
-        .unwrap_or_else(|| EnvFilter::new("info"));
+        .and_then(|directives| directives.parse::<Targets>().ok())
+        .unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO));
     let logs = fmt::layer().json().flatten_event(true).with_current_span(true);
     if tracing_subscriber::registry().with(filter).with(logs).try_init().is_err() {
         return;
