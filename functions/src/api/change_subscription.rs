@@ -97,6 +97,7 @@ pub(super) async fn update(context: &Context<'_>) -> Outcome<Answer> {
         return answer::one(context, 200, &object(&before)).await;
     }
     refuse_while_busy(&before, &wanted)?;
+    refuse_while_due(&before, &wanted, context.now)?;
     let (after, changes) = decide(context, &before, &wanted)?;
     let after = commit(context, &before, after, changes).await?;
     let mut changed = object(&after);
@@ -141,6 +142,18 @@ fn settled(value: Value) -> Value {
         }
         other => other,
     }
+}
+
+/// An occurrence that is due is run before the dates change: computing new ones would pass it over.
+fn refuse_while_due(before: &Subscription, wanted: &Wanted, now: DateTime<Utc>) -> Outcome<()> {
+    let due = before.status.repeats() && before.next_run_at.is_some_and(|at| at <= now);
+    if due && wanted.frequency.is_some() {
+        return Err(busy(format!(
+            "order subscription {} has a run due: change its frequency when that has been made",
+            before.id
+        )));
+    }
+    Ok(())
 }
 
 /// A payment that is under way settles the subscription as it was claimed: what it is paid for must

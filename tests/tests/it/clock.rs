@@ -56,6 +56,7 @@ async fn the_clock_never_goes_back_and_what_is_no_time_is_refused() -> TestResul
         json!({"advance": "-P1M"}),
         json!({"advance": "1 month"}),
         json!({"advance": "P99999999999Y"}),
+        json!({"set": "2090-01-01T00:00:00Z"}),
         json!({"advance": "P1D", "set": "2027-02-01T00:00:00Z"}),
         json!({"set": "yesterday"}),
         json!({"rewind": "P1D"}),
@@ -72,5 +73,24 @@ async fn the_clock_never_goes_back_and_what_is_no_time_is_refused() -> TestResul
     shop.subscribe("daily").await?;
     shop.advance("P1DT5M").await?;
     assert_eq!(shop.charges().await?.len(), 2, "and the clock still works");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_frequency_waits_for_the_run_that_is_due() -> TestResult {
+    let shop = Shop::open_at("2027-01-01T10:00:00Z").await?;
+    shop.advance("PT10S").await?;
+    let id = shop.subscribe("monthly").await?;
+    let due = shop.subscription(&id).await?.next_run_at.ok_or("it has a next run")?;
+    // Due for five seconds, and the tick of the next full minute is still to come.
+    shop.advance_to(&(due + chrono::TimeDelta::seconds(5)).to_rfc3339()).await?;
+    let path = format!("order_subscriptions/{id}");
+    let yearly = json!({"data": {
+        "type": "order_subscriptions", "id": id, "attributes": {"frequency": "yearly"},
+    }});
+    shop.api.patch(&path, &yearly).send().await?.with_status(409)?;
+    shop.advance("PT2M").await?;
+    shop.api.patch(&path, &yearly).send().await?.with_status(200)?;
+    assert_eq!(shop.charges().await?.len(), 2, "the run that was due was made");
     Ok(())
 }

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use perennial_runtime::Clock;
 use serde::Serialize;
 use thiserror::Error;
@@ -15,7 +15,7 @@ use tokio::sync::Mutex;
 
 use super::{
     due::{DueIndex, Tried},
-    movable::{ClockError, MovableClock},
+    movable::{ClockError, MOST_YEARS, MovableClock},
 };
 use crate::{
     activity::Activity,
@@ -147,6 +147,9 @@ impl Advance {
         let begun = Instant::now();
         if to < from {
             return Err(ClockError::Backwards { now: from, to }.into());
+        }
+        if to - from > TimeDelta::days(365 * MOST_YEARS) {
+            return Err(ClockError::TooFar { now: from, to }.into());
         }
         let before = self.tally();
         let mut events = self.cloud.buses.subscribe();

@@ -47,6 +47,15 @@ pub enum ClockError {
         /// The instant asked for.
         to: DateTime<Utc>,
     },
+    /// The new instant is too far ahead. The clock never goes back, so a typing error would spoil
+    /// the data directory for good.
+    #[error("the clock can't be moved by more than {MOST_YEARS} years at once, from {now} to {to}")]
+    TooFar {
+        /// The present instant.
+        now: DateTime<Utc>,
+        /// The instant asked for.
+        to: DateTime<Utc>,
+    },
     /// The clock's file can't be read or written.
     #[error("the clock's file can't be used: {0}")]
     File(#[from] std::io::Error),
@@ -54,6 +63,9 @@ pub enum ClockError {
     #[error("the clock's file is damaged: {0}")]
     Damaged(#[from] serde_json::Error),
 }
+
+/// The farthest that one move takes the clock, in years of 365 days.
+pub(super) const MOST_YEARS: i64 = 20;
 
 impl MovableClock {
     /// A clock kept in `file`, or one that starts with the machine's.

@@ -86,7 +86,8 @@ async fn move_clock(server: &Arc<Server>, body: &[u8]) -> Response<Bytes> {
         },
         Ok(Err(error)) => {
             let status = match &error {
-                AdvanceError::Duration(_) | AdvanceError::Clock(ClockError::Backwards { .. }) => {
+                AdvanceError::Duration(_)
+                | AdvanceError::Clock(ClockError::Backwards { .. } | ClockError::TooFar { .. }) => {
                     StatusCode::BAD_REQUEST
                 }
                 AdvanceError::Restless { .. } => StatusCode::GATEWAY_TIMEOUT,
