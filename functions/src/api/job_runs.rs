@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use perennial_domain::ids::JobRunId;
-use perennial_messages::{Outgoing, TickPart, TickShards};
+use perennial_messages::{Outgoing, TickShards};
 use perennial_store::{JobBatch, JobCounts, JobKind, JobRun, JobStatus, RunResult};
 use serde_json::{Value, json};
 use uuid::{NoContext, Timestamp, Uuid};
@@ -20,12 +20,11 @@ use crate::{
         page,
         query::Accepts,
     },
+    renewal_tick::shard_groups,
     results::fill_in,
     work_queues::WorkQueue,
 };
 
-/// Shards that one message covers.
-const SHARDS_PER_MESSAGE: usize = 4;
 /// Most runs in one document: an answer of Lambda holds 6 MB.
 const MAX_RUNS: usize = 1_000;
 /// How long a job run that a person started may show no runs before it counts as finding none.
@@ -270,11 +269,9 @@ async fn create(context: &Context<'_>) -> Outcome<Answer> {
 
 fn messages(context: &Context<'_>, job: &JobRun) -> Outcome<Vec<Outgoing>> {
     let organization = &context.caller.organization;
-    let shards: Vec<TickPart> =
-        (0..context.store().shards()).map(|shard| TickPart { shard, cursor: None }).collect();
-    let parts: Vec<Vec<TickPart>> = match &job.retry_of {
+    let parts = match &job.retry_of {
         Some(_) => vec![Vec::new()],
-        None => shards.chunks(SHARDS_PER_MESSAGE).map(<[TickPart]>::to_vec).collect(),
+        None => shard_groups(context.store().shards()),
     };
     parts
         .into_iter()

@@ -75,9 +75,18 @@ impl RenewalTick {
 
     /// The scheduled event: one message for each group of shards.
     async fn fan_out(&self, tick_at: DateTime<Utc>) -> Result<(), FunctionError> {
-        let messages = tick_messages(self.store.shards(), tick_at)
-            .iter()
-            .map(|message| Outgoing::json(message, None))
+        let messages = shard_groups(self.store.shards())
+            .into_iter()
+            .map(|parts| {
+                let message = TickShards {
+                    tick_at,
+                    parts,
+                    organization: None,
+                    job_run_id: None,
+                    retry_of: None,
+                };
+                Outgoing::json(&message, None)
+            })
             .collect::<Result<_, _>>()?;
         self.ticks.send(messages).await?;
         Ok(())
@@ -214,18 +223,10 @@ impl RenewalTick {
     }
 }
 
-/// The messages of one tick: the due index in groups of shards.
-pub(crate) fn tick_messages(shards: u16, tick_at: DateTime<Utc>) -> Vec<TickShards> {
+/// The due index in groups of shards, one for each message of a tick.
+pub(crate) fn shard_groups(shards: u16) -> Vec<Vec<TickPart>> {
     let all: Vec<TickPart> = (0..shards).map(|shard| TickPart { shard, cursor: None }).collect();
-    all.chunks(SHARDS_PER_MESSAGE)
-        .map(|parts| TickShards {
-            tick_at,
-            parts: parts.to_vec(),
-            organization: None,
-            job_run_id: None,
-            retry_of: None,
-        })
-        .collect()
+    all.chunks(SHARDS_PER_MESSAGE).map(<[TickPart]>::to_vec).collect()
 }
 
 /// The job run that a tick's work belongs to.

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::{PlanError, standing};
-use crate::{journal::Change, lifecycle::Trigger, subscription::Subscription, time::Slot};
+use crate::{journal::Change, lifecycle::Trigger, subscription::Subscription};
 
 /// Ends a subscription whose expiry is reached.
 ///
@@ -48,7 +48,9 @@ pub fn change_status(
         Trigger::Activate => {
             if after.run_number.is_none() {
                 let next = match after.next() {
-                    Some(next) if next.at <= now => Some(first_after(&after, next, now)?),
+                    Some(next) if next.at <= now => {
+                        Some(after.schedule().first_after(next, now)?.slot())
+                    }
                     other => other,
                 };
                 after.set_next(next);
@@ -68,15 +70,4 @@ pub fn change_status(
     after.updated_at = now;
     let change = Change { event, before: standing(before), after: standing(&after) };
     Ok((after, change))
-}
-
-/// The first occurrence after `now`, when `next` has passed.
-fn first_after(
-    subscription: &Subscription,
-    next: Slot,
-    now: DateTime<Utc>,
-) -> Result<Slot, PlanError> {
-    let schedule = subscription.schedule();
-    let latest = schedule.latest_due(next, now)?.map_or(next, |due| due.occurrence.slot());
-    Ok(schedule.following(latest)?.slot())
 }
