@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::Currency;
+use super::{Currency, Ratio, Rounding};
 
 /// A count of minor units (cents, yen, fils), without its currency.
 ///
@@ -31,6 +31,15 @@ pub enum MoneyError {
         /// The currency of the second amount.
         right: Currency,
     },
+    /// A ratio was to be made with nothing, or less, as the whole.
+    #[error("a ratio needs a denominator above 0, not {denominator}")]
+    Denominator {
+        /// The denominator that was given.
+        denominator: i64,
+    },
+    /// An amount was to be shared out among nobody.
+    #[error("an amount cannot be shared out by weights that add up to 0")]
+    NoWeights,
 }
 
 impl MinorUnits {
@@ -86,6 +95,17 @@ impl MinorUnits {
     /// [`MoneyError::Overflow`] when the product does not fit.
     pub fn checked_mul(self, quantity: u32) -> Result<Self, MoneyError> {
         self.0.checked_mul(i64::from(quantity)).map(Self).ok_or(MoneyError::Overflow)
+    }
+
+    /// Takes a fraction of the count, exactly, and rounds once.
+    ///
+    /// # Errors
+    ///
+    /// [`MoneyError::Overflow`] when the rounded result does not fit.
+    pub fn checked_scale(self, ratio: Ratio, rounding: Rounding) -> Result<Self, MoneyError> {
+        let product = i128::from(self.0) * i128::from(ratio.numerator());
+        let rounded = rounding.divide(product, ratio.denominator());
+        i64::try_from(rounded).map(Self).map_err(|_| MoneyError::Overflow)
     }
 
     /// Adds up counts of the same currency; nothing adds up to zero.
