@@ -1,10 +1,12 @@
 //! Event relay: publishes what the journal says, in its order, and nothing else.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use aws_lambda_events::dynamodb::{Event, EventRecord};
 use perennial_domain::journal::Entry;
 use perennial_messages::Bus;
-use perennial_runtime::{Environment, Function, FunctionError, Invocation, SettingError};
+use perennial_runtime::{Clock, Environment, Function, FunctionError, Invocation, SettingError};
 use perennial_store::entry_in_stream;
 use serde_json::{Value, json};
 
@@ -16,7 +18,11 @@ pub(crate) struct EventRelay {
 }
 
 impl EventRelay {
-    pub(crate) fn build(environment: &Environment, aws: &Aws) -> Result<Self, SettingError> {
+    pub(crate) fn build(
+        environment: &Environment,
+        aws: &Aws,
+        _: &Arc<dyn Clock>,
+    ) -> Result<Self, SettingError> {
         let name = environment.require("EVENT_BUS_NAME")?;
         Ok(Self { bus: Bus::new(aws.eventbridge.clone(), name) })
     }

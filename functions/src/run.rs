@@ -2,37 +2,31 @@
 
 use std::{sync::Arc, time::Duration};
 
-use aws_config::BehaviorVersion;
 use aws_sdk_dynamodb::types::AttributeValue;
 use perennial_runtime::{Clock, Environment, FunctionError, SystemClock, telemetry};
 
-use crate::{Aws, build};
+use crate::{Aws, build::Build};
 
 /// The longest that warming up may hold back the first invocation.
 const WARM_UP_LIMIT: Duration = Duration::from_secs(2);
 
-/// Serves invocations of the function whose binary has the given name, until Lambda stops the
-/// sandbox. `AWS_ENDPOINT_URL` leads every client to another endpoint, such as the local stack.
+/// Serves invocations of one function until Lambda stops the sandbox. The name is that of its
+/// binary; `AWS_ENDPOINT_URL` leads every client to another endpoint, such as the local stack.
 ///
 /// # Errors
 /// When the function cannot be built from its environment, or the runtime API cannot be used.
-pub fn run(binary: &str) -> Result<(), FunctionError> {
+pub fn run(name: &str, build: Build) -> Result<(), FunctionError> {
     // A sandbox runs one invocation at a time on a share of one processor: one thread is enough,
     // and its tasks still overlap wherever they wait.
-    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(start(binary))
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(start(name, build))
 }
 
-async fn start(binary: &str) -> Result<(), FunctionError> {
+async fn start(name: &str, build: Build) -> Result<(), FunctionError> {
     let environment = Environment::process();
-    telemetry::init(&environment, binary);
-    let config = aws_config::load_defaults(BehaviorVersion::latest()).await;
-    let aws = Aws {
-        dynamodb: aws_sdk_dynamodb::Client::new(&config),
-        sqs: aws_sdk_sqs::Client::new(&config),
-        eventbridge: aws_sdk_eventbridge::Client::new(&config),
-    };
+    telemetry::init(&environment, name);
+    let aws = Aws::from_environment(&environment)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let function = build(binary, &environment, &aws, &clock)?;
+    let function = build(&environment, &aws, &clock)?;
     if let Some(table) = environment.get("BOOK_TABLE") {
         warm_up(&aws, table).await;
     }

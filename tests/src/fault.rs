@@ -98,7 +98,12 @@ impl Faults {
     pub fn functions(&self) -> FunctionFactory {
         let faults = self.clone();
         Arc::new(move |binary, environment, aws, clock| {
-            perennial_functions::build(binary, environment, &faults.between(binary, aws), clock)
+            perennial_functions::build::named(
+                binary,
+                environment,
+                &faults.between(binary, aws),
+                clock,
+            )
         })
     }
 

@@ -45,7 +45,7 @@ impl Gate {
     pub fn functions(&self) -> FunctionFactory {
         let gate = self.clone();
         Arc::new(move |binary, environment, aws, clock| {
-            let function = perennial_functions::build(binary, environment, aws, clock)?;
+            let function = perennial_functions::build::named(binary, environment, aws, clock)?;
             if binary != gate.binary {
                 return Ok(function);
             }

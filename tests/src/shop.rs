@@ -59,7 +59,7 @@ impl Plan {
             model: documents::model(),
             token: "tok_paid".to_owned(),
             data: None,
-            functions: Arc::new(perennial_functions::build),
+            functions: Arc::new(perennial_functions::build::named),
         }
     }
 

@@ -64,6 +64,7 @@ pub(crate) static RESOURCE_TYPES: [&ResourceType; 13] = [
     &journal_entries::KIND,
 ];
 
+/// Every operation, of the API and of intake.
 static OPERATIONS: [&[Operation]; 15] = [
     markets::OPERATIONS,
     subscription_models::OPERATIONS,
@@ -106,6 +107,8 @@ pub(crate) fn build(
         .collect::<Result<_, SettingError>>()?;
     Ok(HttpFunction {
         surface: Surface::Api,
+        operations: &OPERATIONS,
+        open: Some(|request, services| Box::pin(open::answer(request, services))),
         services: Services { store: settings::store(environment, aws)?, queues },
         clock: Arc::clone(clock),
         sam_local: environment.get("AWS_SAM_LOCAL") == Some("true"),

@@ -3,5 +3,5 @@
 use perennial_runtime::FunctionError;
 
 fn main() -> Result<(), FunctionError> {
-    perennial_functions::run("api")
+    perennial_functions::run("api", perennial_functions::build::api)
 }

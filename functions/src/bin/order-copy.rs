@@ -3,5 +3,5 @@
 use perennial_runtime::FunctionError;
 
 fn main() -> Result<(), FunctionError> {
-    perennial_functions::run("order-copy")
+    perennial_functions::run("order-copy", perennial_functions::build::order_copy)
 }

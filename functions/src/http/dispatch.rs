@@ -3,7 +3,7 @@
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Instant};
 
 use async_trait::async_trait;
-use futures::FutureExt;
+use futures::{FutureExt, future::BoxFuture};
 use perennial_runtime::{Clock, Function, FunctionError, Invocation, telemetry};
 use serde_json::Value;
 use tracing::Instrument;
@@ -23,10 +23,19 @@ use crate::api;
 /// Longest body, in bytes.
 pub(crate) const MAX_BODY: usize = 1024 * 1024;
 
+/// Answers a request that needs no token; `None` where it is no such request.
+pub(crate) type OpenHandler =
+    for<'a> fn(&'a Request, &'a Services) -> BoxFuture<'a, Option<Outcome<Answer>>>;
+
 /// A function that answers HTTP requests.
 #[derive(Debug)]
 pub(crate) struct HttpFunction {
     pub(crate) surface: Surface,
+    /// What it knows of: its own operations, and those of another function that it names when a
+    /// method is not its own. The linker leaves out of its binary what is not here.
+    pub(crate) operations: &'static [&'static [Operation]],
+    /// What it answers without a token.
+    pub(crate) open: Option<OpenHandler>,
     pub(crate) services: Services,
     pub(crate) clock: Arc<dyn Clock>,
     /// Whether `sam local` runs this function, which says so by `AWS_SAM_LOCAL` and lets every
@@ -63,8 +72,8 @@ impl Function for HttpFunction {
 
 impl HttpFunction {
     async fn answer(&self, request: &Request, request_id: &str) -> Outcome<Answer> {
-        if self.surface == Surface::Api
-            && let Some(answer) = api::open::answer(request, &self.services).await
+        if let Some(open) = self.open
+            && let Some(answer) = open(request, &self.services).await
         {
             return answer;
         }
@@ -75,7 +84,11 @@ impl HttpFunction {
         };
         let caller = Caller::from_claims(request.claims.as_ref().or(stated.as_ref()))?;
         tracing::Span::current().record("organization", caller.organization.as_str());
-        let (operation, id) = operation::find(api::operations(), &request.method, &request.path)?;
+        let (operation, id) = operation::find(
+            self.operations.iter().copied().flatten(),
+            &request.method,
+            &request.path,
+        )?;
         if operation.surface != self.surface {
             return Err(ApiError::not_found("resource at path", &request.path));
         }

@@ -29,6 +29,8 @@ pub(crate) fn build(
     let queues = vec![(validation, validation.open(environment, aws)?)];
     Ok(HttpFunction {
         surface: Surface::Intake,
+        operations: &[orders::OPERATIONS, line_items::OPERATIONS],
+        open: None,
         services: Services { store: settings::store(environment, aws)?, queues },
         clock: Arc::clone(clock),
         sam_local: environment.get("AWS_SAM_LOCAL") == Some("true"),

@@ -248,7 +248,7 @@ impl Stack {
         );
         let clock = Arc::new(TestClock(Mutex::new("2027-01-31T10:00:00Z".parse().unwrap())));
         let dynamic: Arc<dyn Clock> = Arc::clone(&clock) as Arc<dyn Clock>;
-        let function = |name: &str| build(name, &environment, &aws, &dynamic).unwrap();
+        let function = |name: &str| build::named(name, &environment, &aws, &dynamic).unwrap();
         Self {
             intake: function("intake"),
             api: function("api"),

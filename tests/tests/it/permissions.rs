@@ -31,7 +31,12 @@ impl Calls {
     fn functions(&self) -> FunctionFactory {
         let calls = self.clone();
         Arc::new(move |binary, environment, aws, clock| {
-            perennial_functions::build(binary, environment, &calls.between(binary, aws), clock)
+            perennial_functions::build::named(
+                binary,
+                environment,
+                &calls.between(binary, aws),
+                clock,
+            )
         })
     }
 

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use perennial_functions::{Aws, BuildError};
+use perennial_functions::{Aws, build::BuildError};
 use perennial_runtime::{Clock, Environment, Function, Invocation};
 use serde_json::Value;
 use thiserror::Error;

@@ -47,7 +47,7 @@ impl StackOptions {
             data: None,
             template: EMBEDDED_TEMPLATE.to_owned(),
             parameters: BTreeMap::new(),
-            functions: Arc::new(perennial_functions::build),
+            functions: Arc::new(perennial_functions::build::named),
             metered: true,
         }
     }

@@ -8,7 +8,7 @@ use std::{
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use perennial_functions::BuildError;
+use perennial_functions::build::BuildError;
 use perennial_local::{
     invoke::FunctionFactory,
     stack::{Stack, StackOptions, StartError},
