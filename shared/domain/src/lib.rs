@@ -4,6 +4,7 @@
 //! - [`money`]: what it costs, in integer minor units
 //! - [`lifecycle`], [`subscription`], [`run`], [`plan`]: what a subscription may do, and what is to
 //!   be done when it is due
+//! - [`proration`]: what part of it is due when terms change within a period
 //! - [`dunning`]: what follows a declined payment
 //! - [`placement`]: whether an order may be placed
 //! - [`journal`]: how every change is recorded
@@ -17,6 +18,7 @@ pub mod money;
 pub mod order;
 pub mod placement;
 pub mod plan;
+pub mod proration;
 pub mod run;
 pub mod subscription;
 pub mod time;

@@ -23,3 +23,4 @@ pub use interval::{Interval, IntervalUnit, NamedFrequency};
 pub use occurrence::{Occurrence, OccurrenceNumber, Reason, Slot, Source};
 pub use schedule::{LatestDue, Schedule, ScheduleError};
 pub use zone::ClockReading;
+pub(crate) use zone::first_instant;

@@ -66,7 +66,7 @@ pub(super) fn instants(zone: Tz, local: NaiveDateTime) -> Option<Instants> {
 ///
 /// This is the earliest instant at which the clock shows `local` or later, so later wall-clock
 /// times never come out earlier.
-pub(super) fn first_instant(
+pub(crate) fn first_instant(
     zone: Tz,
     local: NaiveDateTime,
 ) -> Option<(DateTime<Utc>, ClockReading)> {
