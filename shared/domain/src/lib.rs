@@ -2,6 +2,7 @@
 //!
 //! - [`time`]: when an order repeats
 //! - [`money`]: what it costs, in integer minor units
+//! - [`billing_period`], [`invoice`]: what is billed for which time, and what is given back
 //! - [`lifecycle`], [`subscription`], [`run`], [`plan`]: what a subscription may do, and what is to
 //!   be done when it is due
 //! - [`proration`]: what part of it is due when terms change within a period
@@ -9,9 +10,11 @@
 //! - [`placement`]: whether an order may be placed
 //! - [`journal`]: how every change is recorded
 
+pub mod billing_period;
 pub mod catalog;
 pub mod dunning;
 pub mod ids;
+pub mod invoice;
 pub mod journal;
 pub mod lifecycle;
 pub mod money;

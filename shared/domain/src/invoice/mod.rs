@@ -1,0 +1,33 @@
+//! Invoices: what is billed for which time, at which tax, and what remains to be paid.
+//!
+//! - [`draw_up`]: an [`Invoice`] from its [`InvoiceInput`], by its [`InvoiceTerms`];
+//! - [`credit_note`]: gives an invoice back, in parts or in full, never more than it billed;
+//! - [`Numbering`] and [`audit`]: numbers without gaps, and the proof of it.
+//!
+//! Every amount is in minor units and exact: each line's net and tax add up to its gross, lines add
+//! up to the invoice, and what the customer has in credit is never lost.
+
+mod credit_note;
+mod draw_up;
+mod input;
+mod line;
+mod numbering;
+mod settlement;
+mod tax;
+mod tax_rate;
+mod terms;
+
+pub use credit_note::{
+    Credit, CreditNote, CreditNoteError, CreditNoteLine, LineCredit, credit_note,
+};
+pub use draw_up::{Invoice, InvoiceError, draw_up};
+pub use input::{Adjustment, InvoiceInput, RecurringItem, ServicePeriod, Setup, SetupItem};
+pub use line::{InvoiceLine, LineKind};
+pub use numbering::{
+    InvoiceNumber, MAX_PAD, MAX_PREFIX, NumberYear, Numbering, NumberingError, NumberingFault,
+    audit,
+};
+pub use settlement::Settlement;
+pub use tax::TaxLine;
+pub use tax_rate::{MAX_PERCENT, TaxRate, TaxRateError};
+pub use terms::{CreditPolicy, InvoiceTerms, MinimumCommitment, TaxBehavior, TaxRounding};

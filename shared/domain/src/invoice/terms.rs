@@ -1,0 +1,72 @@
+//! What an invoice is drawn up by: taxes, rounding, terms of payment, the minimum, the credit.
+
+use serde::{Deserialize, Serialize};
+
+use super::TaxRate;
+use crate::money::{MinorUnits, Rounding};
+
+/// How a subscription's invoices are drawn up. Every field has a default.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct InvoiceTerms {
+    /// Whether prices have their tax in them.
+    pub tax_behavior: TaxBehavior,
+    /// What is rounded: the tax of each line, or each rate's tax on the whole invoice.
+    pub tax_rounding: TaxRounding,
+    /// How prorated amounts and taxes are rounded to minor units.
+    pub rounding: Rounding,
+    /// Days from the invoice's local date to the date it is due; 0 is due at once.
+    pub net_days: u32,
+    /// The least that a period costs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub minimum_commitment: Option<MinimumCommitment>,
+    /// What is done with credit.
+    pub credit_policy: CreditPolicy,
+}
+
+/// Whether prices have their tax in them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TaxBehavior {
+    /// Prices are net; tax is added to them.
+    #[default]
+    Exclusive,
+    /// Prices are gross; the tax in them is shown.
+    Inclusive,
+}
+
+/// What the rounding of taxes is applied to. The two may differ by some minor units.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TaxRounding {
+    /// The tax of each line is rounded, and the invoice's tax is their sum.
+    #[default]
+    Line,
+    /// The tax on the sum of all lines of one rate is rounded, and shared out to the lines so that
+    /// theirs add up to it.
+    Invoice,
+}
+
+/// What is done with the credit balance, and with what an invoice gives back on balance.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CreditPolicy {
+    /// Kept in the balance, and taken off this invoice and those that follow.
+    #[default]
+    Apply,
+    /// Paid back in full; nothing is taken off invoices.
+    Refund,
+}
+
+/// The least that a whole period costs; a stub's is prorated by the stub's fraction. Where the
+/// recurring lines of a period come to less, a true-up line makes up the difference. Setup fees,
+/// setup credits and adjustments don't count towards it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MinimumCommitment {
+    /// For a whole period, in minor units; in the same terms as prices, net or gross.
+    pub amount: MinorUnits,
+    /// The rate of the true-up line; none is outside of tax.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tax_rate: Option<TaxRate>,
+}
