@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use super::{
     Invoice, InvoiceLine, TaxLine, TaxRate,
-    tax::{Taxed, tax_lines},
+    tax::{Taxed, sums_per_rate, tax_lines},
 };
 use crate::money::{Currency, MinorUnits, MoneyError, Ratio};
 
@@ -95,10 +95,10 @@ pub enum CreditNoteError {
         uncredited: MinorUnits,
     },
     /// More would be given back than the invoice still bears at one rate, credits on it included.
-    #[error("{gross} at {rate} % can't be credited: the invoice has {uncredited} uncredited at it")]
+    #[error("{gross} {} can't be credited: {uncredited} of it is uncredited", at_rate(*rate))]
     ExceedsRate {
-        /// The rate.
-        rate: TaxRate,
+        /// The rate; none is outside of tax.
+        rate: Option<TaxRate>,
         /// What would be given back at it, with tax.
         gross: MinorUnits,
         /// What is uncredited at it, with tax.
@@ -237,18 +237,23 @@ fn within_the_invoice(
     if note.gross > uncredited {
         return Err(CreditNoteError::ExceedsInvoice { gross: note.gross, uncredited });
     }
-    for TaxLine { rate, gross, .. } in &note.taxes {
-        let at_rate = |taxes: &[TaxLine]| {
-            taxes.iter().find(|line| line.rate == *rate).map_or(MinorUnits::ZERO, |line| line.gross)
-        };
-        let credited = earlier.iter().map(|note| at_rate(&note.taxes));
-        let uncredited =
-            at_rate(&invoice.taxes).checked_sub(MinorUnits::checked_total(credited)?)?;
-        if !lies_within(*gross, uncredited) {
-            return Err(CreditNoteError::ExceedsRate { rate: *rate, gross: *gross, uncredited });
+    let billed = sums_per_rate(invoice.lines.iter().map(|line| (line.tax_rate, line.taxed())))?;
+    let earlier = earlier.iter().flat_map(|note| &note.lines);
+    let credited = sums_per_rate(earlier.map(|line| (line.tax_rate, line.taxed())))?;
+    for (rate, wanted) in
+        sums_per_rate(note.lines.iter().map(|line| (line.tax_rate, line.taxed())))?
+    {
+        let at_rate = |sums: &BTreeMap<_, Taxed>| sums.get(&rate).copied().unwrap_or_default();
+        let uncredited = at_rate(&billed).checked_sub(at_rate(&credited))?.gross;
+        if !lies_within(wanted.gross, uncredited) {
+            return Err(CreditNoteError::ExceedsRate { rate, gross: wanted.gross, uncredited });
         }
     }
     Ok(())
+}
+
+fn at_rate(rate: Option<TaxRate>) -> String {
+    rate.map_or_else(|| "outside of tax".to_owned(), |rate| format!("at {rate} %"))
 }
 
 fn note_line(line: &InvoiceLine, taxed: Taxed) -> CreditNoteLine {

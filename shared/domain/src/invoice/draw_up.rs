@@ -140,4 +140,4 @@ fn taxed_lines(drafts: Vec<Draft>, terms: &InvoiceTerms) -> Result<Vec<InvoiceLi
 
 #[cfg(test)]
 #[path = "draw_up_tests.rs"]
-mod tests;
+pub(super) mod tests;

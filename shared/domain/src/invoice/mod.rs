@@ -31,3 +31,6 @@ pub use settlement::Settlement;
 pub use tax::TaxLine;
 pub use tax_rate::{MAX_PERCENT, TaxRate, TaxRateError};
 pub use terms::{CreditPolicy, InvoiceTerms, MinimumCommitment, TaxBehavior, TaxRounding};
+
+#[cfg(test)]
+mod property_tests;

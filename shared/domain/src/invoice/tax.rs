@@ -124,19 +124,26 @@ fn tax_on(
     amount.checked_scale(share, rounding)
 }
 
-/// The sums per rate, from the lowest on; what is outside of tax has no rate.
+/// The sums per rate, from the lowest on, after what is outside of tax.
+pub(super) fn sums_per_rate(
+    lines: impl IntoIterator<Item = (Option<TaxRate>, Taxed)>,
+) -> Result<BTreeMap<Option<TaxRate>, Taxed>, MoneyError> {
+    let mut sums: BTreeMap<Option<TaxRate>, Taxed> = BTreeMap::new();
+    for (rate, taxed) in lines {
+        let sum = sums.entry(rate).or_default();
+        *sum = sum.checked_add(taxed)?;
+    }
+    Ok(sums)
+}
+
+/// The sums of taxable lines per rate, from the lowest on.
 pub(super) fn tax_lines(
     lines: impl IntoIterator<Item = (Option<TaxRate>, Taxed)>,
 ) -> Result<Vec<TaxLine>, MoneyError> {
-    let mut sums: BTreeMap<TaxRate, Taxed> = BTreeMap::new();
-    for (rate, taxed) in lines {
-        if let Some(rate) = rate {
-            let sum = sums.entry(rate).or_default();
-            *sum = sum.checked_add(taxed)?;
-        }
-    }
-    let line = |(rate, Taxed { net, tax, gross })| TaxLine { rate, net, tax, gross };
-    Ok(sums.into_iter().map(line).collect())
+    let taxable = |(rate, Taxed { net, tax, gross }): (Option<TaxRate>, Taxed)| {
+        Some(TaxLine { rate: rate?, net, tax, gross })
+    };
+    Ok(sums_per_rate(lines)?.into_iter().filter_map(taxable).collect())
 }
 
 #[cfg(test)]
