@@ -107,3 +107,7 @@ impl ProrationError {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "error_tests.rs"]
+mod tests;

@@ -23,6 +23,15 @@ pub struct Cut {
     pub at: Moment,
     /// How many units of the period lie before it.
     pub position: i64,
+    /// Days or seconds since a fixed day: for order, where `fixed_30` counts nothing in between.
+    actual: i64,
+}
+
+impl Cut {
+    /// The day or second, to order cuts by.
+    pub(super) const fn rank(self) -> i64 {
+        self.actual
+    }
 }
 
 /// A moment as it is counted.
@@ -75,13 +84,13 @@ impl Period {
     /// The cut before the first unit.
     #[must_use]
     pub const fn start(&self) -> Cut {
-        Cut { at: self.start.at, position: 0 }
+        Cut { at: self.start.at, position: 0, actual: self.start.actual }
     }
 
     /// The cut after the last unit.
     #[must_use]
     pub const fn end(&self) -> Cut {
-        Cut { at: self.end.at, position: self.total() }
+        Cut { at: self.end.at, position: self.total(), actual: self.end.actual }
     }
 
     /// How many units the whole has; above 0.
@@ -132,9 +141,13 @@ impl Period {
     }
 
     fn place(&self, mark: Mark) -> Cut {
-        // A clamped boundary may count past days beside it; those have nothing to themselves.
+        // The end as it is counted, which may be clamped; days beside a clamped boundary that would
+        // count past it have nothing to themselves.
+        if mark.actual == self.end.actual {
+            return self.end();
+        }
         let position = (mark.counted - self.start.counted).clamp(0, self.total());
-        Cut { at: mark.at, position }
+        Cut { at: mark.at, position, actual: mark.actual }
     }
 }
 

@@ -1,0 +1,44 @@
+use std::error::Error;
+
+use super::*;
+use crate::{
+    money::Currency,
+    proration::{Policy, Request, prorate},
+};
+
+#[test]
+fn a_ledger_is_settled_now_or_later_or_not_at_all() -> Result<(), Box<dyn Error>> {
+    let settled = |old, new, behavior| -> Result<Settlement, Box<dyn Error>> {
+        let ledger = prorate(&Request {
+            currency: Currency::EUR,
+            period_start: "2027-01-01".parse()?,
+            period_end: "2027-02-01".parse()?,
+            change_at: "2027-01-18".parse()?,
+            old_amount: Some(MinorUnits::new(old)),
+            new_amount: Some(MinorUnits::new(new)),
+            charged_amount: None,
+            already_credited: MinorUnits::ZERO,
+            policy: Policy::defaults_in(chrono_tz::Europe::Berlin),
+        })?;
+        Ok(ledger.settle(behavior)?)
+    };
+    let amount = MinorUnits::new(1400);
+    for (old, new, behavior, expected) in [
+        (3100, 6200, Behavior::None, Settlement::Nothing),
+        (3100, 6200, Behavior::NextInvoice, Settlement::NextInvoice { net: amount }),
+        (3100, 6200, Behavior::Immediate, Settlement::Invoice { amount }),
+        (
+            6200,
+            3100,
+            Behavior::NextInvoice,
+            Settlement::NextInvoice { net: MinorUnits::new(-1400) },
+        ),
+        (6200, 3100, Behavior::Immediate, Settlement::CreditNote { amount }),
+        (3100, 3100, Behavior::NextInvoice, Settlement::Nothing),
+        (3100, 3100, Behavior::Immediate, Settlement::Nothing),
+    ] {
+        assert_eq!(settled(old, new, behavior)?, expected, "{old} {new} {behavior:?}");
+    }
+    assert_eq!(Behavior::default(), Behavior::NextInvoice);
+    Ok(())
+}
