@@ -219,6 +219,8 @@ fn a_credit_comes_from_what_was_charged_and_never_exceeds_it() -> TestResult {
         (Charged, Some(1550), 0, 700, false), // half price paid, half price back
         (List, Some(1550), 0, 1400, false),
         (List, Some(1000), 0, 1000, true),
+        (Charged, Some(1000), 0, 452, false), // 451.61
+        (List, None, 2000, 1100, true),
         (Charged, Some(0), 0, 0, false),
         (List, Some(0), 0, 0, true),
         (Charged, None, 1000, 1400, false), // 2100 left
