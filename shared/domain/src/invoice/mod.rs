@@ -2,6 +2,8 @@
 //!
 //! - [`draw_up`]: an [`Invoice`] from its [`InvoiceInput`], by its [`InvoiceTerms`];
 //! - [`credit_note`]: gives an invoice back, in parts or in full, never more than it billed;
+//!   [`give_back`] says where its money goes;
+//! - [`adjustments`]: the ledger of a change within a period, to land on the next invoice;
 //! - [`Numbering`] and [`audit`]: numbers without gaps, and the proof of it.
 //!
 //! Every amount is in minor units and exact: each line's net and tax add up to its gross, lines add
@@ -9,7 +11,9 @@
 
 mod credit_note;
 mod draw_up;
+mod give_back;
 mod input;
+mod ledger;
 mod line;
 mod numbering;
 mod settlement;
@@ -21,7 +25,9 @@ pub use credit_note::{
     Credit, CreditNote, CreditNoteError, CreditNoteLine, LineCredit, credit_note,
 };
 pub use draw_up::{Invoice, InvoiceError, draw_up};
+pub use give_back::{GivenBack, give_back};
 pub use input::{Adjustment, InvoiceInput, RecurringItem, ServicePeriod, Setup, SetupItem};
+pub use ledger::adjustments;
 pub use line::{InvoiceLine, LineKind};
 pub use numbering::{
     InvoiceNumber, MAX_PAD, MAX_PREFIX, NumberYear, Numbering, NumberingError, NumberingFault,
