@@ -1,39 +1,49 @@
-//! Where a whole period would have begun, had the subscription not started in the middle of it.
+//! Where the first whole period would have begun, had the subscription not started in its middle.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::time::{CronExpression, Frequency, OccurrenceNumber, Schedule, ScheduleError, Slot};
+use crate::time::{Frequency, OccurrenceNumber, Schedule, ScheduleError, ScheduleRules, Slot};
 
 /// How far back a firing of a cron expression is looked for: even 29 February on one day of the
 /// week comes within 40 years.
 const FURTHEST_BACK: TimeDelta = TimeDelta::days(40 * 366);
 
-/// The start of the whole period that ends at `first_end`, the first occurrence after the start of
-/// the schedule. `None` where that start begins a whole period itself.
+/// The start of the whole period of which the one from the schedule's start up to `end` is only
+/// the last part; `None` where that is whole itself.
 pub(super) fn notional_start(
     schedule: &Schedule,
-    _first_end: Slot,
+    end: Slot,
 ) -> Result<Option<DateTime<Utc>>, ScheduleError> {
     match schedule.frequency() {
-        Frequency::Cron(cron) => last_firing(cron, schedule),
-        Frequency::Named(_) | Frequency::Every(_) => Ok(None),
+        Frequency::Cron(_) if schedule.fires_at_anchor() => Ok(None),
+        Frequency::Cron(_) => last_firing(schedule),
+        Frequency::Named(_) | Frequency::Every(_) => {
+            let stub = schedule.stub()?;
+            // Where the anchor day was left out, the start serves it, and the next period, whole.
+            let reached = stub.filter(|stub| stub.start.number.next() == Some(end.number));
+            Ok(reached.map(|stub| stub.whole_from))
+        }
     }
 }
 
-/// The last firing at or before the start of the schedule.
-fn last_firing(
-    cron: &CronExpression,
-    schedule: &Schedule,
-) -> Result<Option<DateTime<Utc>>, ScheduleError> {
+/// The last firing before the start of the schedule.
+fn last_firing(schedule: &Schedule) -> Result<Option<DateTime<Utc>>, ScheduleError> {
+    let rules = ScheduleRules {
+        anchor_number: OccurrenceNumber::ANCHOR,
+        anchor_local: None,
+        ..schedule.rules().clone()
+    };
     let mut back = TimeDelta::days(1);
     while back < FURTHEST_BACK {
         let Some(earlier) = schedule.anchor().checked_sub_signed(back) else { break };
-        let probe = Schedule::new(Frequency::Cron(cron.clone()), earlier, schedule.zone());
+        let probe = Schedule::new(schedule.frequency().clone(), earlier, schedule.zone());
+        // The rules are the schedule's own, so they suit its frequency.
+        let Ok(probe) = probe.with_rules(rules.clone()) else { break };
         let from = Slot { number: OccurrenceNumber::ANCHOR, at: earlier };
         let latest = match probe.latest_due(from, schedule.anchor()) {
             Ok(latest) => latest.map(|due| due.occurrence),
-            Err(ScheduleError::OutOfRange | ScheduleError::NumbersExhausted) => break,
-            Err(error @ ScheduleError::TooManyFirings) => return Err(error),
+            Err(error) if error.is_end() => break,
+            Err(error) => return Err(error),
         };
         // The probe's own anchor is no firing.
         if let Some(firing) = latest.filter(|found| found.number > OccurrenceNumber::ANCHOR) {

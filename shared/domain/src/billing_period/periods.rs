@@ -1,5 +1,7 @@
 //! All billing periods of a schedule, one after the other.
 
+use std::iter::FusedIterator;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -11,7 +13,7 @@ use super::{
 };
 use crate::{
     money::MoneyError,
-    time::{OccurrenceNumber, Schedule, ScheduleError, Slot},
+    time::{Schedule, ScheduleError, Slot},
 };
 
 /// Most periods that one invoice bills.
@@ -99,7 +101,7 @@ pub fn next_invoice(
 }
 
 fn first_slot(schedule: &Schedule) -> Slot {
-    Slot { number: OccurrenceNumber::ANCHOR, at: schedule.anchor() }
+    Slot { number: schedule.rules().anchor_number, at: schedule.anchor() }
 }
 
 /// See [`periods`].
@@ -125,8 +127,8 @@ impl<'a> Periods<'a> {
         self.reach.count -= 1;
         let following = match self.schedule.following(start) {
             Ok(following) => following.slot(),
-            Err(ScheduleError::OutOfRange | ScheduleError::NumbersExhausted) => return Ok(None),
-            Err(error @ ScheduleError::TooManyFirings) => return Err(error.into()),
+            Err(error) if error.is_end() => return Ok(None),
+            Err(error) => return Err(error.into()),
         };
         self.next = Some(following);
         let Self { schedule, terms, .. } = self;
@@ -159,3 +161,9 @@ impl Iterator for Periods<'_> {
         self.period_from(start).transpose()
     }
 }
+
+impl FusedIterator for Periods<'_> {}
+
+#[cfg(test)]
+#[path = "periods_tests.rs"]
+mod tests;

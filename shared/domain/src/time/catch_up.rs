@@ -97,8 +97,8 @@ pub fn plan_catch_up(
     let run = (!too_late).then_some(candidate);
     let following = match schedule.following(candidate.slot()) {
         Ok(following) => Some(following),
-        Err(ScheduleError::OutOfRange | ScheduleError::NumbersExhausted) => None,
-        Err(error @ ScheduleError::TooManyFirings) => return Err(error),
+        Err(error) if error.is_end() => None,
+        Err(error) => return Err(error),
     };
     let skipped = if too_late {
         Some(SkippedOccurrences { first: expected.number, last: candidate.number })
@@ -146,8 +146,9 @@ fn first_from(
     let too_late = latest(schedule, expected, before)?;
     match schedule.following(too_late.slot()) {
         Ok(following) if following.at <= now => Ok(following),
-        Ok(_) | Err(ScheduleError::OutOfRange | ScheduleError::NumbersExhausted) => Ok(too_late),
-        Err(error @ ScheduleError::TooManyFirings) => Err(error),
+        Ok(_) => Ok(too_late),
+        Err(error) if error.is_end() => Ok(too_late),
+        Err(error) => Err(error),
     }
 }
 

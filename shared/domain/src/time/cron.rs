@@ -1,12 +1,11 @@
 //! Crontab expressions, by the rules of crontab(5), never more often than hourly.
 //!
-//! The crate `croner` parses the fields and decides which days match; names, the DST rules and the
-//! search are ours, so that a cron schedule and an interval schedule treat a clock change alike.
+//! The crate `croner` decides which days match. What an expression may look like, the rules for
+//! clock changes and the search are ours, so that cron and interval schedules treat both alike.
 
 use std::{fmt, str::FromStr, sync::Arc};
 
-use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveTime, Utc};
-use chrono_tz::Tz;
+use chrono::{Datelike, Days, Months, NaiveDate};
 use croner::{
     Cron,
     parser::{CronParser, Seconds, Year},
@@ -15,18 +14,10 @@ use croner::{
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use thiserror::Error;
 
-use super::{
-    ClockReading,
-    frequency::cut_short,
-    zone::{self, Instants},
-};
+use super::{cron_fields::canonical_fields, frequency::cut_short};
 
 /// The longest expression that is read, in bytes.
 const MAXIMUM_LENGTH: usize = 256;
-
-const MONTHS: [&str; 12] =
-    ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"];
-const WEEKDAYS: [&str; 7] = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"];
 
 /// A crontab expression of five fields (minute, hour, day of month, month, day of week) or one of
 /// the macros `@hourly`, `@daily`, `@midnight`, `@weekly`, `@monthly`, `@yearly`, `@annually`.
@@ -36,9 +27,9 @@ const WEEKDAYS: [&str; 7] = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"];
 ///   does not count as restricted.
 /// - More often than hourly is refused: the minute field must name exactly one minute.
 /// - An expression that never fires is refused.
-/// - A fixed time that clocks jump over fires at the first valid instant, one that happens twice
-///   fires on the first pass. An interval hour field (several hours by `*` or `/`) fires on both passes, unless
-///   they are less than an hour apart, and not in a gap.
+/// - A fixed time that clocks jump over fires at the first valid instant and one that happens twice
+///   on the first pass, unless the schedule's rules say otherwise. An interval hour field (several
+///   hours by `*` or `/`) fires on both passes, if they are an hour apart or more, and not in a gap.
 ///
 /// Equal when the expressions are the same once names and macros are written in numbers.
 /// Serialized as it was written.
@@ -105,13 +96,6 @@ pub enum CronError {
     },
 }
 
-/// An instant at which an expression fires.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Firing {
-    pub(super) at: DateTime<Utc>,
-    pub(super) clock: ClockReading,
-}
-
 impl CronExpression {
     /// The expression as it was given, trimmed.
     #[must_use]
@@ -125,53 +109,24 @@ impl CronExpression {
         &self.0.canonical
     }
 
-    /// The first firing strictly after an instant, on the wall clock of a zone; `None` when there
-    /// is none before the year 10000.
-    pub(super) fn next_after(&self, zone: Tz, after: DateTime<Utc>) -> Option<Firing> {
-        // Wall-clock dates before the current one can only hold the second pass of an overlap.
-        let from = zone::wall_clock(zone, after)?.date();
-        let mut date = self.first_day_between(from.pred_opt().unwrap_or(from), 9999)?;
-        loop {
-            let following = date.succ_opt();
-            let found = self.first_firing_on(date, zone, after);
-            if let Some(found) = found {
-                // Clocks set back by hours across midnight put a day's firings after the next day's.
-                let other = following
-                    .filter(|following| self.fires_on(*following))
-                    .and_then(|following| self.first_firing_on(following, zone, after));
-                return Some(other.filter(|other| other.at < found.at).unwrap_or(found));
-            }
-            date = self.first_day_between(following?, 9999)?;
-        }
+    /// The minute of every hour in which it fires.
+    pub(super) fn minute(&self) -> u32 {
+        self.0.minute
     }
 
-    /// The first firing after an instant among those of one wall-clock date.
-    fn first_firing_on(&self, date: NaiveDate, zone: Tz, after: DateTime<Utc>) -> Option<Firing> {
-        let mut first: Option<Firing> = None;
-        let mut offer = |at: DateTime<Utc>, clock| {
-            if at > after && first.is_none_or(|first| at < first.at) {
-                first = Some(Firing { at, clock });
-            }
-        };
-        for hour in &self.0.hours {
-            let local = date.and_time(NaiveTime::from_hms_opt(*hour, self.0.minute, 0)?);
-            match zone::instants(zone, local) {
-                None => {}
-                Some(Instants::Once(at)) => offer(at, ClockReading::Plain),
-                Some(Instants::Twice(one, other)) => {
-                    offer(one, ClockReading::FirstPass);
-                    if self.0.interval_hours && (other - one).num_minutes() >= 60 {
-                        offer(other, ClockReading::SecondPass);
-                    }
-                }
-                // An interval hour field has no firing in a gap: the elapsed hours are the rule.
-                Some(Instants::JumpedOver(_)) if self.0.interval_hours => {}
-                Some(Instants::JumpedOver(at)) => {
-                    offer(at, ClockReading::GapMoved { from: local });
-                }
-            }
-        }
-        first
+    /// The hours in which it fires, in order.
+    pub(super) fn hours(&self) -> &[u32] {
+        &self.0.hours
+    }
+
+    /// Whether it counts hours (several by `*` or `/`) rather than naming fixed times.
+    pub(super) fn counts_hours(&self) -> bool {
+        self.0.interval_hours
+    }
+
+    /// The first date from the given one on, in the years up to 9999, that matches.
+    pub(super) fn first_date_from(&self, from: NaiveDate) -> Option<NaiveDate> {
+        self.first_day_between(from, 9999)
     }
 
     /// The first date, from the given one to the end of a year, whose day and month match. An
@@ -180,9 +135,8 @@ impl CronExpression {
     fn first_day_between(&self, from: NaiveDate, last_year: i32) -> Option<NaiveDate> {
         let mut date = from;
         while date.year() <= last_year {
-            if !self.0.cron.pattern.month_match(date.month()).unwrap_or(false) {
-                let next_month = date.with_day(1)?.checked_add_months(chrono::Months::new(1));
-                date = next_month?;
+            if !self.in_month(date) {
+                date = date.with_day(1)?.checked_add_months(Months::new(1))?;
             } else if self.fires_on(date) {
                 return Some(date);
             } else {
@@ -192,10 +146,15 @@ impl CronExpression {
         None
     }
 
-    fn fires_on(&self, date: NaiveDate) -> bool {
+    fn in_month(&self, date: NaiveDate) -> bool {
+        self.0.cron.pattern.month_match(date.month()).unwrap_or(false)
+    }
+
+    /// Whether the date matches the day and month fields.
+    pub(super) fn fires_on(&self, date: NaiveDate) -> bool {
         let pattern = &self.0.cron.pattern;
         let weekday = Weekday::from_days_from_sunday(date.weekday().num_days_from_sunday());
-        pattern.month_match(date.month()).unwrap_or(false)
+        self.in_month(date)
             && pattern.day_match(date.year(), date.month(), date.day(), weekday).unwrap_or(false)
     }
 
@@ -266,74 +225,6 @@ impl FromStr for CronExpression {
             Err(CronError::NeverFires { expression: expression() })
         }
     }
-}
-
-/// Five fields in capitals, names as numbers, macros spelled out, `?` as `*`.
-fn canonical_fields(written: &str) -> Result<String, CronError> {
-    let upper = written.to_ascii_uppercase();
-    if upper.starts_with('@') {
-        let fields = match upper.as_str() {
-            "@HOURLY" => "0 * * * *",
-            "@DAILY" | "@MIDNIGHT" => "0 0 * * *",
-            "@WEEKLY" => "0 0 * * 0",
-            "@MONTHLY" => "0 0 1 * *",
-            "@YEARLY" | "@ANNUALLY" => "0 0 1 1 *",
-            _ => return Err(CronError::UnknownMacro { expression: cut_short(written) }),
-        };
-        return Ok(fields.to_owned());
-    }
-    let fields: Vec<&str> = upper.split_ascii_whitespace().collect();
-    let [minute, hour, day, month, weekday] = fields.as_slice() else {
-        let expression = cut_short(written);
-        return Err(CronError::FieldCount { expression, fields: fields.len() });
-    };
-    let star = |field: &str| if field == "?" { "*".to_owned() } else { field.to_owned() };
-    let canonical = [
-        (*minute).to_owned(),
-        (*hour).to_owned(),
-        star(day),
-        numbers_for_names(month, &MONTHS, 1),
-        numbers_for_names(&star(weekday), &WEEKDAYS, 0),
-    ];
-    let allowed = |symbol: char| symbol.is_ascii_digit() || "*/,-LW#".contains(symbol);
-    if let Some(symbol) = canonical.iter().flat_map(|field| field.chars()).find(|c| !allowed(*c)) {
-        return Err(CronError::Unreadable {
-            expression: cut_short(written),
-            problem: format!("`{symbol}` does not belong here"),
-        });
-    }
-    if canonical.iter().any(|field| field.split(',').any(str::is_empty)) {
-        return Err(CronError::Unreadable {
-            expression: cut_short(written),
-            problem: "a list has an empty place".to_owned(),
-        });
-    }
-    let [.., weekdays] = &canonical;
-    if weekdays.split(',').any(|weekday| weekday == "L") {
-        return Err(CronError::Unreadable {
-            expression: cut_short(written),
-            problem: "`L` needs a weekday before it, such as `5L`".to_owned(),
-        });
-    }
-    Ok(canonical.join(" "))
-}
-
-/// Replaces each name in a field by its number; Sunday at the end of a range is 7.
-fn numbers_for_names(field: &str, names: &[&str], first: usize) -> String {
-    let mut numbers = String::with_capacity(field.len());
-    let mut rest = field;
-    while let Some(symbol) = rest.chars().next() {
-        if let Some(place) = names.iter().position(|name| rest.starts_with(name)) {
-            let ends_range_on_sunday = place + first == 0 && numbers.ends_with('-');
-            let number = if ends_range_on_sunday { 7 } else { place + first };
-            numbers.push_str(&number.to_string());
-            rest = rest.get(3..).unwrap_or_default();
-        } else {
-            numbers.push(symbol);
-            rest = rest.get(symbol.len_utf8()..).unwrap_or_default();
-        }
-    }
-    numbers
 }
 
 impl PartialEq for CronExpression {

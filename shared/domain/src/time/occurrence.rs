@@ -1,11 +1,11 @@
-//! One occurrence of a schedule: its number, its instant, and why it is then.
+//! One occurrence of a schedule: its number and its instant.
 
 use std::{fmt, num::ParseIntError, str::FromStr};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::ClockReading;
+use super::{Reason, Source};
 
 /// Which occurrence of a schedule: 0 is the anchor itself. With the subscription's id it is the
 /// identity of a run. Serialized as a plain integer.
@@ -105,73 +105,5 @@ impl Occurrence {
 impl From<Occurrence> for Slot {
     fn from(occurrence: Occurrence) -> Self {
         occurrence.slot()
-    }
-}
-
-/// Why an occurrence is when it is. Displayed in words, for people.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Reason {
-    /// Which rule gave the date.
-    pub source: Source,
-    /// The anchor's day of the month, when the month was too short for it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub clamped_from: Option<u32>,
-    /// How the wall-clock time was read.
-    pub clock: ClockReading,
-}
-
-/// Which rule gave a date.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Source {
-    /// It is the anchor itself.
-    Anchor,
-    /// The anchor plus a number of intervals.
-    Interval,
-    /// The cron expression fires then.
-    Cron,
-    /// A record says so: the date was computed earlier, or set by somebody.
-    Recorded,
-}
-
-impl Reason {
-    /// A date that no clock change and no month's end has touched.
-    #[must_use]
-    pub const fn plain(source: Source) -> Self {
-        Self { source, clamped_from: None, clock: ClockReading::Plain }
-    }
-
-    pub(super) const fn interval(clamped_from: Option<u32>, clock: ClockReading) -> Self {
-        Self { source: Source::Interval, clamped_from, clock }
-    }
-
-    pub(super) const fn cron(clock: ClockReading) -> Self {
-        Self { source: Source::Cron, clamped_from: None, clock }
-    }
-}
-
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.source {
-            Source::Anchor => "anchor",
-            Source::Interval => "anchor plus intervals",
-            Source::Cron => "cron expression",
-            Source::Recorded => "as recorded",
-        })?;
-        if let Some(day) = self.clamped_from {
-            write!(f, ", day {day} clamped to the month's end")?;
-        }
-        match self.clock {
-            ClockReading::Plain => Ok(()),
-            ClockReading::GapMoved { from } => {
-                write!(
-                    f,
-                    ", moved from {} which the clocks skipped",
-                    from.format("%Y-%m-%dT%H:%M:%S")
-                )
-            }
-            ClockReading::FirstPass => f.write_str(", first pass of a repeated hour"),
-            ClockReading::SecondPass => f.write_str(", second pass of a repeated hour"),
-        }
     }
 }

@@ -1,29 +1,49 @@
-//! When occurrence n is: frequency, anchor and zone together.
+//! When occurrence n is: frequency, anchor, zone and rules together.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, FixedOffset, NaiveDateTime, Offset, TimeDelta, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::{
-    ClockReading, CronExpression, Frequency, Occurrence, OccurrenceNumber, Reason, Slot, Source,
-    anchor, interval::Step, zone,
+    CronExpression, Frequency, Occurrence, OccurrenceNumber, Occurrences, Reason, RuleError,
+    ScheduleRules, Slot, Source,
+    firing::{Firing, Firings},
+    grid::Grid,
+    interval::Step,
+    interval_dates::{IntervalDates, Timing},
+    zone,
 };
 
 /// How many firings of a cron expression are counted through in one go: more than eleven years of
 /// the most frequent one.
 const MAXIMUM_FIRINGS: u32 = 100_000;
 
-/// A frequency from an anchor on, on the wall clock of a zone.
+/// A frequency from an anchor on, on the wall clock of a zone, by certain rules. Cheap to clone.
 ///
-/// Occurrence 0 is the anchor. For intervals, occurrence n is the anchor's wall-clock time plus n
-/// intervals, clamped to the month's end (hours: plus elapsed time). For cron, it is the n-th firing
-/// after the anchor. Occurrences are strictly monotone: a later number is a later instant.
+/// The anchor is occurrence 0 (or [`ScheduleRules::anchor_number`]), whatever day it falls on. For
+/// intervals, occurrence n is the anchor's wall-clock time plus n intervals, clamped to the month's
+/// end (hours: plus elapsed time). For cron, it is the n-th firing after the anchor. Occurrences are
+/// strictly monotone: a later number is a later instant. Rules may leave numbers of an interval out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Record", into = "Record")]
 pub struct Schedule {
     frequency: Frequency,
     anchor: DateTime<Utc>,
     zone: Tz,
+    rules: ScheduleRules,
+    /// What follows from the rest, computed once.
+    timing: Timing,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Record {
+    frequency: Frequency,
+    anchor: DateTime<Utc>,
+    zone: Tz,
+    #[serde(default, skip_serializing_if = "ScheduleRules::is_default")]
+    rules: ScheduleRules,
 }
 
 /// Why a schedule has no answer. Trying again cannot help.
@@ -35,9 +55,48 @@ pub enum ScheduleError {
     /// The numbers of a schedule have run out.
     #[error("the schedule has no more occurrence numbers")]
     NumbersExhausted,
+    /// The number is below that of the anchor.
+    #[error("the schedule has no occurrence {number}: it begins with {first}")]
+    BeforeAnchor {
+        /// The number that was asked for.
+        number: OccurrenceNumber,
+        /// The anchor's own.
+        first: OccurrenceNumber,
+    },
+    /// A rule leaves the number out; the ones around it stand.
+    #[error("the schedule leaves occurrence {number} out: {omission}")]
+    LeftOut {
+        /// The number that was asked for.
+        number: OccurrenceNumber,
+        /// The rule.
+        omission: Omission,
+    },
     /// A cron expression would have to be counted through for longer than is sensible.
     #[error("the cron expression fires more than {MAXIMUM_FIRINGS} times until then")]
     TooManyFirings,
+}
+
+/// Why a number of an interval schedule has no occurrence.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+pub enum Omission {
+    /// Clocks jump over its wall-clock time and the policy is to skip it, or shifting it would put
+    /// it on the next one's time.
+    #[error("clocks jump over {0}")]
+    Gap(NaiveDateTime),
+    /// Moving it to a working day would put it on its neighbour's date or past it.
+    #[error("it is moved off a day without work, and its neighbour serves its period")]
+    ServedByNeighbour,
+}
+
+impl ScheduleError {
+    /// Whether the schedule has come to its end: the calendar's or the numbers'.
+    #[must_use]
+    pub const fn is_end(self) -> bool {
+        match self {
+            Self::OutOfRange | Self::NumbersExhausted => true,
+            Self::BeforeAnchor { .. } | Self::LeftOut { .. } | Self::TooManyFirings => false,
+        }
+    }
 }
 
 /// The last occurrence that has come, and how many before it were left out.
@@ -45,15 +104,51 @@ pub enum ScheduleError {
 pub struct LatestDue {
     /// The latest occurrence at or before the given instant.
     pub occurrence: Occurrence,
-    /// How many occurrences, from the expected one on, came before it.
+    /// How many numbers, from the expected one on, come before it.
     pub skipped: u32,
 }
 
 impl Schedule {
-    /// A schedule whose occurrence 0 is `anchor`.
+    /// A schedule whose occurrence 0 is `anchor`, by the default rules.
     #[must_use]
-    pub const fn new(frequency: Frequency, anchor: DateTime<Utc>, zone: Tz) -> Self {
-        Self { frequency, anchor, zone }
+    pub fn new(frequency: Frequency, anchor: DateTime<Utc>, zone: Tz) -> Self {
+        Self::assemble(frequency, anchor, zone, ScheduleRules::default())
+    }
+
+    /// The same schedule by other rules.
+    ///
+    /// # Errors
+    ///
+    /// [`RuleError`] names the field that has no meaning for the frequency.
+    pub fn with_rules(self, rules: ScheduleRules) -> Result<Self, RuleError> {
+        rules.check(&self.frequency)?;
+        if let Some(local) = rules.anchor_local {
+            let belongs = zone::first_instant(self.zone, local)
+                .is_some_and(|(at, clock)| at == self.anchor && clock.gap().is_some());
+            if !belongs && zone::wall_clock(self.zone, self.anchor) != Some(local) {
+                return Err(RuleError::AnchorLocal { local });
+            }
+        }
+        Ok(Self::assemble(self.frequency, self.anchor, self.zone, rules))
+    }
+
+    /// `rules` are checked for the frequency and the anchor.
+    pub(super) fn assemble(
+        frequency: Frequency,
+        anchor: DateTime<Utc>,
+        zone: Tz,
+        rules: ScheduleRules,
+    ) -> Self {
+        let timing = match (zone::wall_clock(zone, anchor), frequency.step()) {
+            (None, _) => Timing::Never,
+            (Some(_), None) => Timing::Cron,
+            (Some(_), Some(Step::Hours(every))) => Timing::Hours(every),
+            (Some(local), Some(step)) => {
+                Grid::new(rules.anchor_local.unwrap_or(local), step, &rules)
+                    .map_or(Timing::Never, Timing::Dates)
+            }
+        };
+        Self { frequency, anchor, zone, rules, timing }
     }
 
     /// How often.
@@ -62,7 +157,7 @@ impl Schedule {
         &self.frequency
     }
 
-    /// The instant of occurrence 0.
+    /// The instant of the first occurrence.
     #[must_use]
     pub const fn anchor(&self) -> DateTime<Utc> {
         self.anchor
@@ -74,30 +169,59 @@ impl Schedule {
         self.zone
     }
 
+    /// The rules of its dates.
+    #[must_use]
+    pub const fn rules(&self) -> &ScheduleRules {
+        &self.rules
+    }
+
+    /// What the zone's clocks show at an instant, with their offset from UTC.
+    #[must_use]
+    pub fn local(&self, at: DateTime<Utc>) -> DateTime<FixedOffset> {
+        let local = at.with_timezone(&self.zone);
+        local.with_timezone(&local.offset().fix())
+    }
+
+    /// Whether the frequency itself comes to the anchor: always for intervals, for cron when the
+    /// expression fires then.
+    #[must_use]
+    pub fn fires_at_anchor(&self) -> bool {
+        match &self.frequency {
+            Frequency::Named(_) | Frequency::Every(_) => true,
+            Frequency::Cron(cron) => self
+                .anchor
+                .checked_sub_signed(TimeDelta::nanoseconds(1))
+                .and_then(|before| self.firings(cron).next_after(before))
+                .is_some_and(|firing| firing.at == self.anchor),
+        }
+    }
+
     /// Computes occurrence `number`. For intervals in constant time; a cron expression is counted
     /// through from the anchor, so prefer [`Schedule::following`] there.
     ///
     /// # Errors
     ///
-    /// [`ScheduleError::OutOfRange`], and for cron [`ScheduleError::TooManyFirings`].
+    /// [`ScheduleError::OutOfRange`], [`ScheduleError::BeforeAnchor`], for intervals
+    /// [`ScheduleError::LeftOut`] and for cron [`ScheduleError::TooManyFirings`].
     pub fn occurrence(&self, number: OccurrenceNumber) -> Result<Occurrence, ScheduleError> {
         let anchor = self.anchor_occurrence()?;
-        if number == OccurrenceNumber::ANCHOR {
+        let first = anchor.number;
+        let Some(index) = number.get().checked_sub(first.get()) else {
+            return Err(ScheduleError::BeforeAnchor { number, first });
+        };
+        if index == 0 {
             return Ok(anchor);
         }
-        match (&self.frequency, self.frequency.step()) {
-            (Frequency::Cron(cron), _) => {
-                if number.get() > MAXIMUM_FIRINGS {
-                    return Err(ScheduleError::TooManyFirings);
-                }
+        match &self.frequency {
+            Frequency::Named(_) | Frequency::Every(_) => self.interval_dates().occurrence(index),
+            Frequency::Cron(_) if index > MAXIMUM_FIRINGS => Err(ScheduleError::TooManyFirings),
+            Frequency::Cron(cron) => {
                 let mut occurrence = self.next_firing(cron, anchor.slot())?;
                 while occurrence.number < number {
                     occurrence = self.next_firing(cron, occurrence.slot())?;
                 }
                 Ok(occurrence)
             }
-            (_, Some(step)) => self.nth_interval(step, number).ok_or(ScheduleError::OutOfRange),
-            (_, None) => Err(ScheduleError::OutOfRange),
         }
     }
 
@@ -127,26 +251,56 @@ impl Schedule {
         }
     }
 
-    /// The occurrence after a given one, in constant time for intervals and cron alike.
+    /// The occurrence after a given one, in constant time for intervals and cron alike. Numbers
+    /// that a rule leaves out are passed over.
     ///
     /// # Errors
     ///
     /// [`ScheduleError::OutOfRange`] at the end of the calendar, or
     /// [`ScheduleError::NumbersExhausted`] after the last number.
     pub fn following(&self, previous: Slot) -> Result<Occurrence, ScheduleError> {
-        match &self.frequency {
-            Frequency::Cron(cron) => self.next_firing(cron, previous),
-            Frequency::Named(_) | Frequency::Every(_) => {
-                let next = previous.number.next().ok_or(ScheduleError::NumbersExhausted)?;
-                self.occurrence(next)
+        if let Frequency::Cron(cron) = &self.frequency {
+            return self.next_firing(cron, previous);
+        }
+        let mut number = previous.number;
+        loop {
+            number = number.next().ok_or(ScheduleError::NumbersExhausted)?;
+            match self.occurrence(number) {
+                // Days off come to an end: a calendar leaves a day to work on in every week, and
+                // its holidays are limited.
+                Err(ScheduleError::LeftOut { .. }) => {}
+                found => return found,
             }
         }
+    }
+
+    /// All occurrences from the anchor on.
+    ///
+    /// For cron that includes the anchor whether or not the expression fires then.
+    #[must_use]
+    pub fn occurrences(&self) -> Occurrences<'_> {
+        Occurrences::new(self, self.anchor_occurrence())
+    }
+
+    /// A known occurrence and all that follow it.
+    #[must_use]
+    pub fn occurrences_from(&self, known: Slot) -> Occurrences<'_> {
+        Occurrences::new(self, self.explained(known))
+    }
+
+    /// All occurrences strictly after an instant. For cron, see [`Schedule::next_after`].
+    #[must_use]
+    pub fn occurrences_after(&self, after: DateTime<Utc>) -> Occurrences<'_> {
+        let first =
+            self.anchor_occurrence().and_then(|anchor| self.first_after(anchor.slot(), after));
+        Occurrences::new(self, first)
     }
 
     /// The latest occurrence at or before `now`, from the expected one on; `None` when even that
     /// one is still to come.
     ///
-    /// Takes O(log n) steps for intervals; a cron expression is followed firing by firing.
+    /// Takes constant time for intervals, but for numbers left out; a cron expression is followed
+    /// firing by firing.
     ///
     /// # Errors
     ///
@@ -163,32 +317,37 @@ impl Schedule {
         }
         let occurrence = match &self.frequency {
             Frequency::Cron(cron) => self.latest_firing(cron, expected, now)?,
-            Frequency::Named(_) | Frequency::Every(_) => self.latest_interval(expected, now),
+            Frequency::Named(_) | Frequency::Every(_) => {
+                self.interval_dates().latest_after(expected.number, now).unwrap_or(expected)
+            }
         };
         let skipped = occurrence.number.get() - expected.number.get();
         Ok(Some(LatestDue { occurrence, skipped }))
     }
 
     /// Gives a recorded occurrence its reason back, where its instant is the computed one. Another
-    /// instant was set by somebody: it is kept, and said to be recorded.
-    pub(super) fn explained(&self, recorded: Slot) -> Result<Occurrence, ScheduleError> {
+    /// instant was set by somebody, or by earlier rules: it is kept, and said to be recorded.
+    ///
+    /// # Errors
+    ///
+    /// [`ScheduleError::OutOfRange`] when it is outside the calendar.
+    pub fn explained(&self, recorded: Slot) -> Result<Occurrence, ScheduleError> {
         let Slot { number, at } = recorded;
         if !zone::in_range(at) {
             return Err(ScheduleError::OutOfRange);
         }
         let computed = match &self.frequency {
-            Frequency::Named(_) | Frequency::Every(_) => Some(self.occurrence(number)?),
-            Frequency::Cron(_) if number == OccurrenceNumber::ANCHOR => {
-                Some(self.anchor_occurrence()?)
-            }
-            Frequency::Cron(cron) => at
+            Frequency::Cron(cron) if number != self.rules.anchor_number => at
                 .checked_sub_signed(TimeDelta::seconds(1))
-                .and_then(|before| cron.next_after(self.zone, before))
-                .map(|firing| Occurrence {
-                    number,
-                    at: firing.at,
-                    reason: Reason::cron(firing.clock),
-                }),
+                .and_then(|before| self.firings(cron).next_after(before))
+                .map(|firing| fired(number, &firing)),
+            Frequency::Cron(_) | Frequency::Named(_) | Frequency::Every(_) => {
+                match self.occurrence(number) {
+                    Ok(computed) => Some(computed),
+                    Err(ScheduleError::LeftOut { .. } | ScheduleError::BeforeAnchor { .. }) => None,
+                    Err(error) => return Err(error),
+                }
+            }
         };
         Ok(computed.filter(|computed| computed.at == at).unwrap_or(Occurrence {
             number,
@@ -197,60 +356,24 @@ impl Schedule {
         }))
     }
 
-    fn anchor_occurrence(&self) -> Result<Occurrence, ScheduleError> {
-        if zone::in_range(self.anchor) {
-            Ok(Occurrence::anchor(self.anchor))
-        } else {
-            Err(ScheduleError::OutOfRange)
+    pub(super) fn anchor_occurrence(&self) -> Result<Occurrence, ScheduleError> {
+        if !zone::in_range(self.anchor) {
+            return Err(ScheduleError::OutOfRange);
         }
+        let number = self.rules.anchor_number;
+        Ok(Occurrence { number, ..Occurrence::anchor(self.anchor) })
     }
 
-    fn nth_interval(&self, step: Step, number: OccurrenceNumber) -> Option<Occurrence> {
-        let times = |every: u32| u64::from(every) * u64::from(number.get());
-        let local = || zone::wall_clock(self.zone, self.anchor);
-        let (date, one_day) = match step {
-            Step::Hours(every) => {
-                let elapsed = TimeDelta::try_hours(i64::try_from(times(every.get())).ok()?)?;
-                let at =
-                    self.anchor.checked_add_signed(elapsed).filter(|at| zone::in_range(*at))?;
-                let reason = Reason::interval(None, ClockReading::Plain);
-                return Some(Occurrence { number, at, reason });
-            }
-            Step::Days(every) => {
-                (anchor::plus_days(local()?, times(every.get()))?, every.get() == 1)
-            }
-            Step::Months(every) => (anchor::plus_months(local()?, times(every.get()))?, false),
-        };
-        let (mut at, clock) = zone::first_instant(self.zone, date.local)?;
-        if one_day && matches!(clock, ClockReading::GapMoved { .. }) {
-            // A zone that leaves out a whole day (Samoa, 30 December 2011) would put midnight of
-            // that day and of the next on one instant: the left-out one ends just before the jump.
-            let tomorrow = anchor::plus_days(date.local, 1)?;
-            if zone::first_instant(self.zone, tomorrow.local)?.0 == at {
-                at = at.checked_sub_signed(TimeDelta::seconds(1))?;
-            }
-        }
-        Some(Occurrence { number, at, reason: Reason::interval(date.clamped_from, clock) })
+    pub(super) const fn timing(&self) -> &Timing {
+        &self.timing
     }
 
-    /// Doubles the distance until it is too far, then halves: occurrences are monotone.
-    fn latest_interval(&self, expected: Occurrence, now: DateTime<Utc>) -> Occurrence {
-        let due = |number: u32| {
-            self.occurrence(OccurrenceNumber::new(number)).ok().filter(|found| found.at <= now)
-        };
-        let mut latest = expected;
-        let mut distance = 1_u32;
-        while let Some(found) = latest.number.get().checked_add(distance).and_then(due) {
-            latest = found;
-            distance = distance.saturating_mul(2);
-        }
-        while distance > 1 {
-            distance /= 2;
-            if let Some(found) = latest.number.get().checked_add(distance).and_then(due) {
-                latest = found;
-            }
-        }
-        latest
+    pub(super) const fn interval_dates(&self) -> IntervalDates<'_> {
+        IntervalDates::new(self)
+    }
+
+    fn firings<'a>(&'a self, cron: &'a CronExpression) -> Firings<'a> {
+        Firings::new(cron, self.zone, &self.rules)
     }
 
     fn latest_firing(
@@ -276,8 +399,28 @@ impl Schedule {
         previous: Slot,
     ) -> Result<Occurrence, ScheduleError> {
         let number = previous.number.next().ok_or(ScheduleError::NumbersExhausted)?;
-        let firing = cron.next_after(self.zone, previous.at).ok_or(ScheduleError::OutOfRange)?;
-        Ok(Occurrence { number, at: firing.at, reason: Reason::cron(firing.clock) })
+        let firing = self.firings(cron).next_after(previous.at).ok_or(ScheduleError::OutOfRange)?;
+        Ok(fired(number, &firing))
+    }
+}
+
+fn fired(number: OccurrenceNumber, firing: &Firing) -> Occurrence {
+    Occurrence { number, at: firing.at, reason: firing.reason() }
+}
+
+impl TryFrom<Record> for Schedule {
+    type Error = RuleError;
+
+    fn try_from(record: Record) -> Result<Self, Self::Error> {
+        let Record { frequency, anchor, zone, rules } = record;
+        Self::new(frequency, anchor, zone).with_rules(rules)
+    }
+}
+
+impl From<Schedule> for Record {
+    fn from(schedule: Schedule) -> Self {
+        let Schedule { frequency, anchor, zone, rules, timing: _ } = schedule;
+        Self { frequency, anchor, zone, rules }
     }
 }
 

@@ -1,8 +1,13 @@
 //! From wall-clock time to an instant: what happens where clocks jump.
 
-use chrono::{DateTime, Datelike, LocalResult, NaiveDateTime, TimeDelta, TimeZone, Utc};
-use chrono_tz::Tz;
+use chrono::{
+    DateTime, Datelike, Days, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, Offset, TimeDelta,
+    TimeZone, Utc,
+};
+use chrono_tz::{GapInfo, Tz};
 use serde::{Deserialize, Serialize};
+
+use super::GapPolicy;
 
 /// How a wall-clock time was read in a zone whose clocks may jump.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -15,16 +20,36 @@ pub enum ClockReading {
         /// The wall-clock time that does not exist.
         from: NaiveDateTime,
     },
+    /// Clocks jumped over the wall-clock time; it was put off by the length of the jump.
+    GapShifted {
+        /// The wall-clock time that does not exist.
+        from: NaiveDateTime,
+    },
     /// The wall-clock time happens twice; the first pass was taken.
     FirstPass,
-    /// The wall-clock time happens twice; this is the second pass. Only cron expressions with an
-    /// interval hour field have it.
+    /// The wall-clock time happens twice; this is the second pass. Only cron expressions have it.
     SecondPass,
+}
+
+impl ClockReading {
+    /// The wall-clock time that was asked for, where clocks jump over it.
+    pub(super) const fn gap(self) -> Option<NaiveDateTime> {
+        match self {
+            Self::GapMoved { from } | Self::GapShifted { from } => Some(from),
+            Self::Plain | Self::FirstPass | Self::SecondPass => None,
+        }
+    }
 }
 
 /// Every instant that schedules deal with lies in the years 1 to 9999.
 pub(super) fn in_range(at: DateTime<Utc>) -> bool {
     (1..=9999).contains(&at.year())
+}
+
+/// The last second of the year 9999.
+pub(super) fn last_instant() -> DateTime<Utc> {
+    const SECONDS: i64 = 253_402_300_799;
+    DateTime::from_timestamp(SECONDS, 0).unwrap_or_default()
 }
 
 /// The wall-clock time of an instant, if the instant is within the years that schedules deal with.
@@ -33,13 +58,28 @@ pub(super) fn wall_clock(zone: Tz, at: DateTime<Utc>) -> Option<NaiveDateTime> {
 }
 
 /// The instants that show a wall-clock time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Instants {
     /// Just one.
     Once(DateTime<Utc>),
     /// Two: first and second pass of an overlap.
     Twice(DateTime<Utc>, DateTime<Utc>),
-    /// None: clocks jumped over it. The instant right after the jump.
-    JumpedOver(DateTime<Utc>),
+    /// None: clocks jumped over it.
+    JumpedOver {
+        /// The first instant after the jump.
+        first_valid: DateTime<Utc>,
+        /// The instant that is later by the length of the jump.
+        shifted: DateTime<Utc>,
+    },
+}
+
+/// What a wall-clock time comes to under a rule for gaps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reading {
+    /// An instant, and how it was found.
+    At(DateTime<Utc>, ClockReading),
+    /// Nothing: clocks jump over it, and the rule is to skip it.
+    Skipped,
 }
 
 /// Finds the instants of a wall-clock time; `None` outside the years 1 to 9999.
@@ -53,45 +93,72 @@ pub(super) fn instants(zone: Tz, local: NaiveDateTime) -> Option<Instants> {
             let (one, other) = (one.to_utc(), other.to_utc());
             Instants::Twice(one.min(other), one.max(other))
         }
-        LocalResult::None => Instants::JumpedOver(after_jump(zone, local)?),
+        LocalResult::None => jumped_over(zone, local)?,
     };
     let first = match found {
-        Instants::Once(at) | Instants::Twice(at, _) | Instants::JumpedOver(at) => at,
+        Instants::Once(at) | Instants::Twice(at, _) => at,
+        Instants::JumpedOver { first_valid, .. } => first_valid,
     };
     in_range(first).then_some(found)
 }
 
-/// Reads a fixed wall-clock time: after a gap at the first valid instant, in an overlap on the
-/// first pass. `None` outside the years 1 to 9999.
+fn jumped_over(zone: Tz, local: NaiveDateTime) -> Option<Instants> {
+    // Until the jump, clocks run by the old offset, in which even the missing time has an instant.
+    let (begin, offset) = GapInfo::new(&local, &zone)?.begin?;
+    let before = TimeDelta::seconds(i64::from(offset.fix().local_minus_utc()));
+    Some(Instants::JumpedOver {
+        first_valid: begin.checked_sub_signed(before)?.and_utc(),
+        shifted: local.checked_sub_signed(before)?.and_utc(),
+    })
+}
+
+/// Reads a fixed wall-clock time, in an overlap on the first pass. `None` outside the years 1 to
+/// 9999.
 ///
-/// This is the earliest instant at which the clock shows `local` or later, so later wall-clock
-/// times never come out earlier.
+/// With [`GapPolicy::FirstValid`] this is the earliest instant at which the clock shows `local` or
+/// later, so later wall-clock times never come out earlier.
+pub(super) fn read(zone: Tz, local: NaiveDateTime, gap: GapPolicy) -> Option<Reading> {
+    Some(match (instants(zone, local)?, gap) {
+        (Instants::Once(at), _) => Reading::At(at, ClockReading::Plain),
+        (Instants::Twice(first, _), _) => Reading::At(first, ClockReading::FirstPass),
+        (Instants::JumpedOver { first_valid, .. }, GapPolicy::FirstValid) => {
+            Reading::At(first_valid, ClockReading::GapMoved { from: local })
+        }
+        (Instants::JumpedOver { shifted, .. }, GapPolicy::Shift) => {
+            Reading::At(shifted, ClockReading::GapShifted { from: local })
+        }
+        (Instants::JumpedOver { .. }, GapPolicy::Skip) => Reading::Skipped,
+    })
+}
+
+/// The earliest instant at which the clock shows `local` or later.
 pub(crate) fn first_instant(
     zone: Tz,
     local: NaiveDateTime,
 ) -> Option<(DateTime<Utc>, ClockReading)> {
-    Some(match instants(zone, local)? {
-        Instants::Once(at) => (at, ClockReading::Plain),
-        Instants::Twice(first, _) => (first, ClockReading::FirstPass),
-        Instants::JumpedOver(at) => (at, ClockReading::GapMoved { from: local }),
-    })
+    match read(zone, local, GapPolicy::FirstValid)? {
+        Reading::At(at, clock) => Some((at, clock)),
+        Reading::Skipped => None,
+    }
 }
 
-/// The first instant after the jump that left `local` out: found by halving, because the zone data
-/// has no list of jumps to ask. Jumps happen on whole seconds.
-fn after_jump(zone: Tz, local: NaiveDateTime) -> Option<DateTime<Utc>> {
-    // No zone is further than 26 hours from UTC, on either side of any jump.
-    let margin = TimeDelta::hours(26);
-    let middle = DateTime::from_timestamp(local.and_utc().timestamp(), 0)?;
-    let (mut before, mut after) =
-        (middle.checked_sub_signed(margin)?, middle.checked_add_signed(margin)?);
-    while after - before > TimeDelta::seconds(1) {
-        let half = before + TimeDelta::seconds((after - before).num_seconds() / 2);
-        if half.with_timezone(&zone).naive_local() >= local {
-            after = half;
-        } else {
-            before = half;
+/// Whether the zone's clocks ever show a date.
+pub(super) fn shows_date(zone: Tz, date: NaiveDate) -> bool {
+    let exists = |hour| {
+        let time = NaiveTime::from_hms_opt(hour, 0, 0).unwrap_or_default();
+        !matches!(zone.from_local_datetime(&date.and_time(time)), LocalResult::None)
+    };
+    exists(12) || (0..24).any(exists)
+}
+
+/// How far ahead of UTC clocks are throughout a date, when they do not change on it.
+pub(super) fn steady_offset(zone: Tz, date: NaiveDate) -> Option<TimeDelta> {
+    let start = date.and_time(NaiveTime::MIN);
+    let end = start.checked_add_days(Days::new(1))?;
+    match (zone.offset_from_local_datetime(&start), zone.offset_from_local_datetime(&end)) {
+        (LocalResult::Single(one), LocalResult::Single(other)) if one.fix() == other.fix() => {
+            Some(TimeDelta::seconds(i64::from(one.fix().local_minus_utc())))
         }
+        _ => None,
     }
-    Some(after)
 }
