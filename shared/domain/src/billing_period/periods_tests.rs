@@ -1,0 +1,408 @@
+//! Periods tile the time without gap or overlap, and the pieces of a whole one add up to it.
+
+use std::error::Error;
+
+use chrono::TimeDelta;
+use chrono_tz::{Europe, Tz};
+use proptest::prelude::*;
+
+use super::*;
+use crate::{
+    money::Ratio,
+    time::{Frequency, ScheduleRules},
+};
+
+type TestResult = Result<(), Box<dyn Error>>;
+
+const TEN: Reach = Reach { until: None, count: 10 };
+
+fn schedule(frequency: &str, start: &str, zone: Tz) -> Result<Schedule, Box<dyn Error>> {
+    Ok(Schedule::new(frequency.parse()?, start.parse()?, zone))
+}
+
+/// Local dates of start and end, kind and fraction of each period.
+fn told(
+    schedule: &Schedule,
+    terms: BillingTerms,
+    reach: Reach,
+) -> Result<Vec<String>, Box<dyn Error>> {
+    let date = |at: DateTime<Utc>| at.with_timezone(&schedule.zone()).format("%Y-%m-%d");
+    periods(schedule, terms, reach)
+        .map(|period| {
+            let BillingPeriod { number, start, end, kind, fraction, .. } = period?;
+            Ok(format!("{number}: {} to {}, {kind}, {fraction}", date(start), date(end)))
+        })
+        .collect()
+}
+
+fn ending(ends_at: &str) -> Result<BillingTerms, Box<dyn Error>> {
+    Ok(BillingTerms { ends_at: Some(ends_at.parse()?), ..BillingTerms::default() })
+}
+
+#[test]
+fn a_period_runs_from_one_occurrence_to_the_next() -> TestResult {
+    let monthly = schedule("monthly", "2027-01-31T06:00:00Z", Tz::UTC)?;
+    assert_eq!(
+        told(&monthly, BillingTerms::default(), Reach { until: None, count: 3 })?,
+        [
+            "0: 2027-01-31 to 2027-02-28, whole, 28/28",
+            "1: 2027-02-28 to 2027-03-31, whole, 31/31",
+            "2: 2027-03-31 to 2027-04-30, whole, 30/30",
+        ]
+    );
+    Ok(())
+}
+
+fn anchored(frequency: &str, start: &str, rules: &str) -> Result<Schedule, Box<dyn Error>> {
+    let rules: ScheduleRules = serde_json::from_str(rules)?;
+    Ok(schedule(frequency, start, Tz::UTC)?.with_rules(rules)?)
+}
+
+/// Days counted on the calendar: from the start to the anchor day, of the whole period that ends
+/// there.
+#[test]
+fn a_start_off_the_anchor_day_makes_a_stub_of_the_first_period() -> TestResult {
+    for (frequency, start, rules, first, second) in [
+        (
+            "monthly",
+            "2027-01-15",
+            r#"{"anchor_day": 1}"#,
+            "0: 2027-01-15 to 2027-02-01, start stub, 17/31",
+            "1: 2027-02-01 to 2027-03-01, whole, 28/28",
+        ),
+        (
+            "monthly",
+            "2027-02-01",
+            r#"{"anchor_day": 1}"#,
+            "0: 2027-02-01 to 2027-03-01, whole, 28/28",
+            "1: 2027-03-01 to 2027-04-01, whole, 31/31",
+        ),
+        // The whole period that ends on 31 March began on 28 February.
+        (
+            "monthly",
+            "2027-03-10",
+            r#"{"anchor_day": 31}"#,
+            "0: 2027-03-10 to 2027-03-31, start stub, 21/31",
+            "1: 2027-03-31 to 2027-04-30, whole, 30/30",
+        ),
+        // 28 February stands for the 31st.
+        (
+            "monthly",
+            "2027-02-28",
+            r#"{"anchor_day": 31}"#,
+            "0: 2027-02-28 to 2027-03-31, whole, 31/31",
+            "1: 2027-03-31 to 2027-04-30, whole, 30/30",
+        ),
+        // From 5 November to 5 February are 92 days.
+        (
+            "three-month",
+            "2027-01-20",
+            r#"{"anchor_day": 5}"#,
+            "0: 2027-01-20 to 2027-02-05, start stub, 16/92",
+            "1: 2027-02-05 to 2027-05-05, whole, 89/89",
+        ),
+        // 1 January 2027 is a Friday.
+        (
+            "every 2 weeks",
+            "2027-01-01",
+            r#"{"anchor_weekday": "monday"}"#,
+            "0: 2027-01-01 to 2027-01-04, start stub, 3/14",
+            "1: 2027-01-04 to 2027-01-18, whole, 14/14",
+        ),
+    ] {
+        let schedule = anchored(frequency, &format!("{start}T06:00:00Z"), rules)?;
+        let two = Reach { until: None, count: 2 };
+        assert_eq!(told(&schedule, BillingTerms::default(), two)?, [first, second]);
+    }
+    Ok(())
+}
+
+#[test]
+fn an_end_before_the_anchor_day_leaves_a_stub_of_both() -> TestResult {
+    let monthly = anchored("monthly", "2027-01-15T06:00:00Z", r#"{"anchor_day": 1}"#)?;
+    let cut = told(&monthly, ending("2027-01-25T00:00:00Z")?, TEN)?;
+    assert_eq!(cut, ["0: 2027-01-15 to 2027-01-25, start and end stub, 10/31"]);
+    Ok(())
+}
+
+#[test]
+fn numbers_go_on_where_the_schedule_says_so() -> TestResult {
+    let rules = r#"{"anchor_day": 1, "anchor_number": 7}"#;
+    let monthly = anchored("monthly", "2027-01-15T06:00:00Z", rules)?;
+    let told = told(&monthly, BillingTerms::default(), Reach { until: None, count: 1 })?;
+    assert_eq!(told, ["7: 2027-01-15 to 2027-02-01, start stub, 17/31"]);
+    Ok(())
+}
+
+/// 15 and 16 May 2027 are a weekend. Moved to the Friday before, the anchor day would fall on the
+/// start or before it.
+#[test]
+fn a_period_ends_on_the_day_that_its_end_was_moved_to() -> TestResult {
+    let next = r#"{"anchor_day": 15, "working_days": {"rule": "next"}}"#;
+    let monthly = anchored("monthly", "2027-05-12T06:00:00Z", next)?;
+    let one = Reach { until: None, count: 1 };
+    let moved = told(&monthly, BillingTerms::default(), one)?;
+    assert_eq!(moved, ["0: 2027-05-12 to 2027-05-17, start stub, 5/32"]);
+    let previous = r#"{"anchor_day": 15, "working_days": {"rule": "previous"}}"#;
+    let monthly = anchored("monthly", "2027-05-14T06:00:00Z", previous)?;
+    let left_out = told(&monthly, BillingTerms::default(), one)?;
+    assert_eq!(left_out, ["0: 2027-05-14 to 2027-06-15, whole, 32/32"]);
+    Ok(())
+}
+
+#[test]
+fn an_end_cuts_the_last_period_by_whole_days() -> TestResult {
+    let monthly = schedule("monthly", "2027-01-31T06:00:00Z", Tz::UTC)?;
+    // 14 days from 31 January on: the day it ends on is not billed, whatever the hour.
+    for ends_at in ["2027-02-14T00:00:00Z", "2027-02-14T23:59:59Z"] {
+        let cut = told(&monthly, ending(ends_at)?, TEN)?;
+        assert_eq!(cut, ["0: 2027-01-31 to 2027-02-14, end stub, 14/28"]);
+    }
+    let whole = told(&monthly, ending("2027-02-28T06:00:00Z")?, TEN)?;
+    assert_eq!(whole, ["0: 2027-01-31 to 2027-02-28, whole, 28/28"]);
+    let none = told(&monthly, ending("2027-01-31T06:00:00Z")?, TEN)?;
+    assert_eq!(none, [""; 0]);
+    Ok(())
+}
+
+#[test]
+fn days_are_those_of_the_local_calendar() -> TestResult {
+    // March 2027 in Berlin has an hour less; the period begins on 28 February 23:30 UTC.
+    let monthly = schedule("monthly", "2027-02-28T23:30:00Z", Europe::Berlin)?;
+    let cut = told(&monthly, ending("2027-03-28T22:30:00Z")?, TEN)?;
+    assert_eq!(cut, ["0: 2027-03-01 to 2027-03-29, end stub, 28/31"]);
+    Ok(())
+}
+
+#[test]
+fn a_cron_expression_bills_from_firing_to_firing_and_a_stub_before_the_first() -> TestResult {
+    let firsts = schedule("0 6 1 * *", "2027-01-10T12:00:00Z", Tz::UTC)?;
+    assert_eq!(
+        told(&firsts, ending("2027-03-11T00:00:00Z")?, TEN)?,
+        [
+            "0: 2027-01-10 to 2027-02-01, start stub, 22/31",
+            "1: 2027-02-01 to 2027-03-01, whole, 28/28",
+            "2: 2027-03-01 to 2027-03-11, end stub, 10/31",
+        ]
+    );
+    let on_time = schedule("0 6 1 * *", "2027-01-01T06:00:00Z", Tz::UTC)?;
+    let first = told(&on_time, BillingTerms::default(), Reach { until: None, count: 1 })?;
+    assert_eq!(first, ["0: 2027-01-01 to 2027-02-01, whole, 31/31"]);
+    // From 29 February 2024 to the next: 1461 days, 424 of them from 1 January 2027 on.
+    let leap_days = schedule("0 0 29 2 *", "2027-01-01T00:00:00Z", Tz::UTC)?;
+    let first = told(&leap_days, BillingTerms::default(), Reach { until: None, count: 1 })?;
+    assert_eq!(first, ["0: 2027-01-01 to 2028-02-29, start stub, 424/1461"]);
+    Ok(())
+}
+
+#[test]
+fn what_is_shorter_than_a_day_or_counted_in_hours_is_cut_by_the_second() -> TestResult {
+    for (frequency, expected) in [
+        ("every 6 hours", "0: 2027-01-01 to 2027-01-01, end stub, 7200/21600"),
+        ("every 48 hours", "0: 2027-01-01 to 2027-01-01, end stub, 7200/172800"),
+        ("0 0,12 * * *", "0: 2027-01-01 to 2027-01-01, end stub, 7200/43200"),
+        ("0 0,21 * * *", "0: 2027-01-01 to 2027-01-01, end stub, 7200/75600"),
+        // The day it ends on is not billed.
+        ("daily", "0: 2027-01-01 to 2027-01-01, end stub, 0/1"),
+    ] {
+        let schedule = schedule(frequency, "2027-01-01T00:00:00Z", Tz::UTC)?;
+        let cut = told(&schedule, ending("2027-01-01T02:00:00Z")?, TEN)?;
+        assert_eq!(cut, [expected], "{frequency}");
+    }
+    Ok(())
+}
+
+#[test]
+fn the_reach_bounds_the_periods() -> TestResult {
+    let daily = schedule("daily", "2027-01-01T00:00:00Z", Tz::UTC)?;
+    let counted = |until: Option<&str>, count| -> Result<usize, Box<dyn Error>> {
+        let until = until.map(str::parse).transpose()?;
+        Ok(periods(&daily, BillingTerms::default(), Reach { until, count }).count())
+    };
+    assert_eq!(counted(None, 0)?, 0);
+    assert_eq!(counted(None, 7)?, 7);
+    assert_eq!(counted(Some("2027-01-03T00:00:00Z"), 7)?, 2);
+    assert_eq!(counted(Some("2027-01-03T00:00:01Z"), 7)?, 3);
+    let last = schedule("yearly", "9998-01-01T00:00:00Z", Tz::UTC)?;
+    assert_eq!(periods(&last, BillingTerms::default(), TEN).count(), 1, "the calendar ends");
+    Ok(())
+}
+
+/// The days of January 2027 on which periods are invoiced.
+fn invoiced(terms: BillingTerms, count: usize) -> Result<Vec<String>, Box<dyn Error>> {
+    let weekly = schedule("weekly", "2027-01-01T00:00:00Z", Tz::UTC)?;
+    periods(&weekly, terms, Reach { until: None, count })
+        .map(|period| Ok(period?.invoiced_at.format("%d").to_string()))
+        .collect()
+}
+
+#[test]
+fn a_period_is_invoiced_when_it_starts_or_ends_but_not_before_the_initial_date() -> TestResult {
+    let advance = BillingTerms::default();
+    assert_eq!(invoiced(advance, 4)?, ["01", "08", "15", "22"]);
+    let arrears = BillingTerms { billing: Billing::Arrears, ..ending("2027-01-20T00:00:00Z")? };
+    assert_eq!(invoiced(arrears, 4)?, ["08", "15", "20"]);
+    let initial_invoice_at = Some("2027-01-10T00:00:00Z".parse()?);
+    let advance = BillingTerms { initial_invoice_at, ..advance };
+    assert_eq!(invoiced(advance, 4)?, ["10", "10", "15", "22"]);
+    let arrears = BillingTerms { initial_invoice_at, ..arrears };
+    assert_eq!(invoiced(arrears, 4)?, ["10", "15", "20"]);
+    Ok(())
+}
+
+#[test]
+fn the_next_invoice_takes_all_periods_of_its_date() -> TestResult {
+    let weekly = schedule("weekly", "2027-01-01T00:00:00Z", Tz::UTC)?;
+    let initial_invoice_at = Some("2027-01-10T00:00:00Z".parse()?);
+    let advance = BillingTerms { initial_invoice_at, ..ending("2027-01-20T00:00:00Z")? };
+    let arrears = BillingTerms { billing: Billing::Arrears, ..advance };
+    for (terms, after, expected) in [
+        (advance, "2026-12-01T00:00:00Z", vec![0, 1]),
+        (advance, "2027-01-09T00:00:00Z", vec![0, 1]),
+        (advance, "2027-01-10T00:00:00Z", vec![2]),
+        (advance, "2027-01-15T00:00:00Z", vec![]),
+        (arrears, "2027-01-05T00:00:00Z", vec![0]),
+        (arrears, "2027-01-10T00:00:00Z", vec![1]),
+        (arrears, "2027-01-15T00:00:00Z", vec![2]),
+        (arrears, "2027-01-20T00:00:00Z", vec![]),
+    ] {
+        let numbers: Vec<u32> = next_invoice(&weekly, terms, after.parse()?)?
+            .iter()
+            .map(|period| period.number.get())
+            .collect();
+        assert_eq!(numbers, expected, "{:?} after {after}", terms.billing);
+    }
+    Ok(())
+}
+
+#[test]
+fn one_invoice_bills_only_so_many_periods() -> TestResult {
+    let hourly = schedule("hourly", "2027-01-01T00:00:00Z", Tz::UTC)?;
+    let after = "2026-12-31T00:00:00Z".parse()?;
+    // 999 hours after the first, and one second more.
+    for (initial, expected) in [
+        ("2027-02-11T15:00:00Z", Ok(1_000)),
+        ("2027-02-11T16:00:00Z", Err(PeriodError::TooManyPeriods)),
+    ] {
+        let initial_invoice_at = Some(initial.parse()?);
+        let terms = BillingTerms { initial_invoice_at, ..BillingTerms::default() };
+        assert_eq!(next_invoice(&hourly, terms, after).map(|due| due.len()), expected);
+    }
+    Ok(())
+}
+
+fn frequencies() -> impl Strategy<Value = Frequency> {
+    let named = prop::sample::select(vec![
+        "hourly",
+        "daily",
+        "weekly",
+        "monthly",
+        "two-month",
+        "yearly",
+        "0 6 1 * *",
+        "30 2 * * *",
+        "0 9 * * mon-fri",
+        "0 */6 * * *",
+        "every 5 weeks",
+        "every 7 months",
+        "every 36 hours",
+    ]);
+    named.prop_filter_map("these are frequencies", |text| text.parse().ok())
+}
+
+fn zones() -> impl Strategy<Value = Tz> {
+    prop::sample::select(vec![
+        Tz::UTC,
+        Tz::Europe__Berlin,
+        Tz::America__New_York,
+        Tz::Australia__Lord_Howe,
+        Tz::Asia__Kolkata,
+    ])
+}
+
+/// Instants from 2024 to about 2034, to the second.
+fn instants() -> impl Strategy<Value = DateTime<Utc>> {
+    (1_704_067_200_i64..2_020_000_000)
+        .prop_filter_map("in range", |seconds| DateTime::from_timestamp(seconds, 0))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    #[test]
+    fn periods_tile_the_time_up_to_the_end(
+        frequency in frequencies(),
+        start in instants(),
+        zone in zones(),
+        lasts in 1_i64..10_000,
+    ) {
+        let schedule = Schedule::new(frequency, start, zone);
+        let ends_at = start + TimeDelta::hours(lasts);
+        let terms = BillingTerms { ends_at: Some(ends_at), ..BillingTerms::default() };
+        let mut reached = start;
+        for period in periods(&schedule, terms, Reach { until: None, count: 20_000 }) {
+            let period = period.map_err(|error| TestCaseError::fail(error.to_string()))?;
+            prop_assert_eq!(period.start, reached);
+            prop_assert!(period.start < period.end);
+            prop_assert!(Ratio::ZERO <= period.fraction && period.fraction <= Ratio::ONE);
+            prop_assert!(period.kind.is_stub() || period.fraction == Ratio::ONE);
+            reached = period.end;
+        }
+        prop_assert_eq!(reached, ends_at);
+    }
+
+    /// Cut in its last month or week, a whole period is an end stub, and for whoever starts there
+    /// with the same anchor a start stub.
+    #[test]
+    fn the_two_pieces_of_a_cut_period_add_up_to_it(
+        (frequency, rules, last_days) in prop_oneof![
+            (1_u32..=12, 1_u32..=31).prop_map(|(every, day)| {
+                (format!("every {every} months"), format!(r#"{{"anchor_day": {day}}}"#), 28)
+            }),
+            (1_u32..=5).prop_map(|every| {
+                (format!("every {every} weeks"), r#"{"anchor_weekday": "friday"}"#.to_owned(), 7)
+            }),
+        ],
+        start in instants(),
+        zone in zones(),
+        period in 1_usize..20,
+        hours_before_end in 24_i64..672,
+        later_hour in 0_i64..24,
+    ) {
+        let fail = |error: &dyn Error| TestCaseError::fail(error.to_string());
+        let frequency: Frequency = frequency.parse().map_err(|error| fail(&error))?;
+        let rules: ScheduleRules = serde_json::from_str(&rules).map_err(|error| fail(&error))?;
+        let anchored = |start| {
+            Schedule::new(frequency.clone(), start, zone).with_rules(rules.clone())
+        };
+        let schedule = anchored(start).map_err(|error| fail(&error))?;
+        let terms = BillingTerms::default();
+        let whole = periods(&schedule, terms, Reach { until: None, count: period + 1 })
+            .last()
+            .ok_or_else(|| TestCaseError::fail("no period"))?
+            .map_err(|error| fail(&error))?;
+        prop_assert_eq!(whole.kind, PeriodKind::Whole);
+        let cut = whole.end - TimeDelta::hours(hours_before_end % (24 * last_days - 24) + 24);
+        let date = |at: DateTime<Utc>| at.with_timezone(&zone).date_naive();
+        prop_assume!(date(whole.start) < date(cut) && date(cut) < date(whole.end));
+        prop_assume!((date(whole.end) - date(cut)).num_days() < last_days);
+
+        let ending = BillingTerms { ends_at: Some(cut), ..terms };
+        let before = periods(&schedule, ending, Reach { until: None, count: period + 1 })
+            .last()
+            .ok_or_else(|| TestCaseError::fail("no period"))?
+            .map_err(|error| fail(&error))?;
+        // Whoever takes over later that day has the same days.
+        let later = cut + TimeDelta::hours(later_hour);
+        let takes_over = if date(later) == date(cut) { later } else { cut };
+        let taken_over = anchored(takes_over).map_err(|error| fail(&error))?;
+        let after = periods(&taken_over, terms, Reach { until: None, count: 1 })
+            .next()
+            .ok_or_else(|| TestCaseError::fail("no period"))?
+            .map_err(|error| fail(&error))?;
+        prop_assert_eq!((before.kind, after.kind), (PeriodKind::EndStub, PeriodKind::StartStub));
+        let (before, after) = (before.fraction, after.fraction);
+        prop_assert_eq!(before.denominator(), after.denominator());
+        prop_assert_eq!(before.numerator() + after.numerator(), before.denominator());
+    }
+}
