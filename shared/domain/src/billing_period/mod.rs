@@ -13,3 +13,6 @@ pub use period::{Billing, BillingPeriod, PeriodKind};
 pub use periods::{
     BillingTerms, MAX_PERIODS_PER_INVOICE, PeriodError, Periods, Reach, next_invoice, periods,
 };
+
+#[cfg(test)]
+mod property_tests;

@@ -1,16 +1,9 @@
-//! Periods tile the time without gap or overlap, and the pieces of a whole one add up to it.
-
 use std::error::Error;
 
-use chrono::TimeDelta;
 use chrono_tz::{Europe, Tz};
-use proptest::prelude::*;
 
 use super::*;
-use crate::{
-    money::Ratio,
-    time::{Frequency, ScheduleRules},
-};
+use crate::time::ScheduleRules;
 
 type TestResult = Result<(), Box<dyn Error>>;
 
@@ -289,120 +282,4 @@ fn one_invoice_bills_only_so_many_periods() -> TestResult {
         assert_eq!(next_invoice(&hourly, terms, after).map(|due| due.len()), expected);
     }
     Ok(())
-}
-
-fn frequencies() -> impl Strategy<Value = Frequency> {
-    let named = prop::sample::select(vec![
-        "hourly",
-        "daily",
-        "weekly",
-        "monthly",
-        "two-month",
-        "yearly",
-        "0 6 1 * *",
-        "30 2 * * *",
-        "0 9 * * mon-fri",
-        "0 */6 * * *",
-        "every 5 weeks",
-        "every 7 months",
-        "every 36 hours",
-    ]);
-    named.prop_filter_map("these are frequencies", |text| text.parse().ok())
-}
-
-fn zones() -> impl Strategy<Value = Tz> {
-    prop::sample::select(vec![
-        Tz::UTC,
-        Tz::Europe__Berlin,
-        Tz::America__New_York,
-        Tz::Australia__Lord_Howe,
-        Tz::Asia__Kolkata,
-    ])
-}
-
-/// Instants from 2024 to about 2034, to the second.
-fn instants() -> impl Strategy<Value = DateTime<Utc>> {
-    (1_704_067_200_i64..2_020_000_000)
-        .prop_filter_map("in range", |seconds| DateTime::from_timestamp(seconds, 0))
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(128))]
-
-    #[test]
-    fn periods_tile_the_time_up_to_the_end(
-        frequency in frequencies(),
-        start in instants(),
-        zone in zones(),
-        lasts in 1_i64..10_000,
-    ) {
-        let schedule = Schedule::new(frequency, start, zone);
-        let ends_at = start + TimeDelta::hours(lasts);
-        let terms = BillingTerms { ends_at: Some(ends_at), ..BillingTerms::default() };
-        let mut reached = start;
-        for period in periods(&schedule, terms, Reach { until: None, count: 20_000 }) {
-            let period = period.map_err(|error| TestCaseError::fail(error.to_string()))?;
-            prop_assert_eq!(period.start, reached);
-            prop_assert!(period.start < period.end);
-            prop_assert!(Ratio::ZERO <= period.fraction && period.fraction <= Ratio::ONE);
-            prop_assert!(period.kind.is_stub() || period.fraction == Ratio::ONE);
-            reached = period.end;
-        }
-        prop_assert_eq!(reached, ends_at);
-    }
-
-    /// Cut in its last month or week, a whole period is an end stub, and for whoever starts there
-    /// with the same anchor a start stub.
-    #[test]
-    fn the_two_pieces_of_a_cut_period_add_up_to_it(
-        (frequency, rules, last_days) in prop_oneof![
-            (1_u32..=12, 1_u32..=31).prop_map(|(every, day)| {
-                (format!("every {every} months"), format!(r#"{{"anchor_day": {day}}}"#), 28)
-            }),
-            (1_u32..=5).prop_map(|every| {
-                (format!("every {every} weeks"), r#"{"anchor_weekday": "friday"}"#.to_owned(), 7)
-            }),
-        ],
-        start in instants(),
-        zone in zones(),
-        period in 1_usize..20,
-        hours_before_end in 24_i64..672,
-        later_hour in 0_i64..24,
-    ) {
-        let fail = |error: &dyn Error| TestCaseError::fail(error.to_string());
-        let frequency: Frequency = frequency.parse().map_err(|error| fail(&error))?;
-        let rules: ScheduleRules = serde_json::from_str(&rules).map_err(|error| fail(&error))?;
-        let anchored = |start| {
-            Schedule::new(frequency.clone(), start, zone).with_rules(rules.clone())
-        };
-        let schedule = anchored(start).map_err(|error| fail(&error))?;
-        let terms = BillingTerms::default();
-        let whole = periods(&schedule, terms, Reach { until: None, count: period + 1 })
-            .last()
-            .ok_or_else(|| TestCaseError::fail("no period"))?
-            .map_err(|error| fail(&error))?;
-        prop_assert_eq!(whole.kind, PeriodKind::Whole);
-        let cut = whole.end - TimeDelta::hours(hours_before_end % (24 * last_days - 24) + 24);
-        let date = |at: DateTime<Utc>| at.with_timezone(&zone).date_naive();
-        prop_assume!(date(whole.start) < date(cut) && date(cut) < date(whole.end));
-        prop_assume!((date(whole.end) - date(cut)).num_days() < last_days);
-
-        let ending = BillingTerms { ends_at: Some(cut), ..terms };
-        let before = periods(&schedule, ending, Reach { until: None, count: period + 1 })
-            .last()
-            .ok_or_else(|| TestCaseError::fail("no period"))?
-            .map_err(|error| fail(&error))?;
-        // Whoever takes over later that day has the same days.
-        let later = cut + TimeDelta::hours(later_hour);
-        let takes_over = if date(later) == date(cut) { later } else { cut };
-        let taken_over = anchored(takes_over).map_err(|error| fail(&error))?;
-        let after = periods(&taken_over, terms, Reach { until: None, count: 1 })
-            .next()
-            .ok_or_else(|| TestCaseError::fail("no period"))?
-            .map_err(|error| fail(&error))?;
-        prop_assert_eq!((before.kind, after.kind), (PeriodKind::EndStub, PeriodKind::StartStub));
-        let (before, after) = (before.fraction, after.fraction);
-        prop_assert_eq!(before.denominator(), after.denominator());
-        prop_assert_eq!(before.numerator() + after.numerator(), before.denominator());
-    }
 }
