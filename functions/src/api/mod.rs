@@ -15,6 +15,7 @@ pub(crate) mod open;
 mod order_subscription_items;
 pub(crate) mod order_subscriptions;
 pub(crate) mod orders;
+mod previews;
 mod recurring_order_copies;
 mod reschedule;
 mod skus;
@@ -48,7 +49,7 @@ pub(crate) const UPDATED_AT: Attribute =
     Attribute::read("updated_at", Kind::Instant, "When it last changed.");
 
 /// Every type of resource.
-pub(crate) static RESOURCE_TYPES: [&ResourceType; 13] = [
+pub(crate) static RESOURCE_TYPES: [&ResourceType; 17] = [
     &markets::KIND,
     &subscription_models::KIND,
     &skus::KIND,
@@ -62,10 +63,14 @@ pub(crate) static RESOURCE_TYPES: [&ResourceType; 13] = [
     &job_runs::KIND,
     &dead_letters::KIND,
     &journal_entries::KIND,
+    &previews::schedule_previews::KIND,
+    &previews::proration_previews::KIND,
+    &previews::billing_period_previews::KIND,
+    &previews::invoice_previews::KIND,
 ];
 
 /// Every operation, of the API and of intake.
-static OPERATIONS: [&[Operation]; 15] = [
+static OPERATIONS: [&[Operation]; 19] = [
     markets::OPERATIONS,
     subscription_models::OPERATIONS,
     skus::OPERATIONS,
@@ -79,6 +84,10 @@ static OPERATIONS: [&[Operation]; 15] = [
     job_runs::OPERATIONS,
     dead_letters::OPERATIONS,
     journal_entries::OPERATIONS,
+    previews::schedule_previews::OPERATIONS,
+    previews::proration_previews::OPERATIONS,
+    previews::billing_period_previews::OPERATIONS,
+    previews::invoice_previews::OPERATIONS,
     intake::orders::OPERATIONS,
     intake::line_items::OPERATIONS,
 ];

@@ -33,14 +33,18 @@ pub(crate) enum Verb {
 
 /// Resource types that a sales channel may write, and so read too.
 const CHANNEL_WRITES: [&str; 4] = ["orders", "line_items", "customers", "customer_payment_sources"];
-/// Resource types that a sales channel may only read.
-const CHANNEL_READS: [&str; 6] = [
+/// Resource types that a sales channel may only read; previews store nothing, so that they are read.
+const CHANNEL_READS: [&str; 10] = [
     "skus",
     "markets",
     "subscription_models",
     "order_subscriptions",
     "order_subscription_items",
     "recurring_order_copies",
+    "schedule_previews",
+    "proration_previews",
+    "billing_period_previews",
+    "invoice_previews",
 ];
 /// Resource types about the whole organization, closed to tokens that are confined to a market.
 const ORGANIZATION_WIDE: [&str; 2] = ["job_runs", "dead_letters"];

@@ -215,6 +215,15 @@ pub(crate) fn single(object: &Object, included: &[Object], query: &Query) -> Val
     document(object.to_json(query), &[object], included, query, frame)
 }
 
+/// A document about what was computed and is served nowhere: nothing in it is a link.
+pub(crate) fn unserved(object: &Object, query: &Query) -> Value {
+    let mut data = object.to_json(query);
+    if let Value::Object(members) = &mut data {
+        members.remove("links");
+    }
+    json!({"jsonapi": {"version": "1.1"}, "data": data})
+}
+
 /// A document about several.
 pub(crate) fn collection(
     objects: &[Object],

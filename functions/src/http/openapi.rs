@@ -175,7 +175,7 @@ fn described(operation: &Operation) -> Value {
         "responses": responses(*action, kind),
     });
     let mode = match action {
-        Action::Create => Some("create"),
+        Action::Create | Action::Preview => Some("create"),
         Action::Update => Some("update"),
         Action::List | Action::Read | Action::Delete => None,
     };
@@ -194,6 +194,7 @@ fn operation_id(operation: &Operation) -> String {
         Action::Create => "create",
         Action::Update => "update",
         Action::Delete => "delete",
+        Action::Preview => "make",
     };
     let segments: Vec<&str> = operation
         .path
@@ -204,11 +205,12 @@ fn operation_id(operation: &Operation) -> String {
 }
 
 fn responses(action: Action, kind: &ResourceType) -> Value {
+    let content = json!({JSON_API: {"schema": reference(&format!("{}_document", kind.name))}});
     let one = |description: &str| {
         json!({
             "description": description,
             "headers": {"ETag": {"$ref": "#/components/headers/ETag"}},
-            "content": {JSON_API: {"schema": reference(&format!("{}_document", kind.name))}},
+            "content": content,
         })
     };
     let (status, response) = match action {
@@ -223,6 +225,9 @@ fn responses(action: Action, kind: &ResourceType) -> Value {
         Action::Create => ("201", one("The new resource.")),
         Action::Update => ("200", one("The changed resource.")),
         Action::Delete => ("204", json!({"description": "Done."})),
+        Action::Preview => {
+            ("200", json!({"description": "The answer; nothing is stored.", "content": content}))
+        }
     };
     let mut responses = json!({"default": {"$ref": "#/components/responses/error"}});
     if let Value::Object(members) = &mut responses {
@@ -264,8 +269,12 @@ fn schemas() -> Value {
             }),
         );
         for (mode, suffix) in [(Mode::Create, "create"), (Mode::Update, "update")] {
-            let action = if mode == Mode::Create { Action::Create } else { Action::Update };
-            let served = api::operations().any(|o| o.kind.name == name && o.action == action);
+            let actions = match mode {
+                Mode::Create => &[Action::Create, Action::Preview][..],
+                Mode::Update => &[Action::Update],
+            };
+            let served =
+                api::operations().any(|o| o.kind.name == name && actions.contains(&o.action));
             if served {
                 schemas.insert(format!("{name}_{suffix}"), request(kind, mode));
             }

@@ -33,6 +33,8 @@ pub(crate) enum Action {
     Create,
     Update,
     Delete,
+    /// Computes from a document, and stores nothing.
+    Preview,
 }
 
 /// Which function serves an operation.
@@ -61,7 +63,7 @@ impl Action {
     pub(crate) fn method(self) -> &'static str {
         match self {
             Self::List | Self::Read => "GET",
-            Self::Create => "POST",
+            Self::Create | Self::Preview => "POST",
             Self::Update => "PATCH",
             Self::Delete => "DELETE",
         }
@@ -69,14 +71,14 @@ impl Action {
 
     pub(crate) fn verb(self) -> Verb {
         match self {
-            Self::List | Self::Read => Verb::Read,
+            Self::List | Self::Read | Self::Preview => Verb::Read,
             Self::Create | Self::Update | Self::Delete => Verb::Write,
         }
     }
 
     /// Whether requests have a document.
     pub(crate) fn has_body(self) -> bool {
-        matches!(self, Self::Create | Self::Update)
+        matches!(self, Self::Create | Self::Update | Self::Preview)
     }
 }
 

@@ -11,6 +11,7 @@ mod kill;
 mod main_job;
 mod permissions;
 mod poison;
+mod previews;
 mod restart;
 mod template;
 mod tenancy;

@@ -1,0 +1,136 @@
+//! What a previewed invoice bills: the next run of a subscription, or one that is not yet made.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use perennial_domain::{
+    billing_period::{Billing, BillingPeriod, BillingTerms, PeriodError, PeriodKind, next_invoice},
+    ids::SubscriptionId,
+    invoice::{Setup, TaxRate},
+    money::{Currency, Ratio},
+    time::Schedule,
+};
+
+use super::{
+    billing_period_previews::{no_periods, read_terms},
+    invoice_attributes,
+    invoice_items::{self, Item},
+    schedule_attributes,
+};
+use crate::{
+    api::order_subscriptions,
+    http::{
+        attributes::Attributes,
+        context::Context,
+        error::{Code, Outcome, Problem, Problems},
+    },
+};
+
+pub(super) const AFTER: &str = "after";
+pub(super) const ORDER_SUBSCRIPTION_ID: &str = "order_subscription_id";
+
+/// What an invoice bills.
+#[derive(Debug)]
+pub(super) struct Billed {
+    pub(super) currency: Currency,
+    pub(super) schedule: Schedule,
+    pub(super) billing: BillingTerms,
+    pub(super) items: Vec<Item>,
+    /// The periods that the invoice is for; at least one.
+    pub(super) periods: Vec<BillingPeriod>,
+    /// When it is drawn up.
+    pub(super) issued_at: DateTime<Utc>,
+    /// What is charged and given once, by the first invoice.
+    pub(super) setup: Setup,
+    /// After which instant it was asked for.
+    pub(super) after: Option<DateTime<Utc>>,
+    /// Whether it is the first one.
+    pub(super) is_first: bool,
+}
+
+/// What the next run of a subscription bills: every item for a whole period, at its price.
+pub(super) async fn next_run(
+    context: &Context<'_>,
+    id: &str,
+    tax_rate: Option<TaxRate>,
+) -> Outcome<Billed> {
+    let at = format!("/data/attributes/{ORDER_SUBSCRIPTION_ID}");
+    let found = match id.parse::<SubscriptionId>() {
+        Ok(id) => order_subscriptions::find(context, &id).await?,
+        Err(_) => None,
+    };
+    let Some(subscription) = found else {
+        let shown: String = id.chars().take(100).collect();
+        let detail = format!("there is no order subscription {shown:?}");
+        return Err(Problem::new(Code::NotFound, detail).at(at).with("value", shown).into());
+    };
+    let schedule = subscription.schedule();
+    let next = subscription.next().filter(|_| subscription.status.repeats());
+    let period = next.and_then(|next| {
+        let following = schedule.following(next).ok()?;
+        Some(BillingPeriod {
+            number: next.number,
+            start: next.at,
+            end: following.at,
+            kind: PeriodKind::Whole,
+            fraction: Ratio::ONE,
+            invoiced_at: next.at,
+        })
+    });
+    let Some(period) = period else {
+        let detail = "the subscription makes no more runs, so there is nothing to invoice";
+        return Err(Problem::new(Code::InvalidStatus, detail).at(at).into());
+    };
+    Ok(Billed {
+        currency: subscription.currency,
+        billing: BillingTerms {
+            billing: Billing::Advance,
+            ends_at: subscription.expires_at,
+            initial_invoice_at: None,
+        },
+        items: invoice_items::of_subscription(&subscription, tax_rate),
+        issued_at: period.invoiced_at,
+        periods: vec![period],
+        schedule,
+        setup: Setup::default(),
+        after: None,
+        is_first: false,
+    })
+}
+
+/// What the next invoice of a subscription that is not yet made bills.
+pub(super) async fn not_yet_made(
+    context: &Context<'_>,
+    attributes: &mut Attributes,
+    tax_rate: Option<TaxRate>,
+    mut problems: Problems,
+) -> Outcome<Billed> {
+    let currency: Option<Currency> = attributes.required("currency", &mut problems);
+    let schedule = schedule_attributes::read(attributes, &mut problems);
+    let billing = read_terms(attributes, &mut problems);
+    let after: Option<DateTime<Utc>> = attributes.optional(AFTER, &mut problems).value();
+    let setup = invoice_attributes::read_setup(attributes, tax_rate, &mut problems);
+    let items = invoice_items::read(context, attributes, currency, tax_rate, &mut problems).await?;
+    let (currency, schedule) = problems.finish(currency.zip(schedule))?;
+    let (periods, is_first) = periods(&schedule, billing, after).map_err(|e| no_periods(&e))?;
+    let Some(issued_at) = periods.first().map(|period| period.invoiced_at) else {
+        let name = if after.is_some() { AFTER } else { "ends_at" };
+        let detail = "nothing is invoiced any more by then";
+        let at = format!("/data/attributes/{name}");
+        return Err(Problem::new(Code::OutOfRange, detail).at(at).into());
+    };
+    Ok(Billed { currency, schedule, billing, items, periods, issued_at, setup, after, is_first })
+}
+
+/// The periods of the next invoice, and whether it is the first one.
+fn periods(
+    schedule: &Schedule,
+    billing: BillingTerms,
+    after: Option<DateTime<Utc>>,
+) -> Result<(Vec<BillingPeriod>, bool), PeriodError> {
+    let start = schedule.anchor();
+    let before = start.checked_sub_signed(TimeDelta::nanoseconds(1)).unwrap_or(start);
+    let first = next_invoice(schedule, billing, before)?;
+    let Some(after) = after else { return Ok((first, true)) };
+    let next = next_invoice(schedule, billing, after)?;
+    let is_first = next == first;
+    Ok((next, is_first))
+}

@@ -1,0 +1,70 @@
+//! Previews: what the rules of time and money say about given values, computed by the same code as
+//! the real thing. They store nothing, so any role may ask for them.
+
+pub(super) mod billing_period_previews;
+mod invoice_attributes;
+mod invoice_items;
+pub(super) mod invoice_previews;
+mod invoice_source;
+pub(super) mod proration_previews;
+mod schedule_attributes;
+pub(super) mod schedule_previews;
+
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use crate::http::{
+    context::{Context, digest},
+    event::Answer,
+    media_type::JSON_API,
+    object::{Object, ResourceType, unserved},
+    operation::{Action, Handler, Operation, Surface},
+    query::Accepts,
+};
+
+/// The one operation of a kind of preview.
+const fn operation(
+    path: &'static str,
+    kind: &'static ResourceType,
+    about: &'static str,
+    handler: Handler,
+) -> Operation {
+    Operation {
+        action: Action::Preview,
+        path,
+        kind,
+        surface: Surface::Api,
+        accepts: Accepts::SINGLE,
+        about,
+        handler,
+    }
+}
+
+/// Answers a preview with the attributes that were given, defaults filled in, and what they lead
+/// to. The same answer always has the same id.
+fn answer(
+    context: &Context<'_>,
+    kind: &'static ResourceType,
+    attributes: Map<String, Value>,
+) -> Answer {
+    let attributes = Value::Object(attributes);
+    let id = uuid::Builder::from_custom_bytes(digest(&[kind.name, &attributes.to_string()]));
+    let object = Object {
+        kind,
+        id: Uuid::to_string(&id.into_uuid()),
+        version: None,
+        attributes,
+        relationships: Vec::new(),
+        meta: None,
+        brings: Vec::new(),
+    };
+    Answer::json(200, &unserved(&object, context.query)).with_header("content-type", JSON_API)
+}
+
+/// The members of a JSON object, for attributes that are put together from several.
+fn members(object: Value) -> Map<String, Value> {
+    match object {
+        Value::Object(members) => members,
+        _ => Map::new(),
+    }
+}

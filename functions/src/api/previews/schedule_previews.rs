@@ -1,0 +1,143 @@
+//! Schedule previews: when something repeats, and why then.
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use perennial_domain::time::{Occurrence, Schedule, ScheduleError};
+use serde_json::{Value, json};
+
+use super::{
+    answer, members, operation,
+    schedule_attributes::{
+        self, ANCHOR_DAY, ANCHOR_WEEKDAY, DST_GAP, DST_OVERLAP, FREQUENCY, MONTH_END, STARTS_AT,
+        TIME_ZONE, WORKING_DAYS,
+    },
+};
+use crate::http::{
+    attributes::{Attribute, Kind},
+    context::Context,
+    document::Document,
+    error::{Outcome, Problems},
+    event::Answer,
+    object::ResourceType,
+    operation::{Operation, handler},
+};
+
+/// Most occurrences of one answer.
+const MAXIMUM_COUNT: u32 = 1_000;
+/// Occurrences of an answer unless asked otherwise.
+const DEFAULT_COUNT: u32 = 10;
+
+pub(crate) static KIND: ResourceType = ResourceType {
+    name: "schedule_previews",
+    singular: "schedule preview",
+    about: "When something repeats, and why then. Stored nowhere.",
+    attributes: &[
+        FREQUENCY,
+        STARTS_AT,
+        TIME_ZONE,
+        ANCHOR_DAY,
+        ANCHOR_WEEKDAY,
+        MONTH_END,
+        DST_GAP,
+        DST_OVERLAP,
+        WORKING_DAYS,
+        Attribute::create(
+            "after",
+            Kind::Instant,
+            "Only occurrences strictly after it; from occurrence 0 on unless given.",
+        ),
+        Attribute::create(
+            "count",
+            Kind::Integer(1, MAXIMUM_COUNT as i64),
+            "Most occurrences of the answer; 10 unless given.",
+        ),
+        Attribute::create(
+            "max_occurrences",
+            Kind::Integer(1, u32::MAX as i64),
+            "How many occurrences there are at all, the one at starts_at included.",
+        ),
+        Attribute::create("expires_at", Kind::Instant, "No occurrence is at or after this."),
+        Attribute::read(
+            "occurrences",
+            Kind::List(
+                &Kind::Members(&[
+                    Attribute::read("number", Kind::Integer(0, u32::MAX as i64), "Which one."),
+                    Attribute::read("at", Kind::Instant, "When, in UTC."),
+                    Attribute::read("local", Kind::Instant, "The same on the zone's wall clock."),
+                    Attribute::read("reason", Kind::Text(500), "Why then."),
+                ]),
+                MAXIMUM_COUNT as usize,
+            ),
+            "The occurrences, in order.",
+        ),
+    ],
+    relationships: &[],
+};
+
+pub(crate) const OPERATIONS: &[Operation] = &[operation(
+    "/api/schedule_previews",
+    &KIND,
+    "Computes when something repeats, and why then.",
+    handler!(preview),
+)];
+
+/// Which occurrences are wanted.
+#[derive(Debug, Clone, Copy)]
+struct Wanted {
+    after: Option<DateTime<Utc>>,
+    count: u32,
+    max_occurrences: Option<u32>,
+    expires_at: Option<DateTime<Utc>>,
+}
+
+async fn preview(context: &Context<'_>) -> Outcome<Answer> {
+    let mut document = Document::create(context.request, &KIND)?;
+    let mut problems = Problems::default();
+    let mut attributes = document.attributes(&mut problems);
+    let schedule = schedule_attributes::read(&mut attributes, &mut problems);
+    let wanted = Wanted {
+        after: attributes.optional("after", &mut problems).value(),
+        count: attributes.optional("count", &mut problems).value().unwrap_or(DEFAULT_COUNT),
+        max_occurrences: attributes.optional("max_occurrences", &mut problems).value(),
+        expires_at: attributes.optional("expires_at", &mut problems).value(),
+    };
+    let schedule = problems.finish(schedule)?;
+    let occurrences = occurrences(&schedule, wanted)
+        .map_err(|error| schedule_attributes::no_answer(error, "after"))?;
+    let mut attributes = schedule_attributes::given(&schedule);
+    attributes.extend(members(json!({
+        "after": wanted.after,
+        "count": wanted.count,
+        "max_occurrences": wanted.max_occurrences,
+        "expires_at": wanted.expires_at,
+        "occurrences": occurrences.iter().map(|one| listed(&schedule, one)).collect::<Vec<_>>(),
+    })));
+    Ok(answer(context, &KIND, attributes))
+}
+
+/// An occurrence as it is answered.
+fn listed(schedule: &Schedule, occurrence: &Occurrence) -> Value {
+    let Occurrence { number, at, reason } = occurrence;
+    let local = schedule.local(*at).to_rfc3339_opts(SecondsFormat::AutoSi, false);
+    json!({"number": number, "at": at, "local": local, "reason": reason.to_string()})
+}
+
+/// The occurrences that are wanted, up to the end of the schedule.
+fn occurrences(schedule: &Schedule, wanted: Wanted) -> Result<Vec<Occurrence>, ScheduleError> {
+    let Wanted { after, count, max_occurrences, expires_at } = wanted;
+    let all = match after {
+        None => schedule.occurrences(),
+        Some(after) => schedule.occurrences_after(after),
+    };
+    // A crontab expression need not fire at the start; then there is no number 0.
+    let first = if schedule.fires_at_anchor() { 0 } else { 1 };
+    let end = max_occurrences.map(|maximum| maximum.saturating_add(first));
+    let is_left = |occurrence: &Occurrence| {
+        end.is_none_or(|end| occurrence.number.get() < end)
+            && expires_at.is_none_or(|expiry| occurrence.at < expiry)
+    };
+    all.take_while(|found| !found.is_err_and(ScheduleError::is_end))
+        .filter(|found| !found.is_ok_and(|occurrence| occurrence.number.get() < first))
+        .take_while(|found| found.is_err() || found.as_ref().is_ok_and(is_left))
+        .take(count as usize)
+        .collect()
+}

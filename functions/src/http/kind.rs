@@ -1,0 +1,267 @@
+//! Kinds of values: what an attribute takes, how a value of it is checked, and its JSON schema.
+
+use serde_json::{Map, Value, json};
+
+use super::{
+    attributes::Attribute,
+    error::{Code, Problem},
+};
+
+/// What values an attribute takes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Kind {
+    /// Text of 1 up to so many characters.
+    Text(usize),
+    /// A whole number in a range, both ends included.
+    Integer(i64, i64),
+    /// True or false.
+    Boolean,
+    /// An instant, RFC 3339.
+    Instant,
+    /// A calendar date.
+    Date,
+    /// A calendar date, or an instant.
+    DateOrInstant,
+    /// An ISO 4217 code.
+    Currency,
+    /// An IANA time zone.
+    Zone,
+    /// A frequency: a name, an interval or a crontab expression.
+    Frequency,
+    /// One of these words.
+    Choice(&'static [&'static str]),
+    /// A list of at most so many.
+    List(&'static Kind, usize),
+    /// An object with these members.
+    Members(&'static [Attribute]),
+    /// Any object, for the client's own data, of up to so many bytes.
+    Anything(usize),
+}
+
+/// A name as it stands in a JSON pointer.
+pub(super) fn escaped(name: &str) -> String {
+    name.chars().take(100).collect::<String>().replace('~', "~0").replace('/', "~1")
+}
+
+/// A value as an error repeats it: long ones are cut.
+pub(super) fn shown(value: &Value) -> Value {
+    let text = value.to_string();
+    if text.len() <= 200 {
+        value.clone()
+    } else {
+        Value::String(text.chars().take(200).chain("...".chars()).collect())
+    }
+}
+
+/// How deep a client's own data may be nested.
+const MAX_DEPTH: usize = 16;
+
+/// How many arrays and objects stand within each other.
+fn depth(value: &Value) -> usize {
+    match value {
+        Value::Array(items) => 1 + items.iter().map(depth).max().unwrap_or_default(),
+        Value::Object(members) => 1 + members.values().map(depth).max().unwrap_or_default(),
+        _ => 0,
+    }
+}
+
+/// Everything that is wrong with a value.
+pub(super) fn check(kind: &Kind, name: &str, pointer: &str, value: &Value) -> Vec<Problem> {
+    let wrong = |code: Code, rule: String| {
+        let value = shown(value);
+        let detail = format!("{name} must be {rule}, not {value}");
+        vec![Problem::new(code, detail).at(pointer).with("value", value)]
+    };
+    match kind {
+        Kind::Text(maximum) => match value.as_str() {
+            None => wrong(Code::WrongType, "text".to_owned()),
+            Some(text) if text.trim().is_empty() || text.chars().count() > *maximum => {
+                wrong(Code::OutOfRange, format!("text of 1 to {maximum} characters"))
+            }
+            Some(text) if text.chars().any(char::is_control) => {
+                wrong(Code::InvalidValue, "text without control characters".to_owned())
+            }
+            Some(_) => Vec::new(),
+        },
+        Kind::Integer(minimum, maximum) => {
+            let rule = format!("a whole number from {minimum} to {maximum}");
+            match value {
+                Value::Number(number) if number.is_i64() || number.is_u64() => {
+                    match number.as_i64().filter(|n| n >= minimum && n <= maximum) {
+                        Some(_) => Vec::new(),
+                        None => wrong(Code::OutOfRange, rule),
+                    }
+                }
+                _ => wrong(Code::WrongType, rule),
+            }
+        }
+        Kind::Boolean if value.is_boolean() => Vec::new(),
+        Kind::Boolean => wrong(Code::WrongType, "true or false".to_owned()),
+        Kind::Instant => instant(value).map_or_else(
+            |code| {
+                wrong(
+                    code,
+                    "an instant such as 2027-01-31T00:00:00Z, up to the year 9999".to_owned(),
+                )
+            },
+            |()| Vec::new(),
+        ),
+        Kind::Date => date(value).map_or_else(
+            |code| wrong(code, "a date such as 2027-01-31, in the years 1 to 9999".to_owned()),
+            |()| Vec::new(),
+        ),
+        Kind::DateOrInstant => match date(value) {
+            Err(Code::InvalidValue) => instant(value),
+            checked => checked,
+        }
+        .map_or_else(
+            |code| {
+                let rule = "a date such as 2027-01-31, or an instant such as \
+                            2027-01-31T12:00:00Z, in the years 1 to 9999";
+                wrong(code, rule.to_owned())
+            },
+            |()| Vec::new(),
+        ),
+        Kind::Currency => match value.as_str() {
+            None => wrong(Code::WrongType, "an ISO 4217 currency code such as \"EUR\"".to_owned()),
+            Some(text) if text.parse::<perennial_domain::money::Currency>().is_err() => wrong(
+                Code::InvalidValue,
+                "an ISO 4217 currency code with a minor unit, such as \"EUR\"".to_owned(),
+            ),
+            Some(_) => Vec::new(),
+        },
+        Kind::Zone => match value.as_str() {
+            None => {
+                wrong(Code::WrongType, "an IANA time zone such as \"Europe/Berlin\"".to_owned())
+            }
+            Some(text) if text.parse::<chrono_tz::Tz>().is_err() => {
+                wrong(Code::InvalidValue, "an IANA time zone such as \"Europe/Berlin\"".to_owned())
+            }
+            Some(_) => Vec::new(),
+        },
+        // Whether it really is one, its own parser says better.
+        Kind::Frequency if value.is_string() || value.is_object() => Vec::new(),
+        Kind::Frequency => wrong(
+            Code::WrongType,
+            "a frequency: a text such as \"monthly\", or {\"every\": 2, \"unit\": \"week\"}"
+                .to_owned(),
+        ),
+        Kind::Choice(words) => match value.as_str() {
+            None => wrong(Code::WrongType, format!("one of {}", words.join(", "))),
+            Some(word) if !words.contains(&word) => {
+                wrong(Code::InvalidValue, format!("one of {}", words.join(", ")))
+            }
+            Some(_) => Vec::new(),
+        },
+        Kind::List(of, maximum) => match value.as_array() {
+            None => wrong(Code::WrongType, "a list".to_owned()),
+            Some(items) if items.len() > *maximum => {
+                let detail =
+                    format!("{name} may hold at most {maximum} items, not {}", items.len());
+                vec![Problem::new(Code::OutOfRange, detail).at(pointer).with("value", items.len())]
+            }
+            Some(items) => items
+                .iter()
+                .enumerate()
+                .flat_map(|(index, item)| check(of, name, &format!("{pointer}/{index}"), item))
+                .collect(),
+        },
+        Kind::Members(members) => match value.as_object() {
+            None => wrong(Code::WrongType, "an object".to_owned()),
+            Some(object) => check_members(members, pointer, object),
+        },
+        Kind::Anything(maximum) => match value {
+            Value::Object(_) if value.to_string().len() > *maximum => {
+                wrong(Code::OutOfRange, format!("an object of up to {maximum} bytes"))
+            }
+            Value::Object(_) if depth(value) > MAX_DEPTH => {
+                wrong(Code::OutOfRange, format!("an object nested at most {MAX_DEPTH} deep"))
+            }
+            Value::Object(_) => Vec::new(),
+            _ => wrong(Code::WrongType, "an object".to_owned()),
+        },
+    }
+}
+
+fn check_members(table: &[Attribute], pointer: &str, given: &Map<String, Value>) -> Vec<Problem> {
+    given
+        .iter()
+        .flat_map(|(name, value)| {
+            let at = format!("{pointer}/{}", escaped(name));
+            match table.iter().find(|member| member.name == name) {
+                Some(_) if value.is_null() => Vec::new(),
+                Some(member) => check(&member.kind, name, &at, value),
+                None => {
+                    let known: Vec<&str> = table.iter().map(|member| member.name).collect();
+                    let shown_name: String = name.chars().take(100).collect();
+                    let detail = format!(
+                        "there is no member {shown_name:?}; there are: {}",
+                        known.join(", ")
+                    );
+                    vec![
+                        Problem::new(Code::UnknownAttribute, detail)
+                            .at(at)
+                            .with("value", shown(value)),
+                    ]
+                }
+            }
+        })
+        .collect()
+}
+
+fn instant(value: &Value) -> Result<(), Code> {
+    use chrono::{DateTime, Datelike};
+    let text = value.as_str().ok_or(Code::WrongType)?;
+    let at = DateTime::parse_from_rfc3339(text).map_err(|_| Code::InvalidValue)?;
+    if (1..=9999).contains(&at.to_utc().year()) { Ok(()) } else { Err(Code::OutOfRange) }
+}
+
+/// Checks a date as RFC 3339 writes it, in ten characters.
+fn date(value: &Value) -> Result<(), Code> {
+    use chrono::{Datelike, NaiveDate};
+    let text = value.as_str().ok_or(Code::WrongType)?;
+    let date = text.parse::<NaiveDate>().ok().filter(|date| date.to_string() == text);
+    match date {
+        Some(date) if (1..=9999).contains(&date.year()) => Ok(()),
+        Some(_) => Err(Code::OutOfRange),
+        None => Err(Code::InvalidValue),
+    }
+}
+
+impl Kind {
+    /// The JSON schema of the values.
+    pub(crate) fn schema(&self) -> Value {
+        match self {
+            Self::Text(maximum) => {
+                json!({"type": "string", "minLength": 1, "maxLength": maximum})
+            }
+            Self::Integer(minimum, maximum) => {
+                json!({"type": "integer", "format": "int64", "minimum": minimum, "maximum": maximum})
+            }
+            Self::Boolean => json!({"type": "boolean"}),
+            Self::Instant => json!({"type": "string", "format": "date-time"}),
+            Self::Date => json!({"type": "string", "format": "date"}),
+            Self::DateOrInstant => json!({"anyOf": [
+                {"type": "string", "format": "date"},
+                {"type": "string", "format": "date-time"},
+            ]}),
+            Self::Currency => {
+                json!({"type": "string", "pattern": "^[A-Z]{3}$", "examples": ["EUR"]})
+            }
+            Self::Zone => json!({"type": "string", "examples": ["Europe/Berlin"]}),
+            Self::Frequency => json!({"$ref": "#/components/schemas/frequency"}),
+            Self::Choice(words) => json!({"type": "string", "enum": words}),
+            Self::List(of, maximum) => {
+                json!({"type": "array", "items": of.schema(), "maxItems": maximum})
+            }
+            Self::Members(members) => {
+                let properties: Map<String, Value> = members
+                    .iter()
+                    .map(|member| (member.name.to_owned(), member.schema()))
+                    .collect();
+                json!({"type": "object", "properties": properties, "additionalProperties": false})
+            }
+            Self::Anything(_) => json!({"type": "object"}),
+        }
+    }
+}

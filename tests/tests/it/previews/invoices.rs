@@ -1,0 +1,295 @@
+//! The next invoice of a subscription, or of one that is not yet made.
+
+use perennial_local::identity::Role;
+use perennial_tests::{Answer, Shop, TestResult, documents, shop::BEANS};
+use serde_json::{Value, json};
+
+use super::{preview, refused};
+
+const KIND: &str = "invoice_previews";
+
+/// Three seats at 10.00 EUR a month from 16 January 2027 on, with the first of the month as anchor.
+fn seats(changes: Value) -> Value {
+    let seats = json!({
+        "currency": "EUR",
+        "items": [{"description": "Seat", "quantity": 3, "unit_amount_cents": 1_000}],
+        "frequency": "monthly",
+        "starts_at": "2027-01-16T00:00:00Z",
+        "anchor_day": 1,
+    });
+    documents::with(seats, changes)
+}
+
+/// Kind, description, net, tax and gross of each line.
+fn lines(answer: &Answer) -> Vec<String> {
+    let lines = answer.attribute("lines").as_array().cloned().unwrap_or_default();
+    let text = |line: &Value| {
+        let text = |name: &str| line[name].as_str().unwrap_or_default().to_owned();
+        let amount = |name: &str| line[format!("{name}_amount_cents")].to_string();
+        [text("kind"), text("description"), amount("net"), amount("tax"), amount("gross")].join(" ")
+    };
+    lines.iter().map(text).collect()
+}
+
+#[tokio::test]
+async fn the_first_invoice_of_a_subscription_not_yet_made_bears_its_stub_setup_and_tax()
+-> TestResult {
+    let shop = Shop::open_at("2027-01-31T10:00:00Z").await?;
+    let answer = preview(
+        &shop,
+        KIND,
+        seats(json!({
+            "tax_rate": "19",
+            "net_days": 14,
+            "setup_fees": [{"description": "Setup", "amount_cents": 5_000}],
+        })),
+    )
+    .await?;
+    // 3,000 * 16 / 31 = 1,548.39, tax 294.12; the setup fee's tax is 950.
+    assert_eq!(lines(&answer), ["setup_fee Setup 5000 950 5950", "recurring Seat 1548 294 1842"]);
+    assert_eq!(
+        answer.at("/data/attributes/lines/1"),
+        &json!({
+            "number": 2,
+            "kind": "recurring",
+            "description": "Seat",
+            "reason": "start stub, 16/31 of a period",
+            "period": {"start": "2027-01-16T00:00:00Z", "end": "2027-02-01T00:00:00Z"},
+            "fraction": "16/31",
+            "quantity": 3,
+            "unit_amount_cents": 1_000,
+            "tax_rate": "19",
+            "net_amount_cents": 1_548,
+            "tax_amount_cents": 294,
+            "gross_amount_cents": 1_842,
+        })
+    );
+    for (name, value) in [
+        ("is_first", json!(true)),
+        ("issued_at", json!("2027-01-16T00:00:00Z")),
+        ("issued_on", json!("2027-01-16")),
+        ("due_on", json!("2027-01-30")),
+        ("net_amount_cents", json!(6_548)),
+        ("tax_amount_cents", json!(1_244)),
+        ("gross_amount_cents", json!(7_792)),
+        ("total_amount_cents", json!(7_792)),
+        ("amount_due_cents", json!(7_792)),
+        (
+            "taxes",
+            json!([{
+                "tax_rate": "19",
+                "net_amount_cents": 6_548,
+                "tax_amount_cents": 1_244,
+                "gross_amount_cents": 7_792,
+            }]),
+        ),
+        ("order_subscription_id", Value::Null),
+        ("billing", json!("advance")),
+        ("tax_behavior", json!("exclusive")),
+        ("tax_rounding", json!("line")),
+        ("rounding", json!("half_up")),
+        ("credit_policy", json!("apply")),
+        ("credit_balance_cents", json!(0)),
+        ("minimum_commitment", Value::Null),
+    ] {
+        assert_eq!(answer.attribute(name), &value, "{name}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn every_rule_of_an_invoice_can_be_set() -> TestResult {
+    let shop = Shop::open_at("2027-01-31T10:00:00Z").await?;
+    let beans = json!([{"sku_code": BEANS, "quantity": 2}]);
+    for (what, changes, expected, due) in [
+        (
+            "the invoice after the first, without setup",
+            json!({
+                "after": "2027-01-16T00:00:00Z",
+                "setup_fees": [{"description": "Setup", "amount_cents": 5_000}],
+            }),
+            vec!["recurring Seat 3000 0 3000"],
+            3_000,
+        ),
+        (
+            "the first invoice by its date",
+            json!({
+                "after": "2027-01-15T00:00:00Z",
+                "setup_credits": [{"description": "Welcome", "amount_cents": 548}],
+            }),
+            vec!["recurring Seat 1548 0 1548", "setup_credit Welcome -548 0 -548"],
+            1_000,
+        ),
+        // 3,000 * 19 / 119 = 478.99.
+        (
+            "tax in the price",
+            json!({"after": "2027-01-16T00:00:00Z", "tax_rate": "19", "tax_behavior": "inclusive"}),
+            vec!["recurring Seat 2521 479 3000"],
+            3_000,
+        ),
+        (
+            "two periods at once, from the initial invoice date on",
+            json!({"initial_invoice_at": "2027-02-10T00:00:00Z"}),
+            vec!["recurring Seat 1548 0 1548", "recurring Seat 3000 0 3000"],
+            4_548,
+        ),
+        // The stub's share of the minimum is 6,200 * 16 / 31 = 3,200.
+        (
+            "a minimum",
+            json!({"minimum_commitment": {"amount_cents": 6_200}}),
+            vec!["recurring Seat 1548 0 1548", "minimum_commitment Minimum commitment 1652 0 1652"],
+            3_200,
+        ),
+        ("credit", json!({"credit_balance_cents": 1_000}), vec!["recurring Seat 1548 0 1548"], 548),
+        (
+            "a sku at its own price",
+            json!({"items": beans, "anchor_day": null}),
+            vec!["recurring Coffee beans 2500 0 2500"],
+            2_500,
+        ),
+        // 0.5 + 0.5 cents of tax: 1 + 1 by line, 1 by invoice.
+        (
+            "tax by line",
+            json!({"anchor_day": null, "tax_rate": "50", "items": [
+                {"description": "A", "unit_amount_cents": 1}, {"description": "B", "unit_amount_cents": 1},
+            ]}),
+            vec!["recurring A 1 1 2", "recurring B 1 1 2"],
+            4,
+        ),
+        (
+            "tax by invoice",
+            json!({"anchor_day": null, "tax_rate": "50", "tax_rounding": "invoice", "items": [
+                {"description": "A", "unit_amount_cents": 1}, {"description": "B", "unit_amount_cents": 1},
+            ]}),
+            vec!["recurring A 1 1 2", "recurring B 1 0 1"],
+            3,
+        ),
+    ] {
+        let answer = preview(&shop, KIND, seats(changes)).await?;
+        assert_eq!(lines(&answer), expected, "{what}");
+        assert_eq!(answer.attribute("amount_due_cents"), &json!(due), "{what}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_preview_of_a_subscription_is_what_its_next_run_then_charges() -> TestResult {
+    let shop = Shop::open_at("2027-01-31T10:00:00Z").await?;
+    let id = shop.subscribe("monthly").await?.to_string();
+    let path = format!("order_subscriptions/{id}");
+    let subscription = shop.api.get(&path).await?;
+    let answer = preview(&shop, KIND, json!({"order_subscription_id": id})).await?;
+    for name in ["frequency", "starts_at", "time_zone", "total_amount_cents"] {
+        assert_eq!(answer.attribute(name), subscription.attribute(name), "{name}");
+    }
+    assert_eq!(answer.attribute("issued_at"), subscription.attribute("next_run_at"));
+    assert_eq!(answer.attribute("issued_on"), "2027-02-28");
+    assert_eq!(answer.attribute("currency"), "EUR");
+    assert_eq!(answer.at("/data/attributes/periods/0/number"), 1);
+    assert_eq!(answer.at("/data/attributes/periods/0/kind"), "whole");
+
+    shop.advance("P1MT5M").await?;
+    let orders = shop.api.all("orders").await?;
+    let run = orders
+        .iter()
+        .find(|order| order["relationships"]["order_subscription"]["data"]["id"] == id.as_str())
+        .ok_or("no run")?;
+    assert_eq!(&run["attributes"]["total_amount_cents"], answer.attribute("total_amount_cents"));
+
+    let next = preview(&shop, KIND, json!({"order_subscription_id": id, "tax_rate": "19"})).await?;
+    assert_eq!(next.attribute("issued_on"), "2027-03-31");
+    // 19 % of 12.50 is 2.375.
+    assert_eq!(next.attribute("tax_amount_cents"), 238);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_subscription_that_is_not_there_or_makes_no_more_runs_has_no_invoice() -> TestResult {
+    let shop = Shop::open_at("2027-01-31T10:00:00Z").await?;
+    let id = shop.subscribe("monthly").await?.to_string();
+    let of = |id: &str| documents::create(KIND, json!({"order_subscription_id": id}), &[]);
+    let place = "/data/attributes/order_subscription_id";
+    let stranger = shop.stack.token("globex", Role::Integration)?;
+    let stranger = shop.api.with_token(Some(stranger));
+    for (what, api, id) in [
+        ("another organization's", &stranger, id.as_str()),
+        ("nobody's", &shop.api, "sub_00"),
+        ("no id at all", &shop.api, "#"),
+    ] {
+        let answer = api.post(KIND, &of(id)).send().await?;
+        assert_eq!(answer.status, 404, "{what}: {:#}", answer.body);
+        assert_eq!(answer.errors(), [format!("not_found {place}")], "{what}");
+    }
+    let cancel = documents::update("order_subscriptions", &id, &json!({"_cancel": true}));
+    shop.api.patch(&format!("order_subscriptions/{id}"), &cancel).send().await?.with_status(200)?;
+    let cancelled = shop.api.post(KIND, &of(&id)).send().await?.with_status(409)?;
+    assert_eq!(cancelled.errors(), [format!("invalid_status {place}")]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_can_not_be_invoiced_is_refused_where_it_stands() -> TestResult {
+    let shop = Shop::open_at("2027-01-31T10:00:00Z").await?;
+    let items = |item: Value| json!({"items": [item]});
+    for (changes, errors) in [
+        (json!({"currency": null}), &["required /currency"][..]),
+        (json!({"frequency": null}), &["required /frequency"]),
+        (json!({"starts_at": "today"}), &["invalid_value /starts_at"]),
+        (json!({"items": null}), &["required /items"]),
+        (json!({"items": []}), &["out_of_range /items"]),
+        (json!({"items": "seats"}), &["wrong_type /items"]),
+        (
+            items(json!({})),
+            &["required /items/0/description", "required /items/0/unit_amount_cents"],
+        ),
+        (
+            items(json!({"description": "Seat", "unit_amount_cents": 10.5})),
+            &["wrong_type /items/0/unit_amount_cents"],
+        ),
+        (
+            items(json!({"sku_code": "TEA", "quantity": 1})),
+            &["related_not_found /items/0/sku_code"],
+        ),
+        (
+            json!({"currency": "USD", "items": [{"sku_code": BEANS}]}),
+            &["currency_mismatch /items/0/sku_code"],
+        ),
+        (json!({"tax_rate": "nineteen"}), &["invalid_value /tax_rate"]),
+        (json!({"tax_rate": 19}), &["wrong_type /tax_rate"]),
+        (json!({"tax_behavior": "maybe"}), &["invalid_value /tax_behavior"]),
+        (json!({"tax_rounding": "never"}), &["invalid_value /tax_rounding"]),
+        (json!({"rounding": "down"}), &["invalid_value /rounding"]),
+        (json!({"net_days": -1}), &["out_of_range /net_days"]),
+        (json!({"minimum_commitment": {}}), &["required /minimum_commitment/amount_cents"]),
+        (
+            json!({"minimum_commitment": {"amount_cents": -1}}),
+            &["out_of_range /minimum_commitment/amount_cents"],
+        ),
+        (json!({"credit_policy": "keep"}), &["invalid_value /credit_policy"]),
+        (json!({"credit_balance_cents": -1}), &["out_of_range /credit_balance_cents"]),
+        (
+            json!({"setup_fees": [{"description": "Setup"}]}),
+            &["required /setup_fees/0/amount_cents"],
+        ),
+        (json!({"ends_at": "2027-01-01T00:00:00Z"}), &["out_of_range /ends_at"]),
+        (
+            json!({"ends_at": "2027-02-01T00:00:00Z", "after": "2027-02-01T00:00:00Z"}),
+            &["out_of_range /after"],
+        ),
+        (
+            json!({"frequency": "daily", "anchor_day": null, "initial_invoice_at": "2039-01-01T00:00:00Z"}),
+            &["out_of_range /initial_invoice_at"],
+        ),
+        (
+            json!({"starts_at": "9999-01-01T00:00:00Z", "after": "9999-12-01T00:00:00Z"}),
+            &["out_of_range /after"],
+        ),
+        (json!({"order_subscription_id": 7}), &["wrong_type /order_subscription_id"]),
+        (json!({"lines": []}), &["read_only_attribute /lines"]),
+        (json!({"price": 5}), &["unknown_attribute /price"]),
+    ] {
+        refused(&shop, KIND, seats(changes), errors).await?;
+    }
+    let both = json!({"order_subscription_id": "sub_00", "currency": "EUR", "items": null});
+    refused(&shop, KIND, both, &["invalid_value /currency"]).await
+}
