@@ -9,13 +9,12 @@ use crate::time::{Frequency, OccurrenceNumber, Schedule, ScheduleError, Schedule
 const FURTHEST_BACK: TimeDelta = TimeDelta::days(40 * 366);
 
 /// The start of the whole period of which the one from the schedule's start up to `end` is only
-/// the last part; `None` where that is whole itself.
+/// the last part; the start itself, or `None`, where that is whole.
 pub(super) fn notional_start(
     schedule: &Schedule,
     end: Slot,
 ) -> Result<Option<DateTime<Utc>>, ScheduleError> {
     match schedule.frequency() {
-        Frequency::Cron(_) if schedule.fires_at_anchor() => Ok(None),
         Frequency::Cron(_) => last_firing(schedule),
         Frequency::Named(_) | Frequency::Every(_) => {
             let stub = schedule.stub()?;
@@ -26,7 +25,7 @@ pub(super) fn notional_start(
     }
 }
 
-/// The last firing before the start of the schedule.
+/// The last firing at or before the start of the schedule.
 fn last_firing(schedule: &Schedule) -> Result<Option<DateTime<Utc>>, ScheduleError> {
     let rules = ScheduleRules {
         anchor_number: OccurrenceNumber::ANCHOR,

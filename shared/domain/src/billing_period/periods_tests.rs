@@ -202,6 +202,10 @@ fn what_is_shorter_than_a_day_or_counted_in_hours_is_cut_by_the_second() -> Test
         let cut = told(&schedule, ending("2027-01-01T02:00:00Z")?, TEN)?;
         assert_eq!(cut, [expected], "{frequency}");
     }
+    // Over midnight too.
+    let from_noon = schedule("0 0,12 * * *", "2027-01-01T12:00:00Z", Tz::UTC)?;
+    let cut = told(&from_noon, ending("2027-01-01T14:00:00Z")?, TEN)?;
+    assert_eq!(cut, ["0: 2027-01-01 to 2027-01-01, end stub, 7200/43200"]);
     Ok(())
 }
 
