@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use perennial_domain::{
-    billing_period::{Billing, BillingPeriod, BillingTerms, PeriodError, PeriodKind, next_invoice},
+    billing_period::{BillingPeriod, BillingTerms, PeriodError, PeriodKind, next_invoice},
     ids::SubscriptionId,
     invoice::{Setup, TaxRate},
     money::{Currency, Ratio},
@@ -81,11 +81,8 @@ pub(super) async fn next_run(
     };
     Ok(Billed {
         currency: subscription.currency,
-        billing: BillingTerms {
-            billing: Billing::Advance,
-            ends_at: subscription.expires_at,
-            initial_invoice_at: None,
-        },
+        // A run bills its period whole when it starts, whatever comes after.
+        billing: BillingTerms::default(),
         items: invoice_items::of_subscription(&subscription, tax_rate),
         issued_at: period.invoiced_at,
         periods: vec![period],
