@@ -92,7 +92,7 @@ impl Case {
                 frequencies: Vec::new(),
                 auto_activate: true,
                 auto_cancel: false,
-                catch_up: CatchUp { policy: CatchUpPolicy::Each, maximum_lateness_hours: None },
+                catch_up: CatchUp { policy: CatchUpPolicy::Each, ..CatchUp::default() },
                 retry: RetryPolicy::new(vec![RetryDelay::from_days(2)], 1, Default::default())?,
                 version: 1,
                 created_at: now,

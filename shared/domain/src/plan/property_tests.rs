@@ -199,8 +199,9 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 fn catch_up() -> impl Strategy<Value = CatchUp> {
     use CatchUpPolicy::{Each, Latest, Skip};
     let policy = prop_oneof![Just(Latest), Just(Each), Just(Skip)];
-    (policy, proptest::option::of(0_u32..2_000))
-        .prop_map(|(policy, maximum_lateness_hours)| CatchUp { policy, maximum_lateness_hours })
+    (policy, proptest::option::of(0_u32..2_000)).prop_map(|(policy, maximum_lateness_hours)| {
+        CatchUp { policy, maximum_lateness_hours, grace_minutes: None }
+    })
 }
 
 fn retry() -> impl Strategy<Value = RetryPolicy> {

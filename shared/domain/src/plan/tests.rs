@@ -63,7 +63,7 @@ fn a_fresh_claim_runs_what_is_due_and_catches_up_by_policy() -> TestResult {
         (Skip, None, "2027-05-31T09:30:00Z", ClaimPlan::CatchUp(n(4))),
     ] {
         let mut one = monthly()?;
-        one.catch_up = CatchUp { policy, maximum_lateness_hours: lateness };
+        one.catch_up = CatchUp { policy, maximum_lateness_hours: lateness, grace_minutes: None };
         let mut plan = plan_claim(&claimed(&one), at(now)?)?;
         if let ClaimPlan::Skip { skipped, next } = &mut plan {
             let after = next.take().ok_or("the schedule goes on")?;
@@ -79,7 +79,7 @@ fn a_fresh_claim_runs_what_is_due_and_catches_up_by_policy() -> TestResult {
 fn a_claim_taken_over_finishes_the_run_it_began_with_however_late() -> TestResult {
     for policy in [CatchUpPolicy::Latest, CatchUpPolicy::Each, CatchUpPolicy::Skip] {
         let mut one = monthly()?;
-        one.catch_up = CatchUp { policy, maximum_lateness_hours: Some(1) };
+        one.catch_up = CatchUp { policy, maximum_lateness_hours: Some(1), grace_minutes: None };
         let retaken = claimed(&claimed(&one));
         assert_eq!(plan_claim(&retaken, at("2028-01-01T00:00:00Z")?)?, ClaimPlan::Run(n(1)));
         let fixed = Subscription { run_number: Some(n(4)), ..claimed(&one) };
@@ -108,7 +108,7 @@ fn no_run_at_or_after_the_expiry_makes_up_for_missed_ones() -> TestResult {
         (Skip, None, "2027-05-15T00:00:00Z", ended(1, 3)),
     ] {
         let mut one = monthly()?;
-        one.catch_up = CatchUp { policy, maximum_lateness_hours: lateness };
+        one.catch_up = CatchUp { policy, maximum_lateness_hours: lateness, grace_minutes: None };
         one.expires_at = Some(at(expires_at)?);
         let plan = plan_claim(&claimed(&one), at(now)?)?;
         assert_eq!(plan, expected, "{policy:?} {lateness:?} {expires_at}");

@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{Occurrence, OccurrenceNumber, Schedule, ScheduleError, Slot};
 
-/// How late an occurrence may be under [`CatchUpPolicy::Skip`] when no maximum is set: one hour.
-const DEFAULT_SKIP_LATENESS_HOURS: u32 = 1;
+/// How late an occurrence is still on time under [`CatchUpPolicy::Skip`], in minutes, when neither
+/// a grace nor a maximum is set.
+const DEFAULT_GRACE_MINUTES: u32 = 60;
 
 /// What to do with occurrences that have elapsed unrun, and how late a run may be at most.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -14,10 +15,14 @@ const DEFAULT_SKIP_LATENESS_HOURS: u32 = 1;
 pub struct CatchUp {
     /// Which of them run.
     pub policy: CatchUpPolicy,
-    /// An occurrence later than this many hours is skipped whatever the policy. Unset: no limit,
-    /// and one hour under [`CatchUpPolicy::Skip`].
+    /// An occurrence later than this many hours is skipped whatever the policy. Unset: no limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub maximum_lateness_hours: Option<u32>,
+    /// How many minutes an occurrence may be late and still count as on time, so that
+    /// [`CatchUpPolicy::Skip`] runs it; the other policies run late ones anyway. Unset: the maximum
+    /// lateness if there is one, else 60.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grace_minutes: Option<u32>,
 }
 
 /// Which of several elapsed occurrences run.
@@ -29,7 +34,7 @@ pub enum CatchUpPolicy {
     Latest,
     /// Each of them, one after the other.
     Each,
-    /// None, but for the latest if it is not late.
+    /// None, but for the latest if it is late by no more than the grace.
     Skip,
 }
 
@@ -116,13 +121,17 @@ impl CatchUp {
 
     /// The earliest instant whose occurrence may still run at `now`; `None` for any.
     fn earliest_tolerated(self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        let hours = match self.policy {
-            CatchUpPolicy::Latest | CatchUpPolicy::Each => self.maximum_lateness_hours?,
+        let maximum = self.maximum_lateness_hours.map(|hours| TimeDelta::hours(i64::from(hours)));
+        let latest = match self.policy {
+            CatchUpPolicy::Latest | CatchUpPolicy::Each => maximum?,
             CatchUpPolicy::Skip => {
-                self.maximum_lateness_hours.unwrap_or(DEFAULT_SKIP_LATENESS_HOURS)
+                let grace =
+                    self.grace_minutes.map(|minutes| TimeDelta::minutes(i64::from(minutes)));
+                let default = TimeDelta::minutes(i64::from(DEFAULT_GRACE_MINUTES));
+                [grace, maximum].into_iter().flatten().min().unwrap_or(default)
             }
         };
-        now.checked_sub_signed(TimeDelta::hours(i64::from(hours)))
+        now.checked_sub_signed(latest)
     }
 }
 

@@ -12,7 +12,7 @@ fn daily() -> Result<Schedule, Box<dyn Error>> {
 }
 
 fn policy(policy: CatchUpPolicy, maximum_lateness_hours: Option<u32>) -> CatchUp {
-    CatchUp { policy, maximum_lateness_hours }
+    CatchUp { policy, maximum_lateness_hours, grace_minutes: None }
 }
 
 /// (run, skipped first, skipped last, next), by number.

@@ -33,10 +33,9 @@ const MAXIMUM_LENGTH: usize = 256;
 ///
 /// Equal when the expressions are the same once names and macros are written in numbers.
 /// Serialized as it was written.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct CronExpression(Arc<Compiled>);
 
-#[derive(Debug)]
 struct Compiled {
     written: String,
     canonical: String,
@@ -234,6 +233,13 @@ impl PartialEq for CronExpression {
 }
 
 impl Eq for CronExpression {}
+
+/// As it was written; what it was compiled to is a page of bits.
+impl fmt::Debug for CronExpression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("CronExpression").field(&self.as_written()).finish()
+    }
+}
 
 impl fmt::Display for CronExpression {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

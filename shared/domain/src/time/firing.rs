@@ -62,11 +62,12 @@ impl<'a> Firings<'a> {
             }
             next = date.own.succ_opt().and_then(|following| self.date_from(following));
             if let Some(found) = found {
-                // Clocks set back by hours across midnight put a day's firings after the next's.
+                // Clocks set back by hours across midnight put a day's firings after the next's, and
+                // a date left out puts its own on the next's, which then count.
                 let other = next.and_then(|date| {
                     self.first_on(date, zone::steady_offset(self.zone, date.date), after)
                 });
-                return Some(other.filter(|other| other.at < found.at).unwrap_or(found));
+                return Some(other.filter(|other| other.at <= found.at).unwrap_or(found));
             }
         }
         None
@@ -74,11 +75,12 @@ impl<'a> Firings<'a> {
 
     /// The earliest date whose firings may come after an instant on `today`.
     fn first_own_date(&self, today: NaiveDate) -> NaiveDate {
-        // Dates before the current one only hold the second pass of an overlap.
-        let mut first = match zone::steady_offset(self.zone, today) {
-            Some(_) => today,
-            None => today.pred_opt().unwrap_or(today),
-        };
+        // Dates before the current one only hold the second pass of an overlap, or what a gap put
+        // off beyond midnight.
+        let steady = |date| zone::steady_offset(self.zone, date).is_some();
+        let yesterday = today.pred_opt().unwrap_or(today);
+        let shifts = self.gap == GapPolicy::Shift && !steady(yesterday);
+        let mut first = if shifts || !steady(today) { yesterday } else { today };
         // Days off right before it are moved to it, or to a later date.
         if let Some(calendar) = self.calendar.filter(|found| found.direction() == Direction::Next) {
             while let Some(before) = first.pred_opt().filter(|day| calendar.day_off(*day).is_some())
@@ -164,3 +166,7 @@ impl<'a> Firings<'a> {
         self.overlap == OverlapPolicy::Both || (self.cron.counts_hours() && hours_apart)
     }
 }
+
+#[cfg(test)]
+#[path = "firing_tests.rs"]
+mod tests;

@@ -1,0 +1,90 @@
+use chrono::Weekday;
+use chrono_tz::Tz;
+
+use super::super::{
+    AnchorDay, MonthEnd, ScheduleRules,
+    fixtures::{TestResult, schedule},
+};
+
+/// The dates of the first occurrences.
+fn dates(
+    frequency: &str,
+    start: &str,
+    rules: &ScheduleRules,
+    count: usize,
+) -> Result<Vec<String>, Box<dyn std::error::Error>> {
+    let schedule = schedule(frequency, &format!("{start}T10:00:00"), Tz::UTC, rules.clone())?;
+    let dates = schedule.occurrences().take(count).map(|found| {
+        Ok::<_, super::super::ScheduleError>(found?.at.format("%Y-%m-%d").to_string())
+    });
+    Ok(dates.collect::<Result<_, _>>()?)
+}
+
+#[test]
+fn a_sticky_month_end_stays_a_month_end() -> TestResult {
+    let sticky = ScheduleRules { month_end: MonthEnd::Sticky, ..ScheduleRules::default() };
+    for (frequency, start, expected) in [
+        ("monthly", "2027-06-30", vec!["2027-06-30", "2027-07-31", "2027-08-31", "2027-09-30"]),
+        ("monthly", "2027-02-28", vec!["2027-02-28", "2027-03-31", "2027-04-30", "2027-05-31"]),
+        ("monthly", "2028-01-31", vec!["2028-01-31", "2028-02-29", "2028-03-31", "2028-04-30"]),
+        // 28 February 2028 is not the month's last day.
+        ("monthly", "2028-02-28", vec!["2028-02-28", "2028-03-28", "2028-04-28"]),
+        ("monthly", "2027-06-29", vec!["2027-06-29", "2027-07-29", "2027-08-29"]),
+        ("yearly", "2027-02-28", vec!["2027-02-28", "2028-02-29", "2029-02-28"]),
+        ("three-month", "2026-11-30", vec!["2026-11-30", "2027-02-28", "2027-05-31"]),
+        // Weeks know no month's end.
+        ("weekly", "2027-06-30", vec!["2027-06-30", "2027-07-07", "2027-07-14"]),
+    ] {
+        let found = dates(frequency, start, &sticky, expected.len())?;
+        assert_eq!(found, expected, "{frequency} from {start}");
+    }
+    Ok(())
+}
+
+#[test]
+fn an_anchor_day_is_reached_by_the_shortest_stub() -> TestResult {
+    for (frequency, day, start, expected) in [
+        ("monthly", 1, "2027-01-15", vec!["2027-01-15", "2027-02-01", "2027-03-01"]),
+        ("monthly", 20, "2027-01-15", vec!["2027-01-15", "2027-01-20", "2027-02-20"]),
+        // On it already: the first period is whole.
+        ("monthly", 15, "2027-01-15", vec!["2027-01-15", "2027-02-15", "2027-03-15"]),
+        (
+            "monthly",
+            31,
+            "2027-01-15",
+            vec!["2027-01-15", "2027-01-31", "2027-02-28", "2027-03-31", "2027-04-30"],
+        ),
+        // The last day of a short month stands for day 31.
+        ("monthly", 31, "2027-02-28", vec!["2027-02-28", "2027-03-31", "2027-04-30"]),
+        ("monthly", 30, "2028-02-29", vec!["2028-02-29", "2028-03-30", "2028-04-30"]),
+        ("monthly", 31, "2028-02-28", vec!["2028-02-28", "2028-02-29", "2028-03-31"]),
+        ("three-month", 1, "2027-01-15", vec!["2027-01-15", "2027-02-01", "2027-05-01"]),
+        ("yearly", 1, "2027-03-10", vec!["2027-03-10", "2027-04-01", "2028-04-01"]),
+        ("yearly", 29, "2027-02-10", vec!["2027-02-10", "2027-02-28", "2028-02-29"]),
+        ("monthly", 5, "2027-12-20", vec!["2027-12-20", "2028-01-05", "2028-02-05"]),
+    ] {
+        // An explicit day says the day itself: sticky adds nothing.
+        for month_end in [MonthEnd::Clamp, MonthEnd::Sticky] {
+            let anchor_day = Some(AnchorDay::new(day)?);
+            let rules = ScheduleRules { anchor_day, month_end, ..ScheduleRules::default() };
+            let found = dates(frequency, start, &rules, expected.len())?;
+            assert_eq!(found, expected, "{frequency} on {day} from {start}");
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn an_anchor_weekday_is_reached_by_the_shortest_stub() -> TestResult {
+    // 6 January 2027 is a Wednesday.
+    for (frequency, weekday, expected) in [
+        ("weekly", Weekday::Mon, ["2027-01-06", "2027-01-11", "2027-01-18"]),
+        ("weekly", Weekday::Wed, ["2027-01-06", "2027-01-13", "2027-01-20"]),
+        ("every 2 weeks", Weekday::Fri, ["2027-01-06", "2027-01-08", "2027-01-22"]),
+        ("every 14 days", Weekday::Tue, ["2027-01-06", "2027-01-12", "2027-01-26"]),
+    ] {
+        let rules = ScheduleRules { anchor_weekday: Some(weekday), ..ScheduleRules::default() };
+        assert_eq!(dates(frequency, "2027-01-06", &rules, 3)?, expected, "{frequency} {weekday}");
+    }
+    Ok(())
+}

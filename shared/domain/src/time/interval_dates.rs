@@ -187,3 +187,7 @@ impl<'a> IntervalDates<'a> {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "interval_dates_tests.rs"]
+mod tests;

@@ -166,3 +166,7 @@ impl ScheduleRules {
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
+
+#[cfg(test)]
+#[path = "rules_tests.rs"]
+mod tests;
