@@ -48,22 +48,7 @@ pub(crate) static KIND: ResourceType = ResourceType {
             Kind::Boolean,
             "Whether they are cancelled with their source order; false unless given.",
         ),
-        Attribute::write(
-            "catch_up",
-            Kind::Members(&[
-                Attribute::write(
-                    "policy",
-                    Kind::Choice(&["latest", "each", "skip"]),
-                    "Which of several missed runs are made up for; the latest unless given.",
-                ),
-                Attribute::write(
-                    "maximum_lateness_hours",
-                    Kind::Integer(0, 876_000),
-                    "A run later than this is skipped.",
-                ),
-            ]),
-            "What happens to runs missed during downtime.",
-        ),
+        Attribute::write("catch_up", CATCH_UP, "What happens to runs missed during downtime."),
         Attribute::write(
             "retry_policy",
             Kind::Members(&[
@@ -93,6 +78,26 @@ pub(crate) static KIND: ResourceType = ResourceType {
     ],
     relationships: &[],
 };
+
+/// What happens to runs missed during downtime.
+pub(super) const CATCH_UP: Kind = Kind::Members(&[
+    Attribute::write(
+        "policy",
+        Kind::Choice(&["latest", "each", "skip"]),
+        "Which of several missed runs are made up for; the latest unless given.",
+    ),
+    Attribute::write(
+        "maximum_lateness_hours",
+        Kind::Integer(0, 876_000),
+        "A run later than this is skipped.",
+    ),
+    Attribute::write(
+        "grace_minutes",
+        Kind::Integer(0, 52_560_000),
+        "How late a run under the policy skip may be and still be made; the maximum lateness \
+         unless given, or 60.",
+    ),
+]);
 
 pub(super) const OPERATIONS: &[Operation] = &[
     Operation {

@@ -6,6 +6,7 @@ mod invoice_attributes;
 mod invoice_items;
 pub(super) mod invoice_previews;
 mod invoice_source;
+mod outage;
 pub(super) mod proration_previews;
 mod schedule_attributes;
 pub(super) mod schedule_previews;

@@ -1,10 +1,10 @@
 //! The attributes of previews that make a schedule.
 
-use chrono::{DateTime, Utc, Weekday};
+use chrono::{DateTime, SecondsFormat, Utc, Weekday};
 use chrono_tz::Tz;
 use perennial_domain::time::{
-    AnchorDay, Frequency, GapPolicy, MonthEnd, OverlapPolicy, RuleError, Schedule, ScheduleError,
-    ScheduleRules, WorkingDays,
+    AnchorDay, Frequency, GapPolicy, MonthEnd, Occurrence, OverlapPolicy, RuleError, Schedule,
+    ScheduleError, ScheduleRules, WorkingDays,
 };
 use serde_json::{Map, Value, json};
 
@@ -150,6 +150,26 @@ const fn weekday_name(day: Weekday) -> &'static str {
         Weekday::Sat => "saturday",
         Weekday::Sun => "sunday",
     }
+}
+
+/// The first occurrence after an instant. A crontab expression need not fire at the start, which
+/// then is none.
+pub(super) fn first_after(
+    schedule: &Schedule,
+    after: DateTime<Utc>,
+) -> Result<Occurrence, ScheduleError> {
+    let anchor = schedule.occurrence(schedule.rules().anchor_number)?.slot();
+    let first = schedule.first_after(anchor, after)?;
+    if first.slot() == anchor && !schedule.fires_at_anchor() {
+        schedule.following(anchor)
+    } else {
+        Ok(first)
+    }
+}
+
+/// An instant on the schedule's wall clock, as it is answered.
+pub(super) fn local(schedule: &Schedule, at: DateTime<Utc>) -> String {
+    schedule.local(at).to_rfc3339_opts(SecondsFormat::AutoSi, false)
 }
 
 /// The problem of a schedule that has no answer, told about the attribute that leads too far.

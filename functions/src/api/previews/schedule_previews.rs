@@ -1,11 +1,12 @@
 //! Schedule previews: when something repeats, and why then.
 
-use chrono::{DateTime, SecondsFormat, Utc};
-use perennial_domain::time::{Occurrence, Schedule, ScheduleError};
+use chrono::{DateTime, TimeDelta, Utc};
+use perennial_domain::time::{Occurrence, Schedule, ScheduleError, Term};
 use serde_json::{Value, json};
 
 use super::{
     answer, members, operation,
+    outage::{self, CATCH_UP, CATCH_UP_HAS_MORE, CATCH_UP_PREVIEW, DOWN_FROM, DOWN_UNTIL},
     schedule_attributes::{
         self, ANCHOR_DAY, ANCHOR_WEEKDAY, DST_GAP, DST_OVERLAP, FREQUENCY, MONTH_END, STARTS_AT,
         TIME_ZONE, WORKING_DAYS,
@@ -53,9 +54,12 @@ pub(crate) static KIND: ResourceType = ResourceType {
         Attribute::create(
             "max_occurrences",
             Kind::Integer(1, u32::MAX as i64),
-            "How many occurrences there are at all, the one at starts_at included.",
+            "How many occurrences there are at all, counted from number 0, the start, on.",
         ),
         Attribute::create("expires_at", Kind::Instant, "No occurrence is at or after this."),
+        CATCH_UP,
+        DOWN_FROM,
+        DOWN_UNTIL,
         Attribute::read(
             "occurrences",
             Kind::List(
@@ -69,6 +73,8 @@ pub(crate) static KIND: ResourceType = ResourceType {
             ),
             "The occurrences, in order.",
         ),
+        CATCH_UP_PREVIEW,
+        CATCH_UP_HAS_MORE,
     ],
     relationships: &[],
 };
@@ -85,8 +91,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[operation(
 struct Wanted {
     after: Option<DateTime<Utc>>,
     count: u32,
-    max_occurrences: Option<u32>,
-    expires_at: Option<DateTime<Utc>>,
+    term: Term,
 }
 
 async fn preview(context: &Context<'_>) -> Outcome<Answer> {
@@ -97,9 +102,12 @@ async fn preview(context: &Context<'_>) -> Outcome<Answer> {
     let wanted = Wanted {
         after: attributes.optional("after", &mut problems).value(),
         count: attributes.optional("count", &mut problems).value().unwrap_or(DEFAULT_COUNT),
-        max_occurrences: attributes.optional("max_occurrences", &mut problems).value(),
-        expires_at: attributes.optional("expires_at", &mut problems).value(),
+        term: Term {
+            max_occurrences: attributes.optional("max_occurrences", &mut problems).value(),
+            expires_at: attributes.optional("expires_at", &mut problems).value(),
+        },
     };
+    let outage = outage::read(&mut attributes, &mut problems);
     let schedule = problems.finish(schedule)?;
     let occurrences = occurrences(&schedule, wanted)
         .map_err(|error| schedule_attributes::no_answer(error, "after"))?;
@@ -107,37 +115,36 @@ async fn preview(context: &Context<'_>) -> Outcome<Answer> {
     attributes.extend(members(json!({
         "after": wanted.after,
         "count": wanted.count,
-        "max_occurrences": wanted.max_occurrences,
-        "expires_at": wanted.expires_at,
+        "max_occurrences": wanted.term.max_occurrences,
+        "expires_at": wanted.term.expires_at,
         "occurrences": occurrences.iter().map(|one| listed(&schedule, one)).collect::<Vec<_>>(),
     })));
+    attributes.extend(outage::given(outage.as_ref()));
+    attributes.extend(outage::found(&schedule, outage.as_ref())?);
     Ok(answer(context, &KIND, attributes))
 }
 
 /// An occurrence as it is answered.
 fn listed(schedule: &Schedule, occurrence: &Occurrence) -> Value {
     let Occurrence { number, at, reason } = occurrence;
-    let local = schedule.local(*at).to_rfc3339_opts(SecondsFormat::AutoSi, false);
+    let local = schedule_attributes::local(schedule, *at);
     json!({"number": number, "at": at, "local": local, "reason": reason.to_string()})
 }
 
 /// The occurrences that are wanted, up to the end of the schedule.
 fn occurrences(schedule: &Schedule, wanted: Wanted) -> Result<Vec<Occurrence>, ScheduleError> {
-    let Wanted { after, count, max_occurrences, expires_at } = wanted;
-    let all = match after {
-        None => schedule.occurrences(),
-        Some(after) => schedule.occurrences_after(after),
+    let Wanted { after, count, term } = wanted;
+    let before = schedule.anchor().checked_sub_signed(TimeDelta::nanoseconds(1));
+    let after = after.or(before).unwrap_or(schedule.anchor());
+    let first = match schedule_attributes::first_after(schedule, after) {
+        Ok(first) => first,
+        Err(error) if error.is_end() => return Ok(Vec::new()),
+        Err(error) => return Err(error),
     };
-    // A crontab expression need not fire at the start; then there is no number 0.
-    let first = if schedule.fires_at_anchor() { 0 } else { 1 };
-    let end = max_occurrences.map(|maximum| maximum.saturating_add(first));
-    let is_left = |occurrence: &Occurrence| {
-        end.is_none_or(|end| occurrence.number.get() < end)
-            && expires_at.is_none_or(|expiry| occurrence.at < expiry)
-    };
-    all.take_while(|found| !found.is_err_and(ScheduleError::is_end))
-        .filter(|found| !found.is_ok_and(|occurrence| occurrence.number.get() < first))
-        .take_while(|found| found.is_err() || found.as_ref().is_ok_and(is_left))
+    let is_left = |found: &Occurrence| term.end_at(found.at, found.number.get()).is_none();
+    schedule
+        .occurrences_from(first.slot())
+        .take_while(|found| found.as_ref().map_or(true, is_left))
         .take(count as usize)
         .collect()
 }

@@ -221,6 +221,57 @@ async fn the_list_begins_after_an_instant_and_ends_where_the_schedule_does() -> 
 }
 
 #[tokio::test]
+async fn a_restart_after_an_outage_makes_up_for_what_was_missed_by_its_policy() -> TestResult {
+    let shop = Shop::open_at("2027-01-31T10:00:00Z").await?;
+    // Missed are the numbers 2, 3 and 4, at 06:00 on 3, 4 and 5 January; the last is 5 hours late.
+    let later = "skipped: only the latest runs";
+    let late = "skipped: later than the policy allows";
+    for (catch_up, outcomes) in [
+        (json!(null), [later, later, "run"]),
+        (json!({"policy": "latest"}), [later, later, "run"]),
+        (json!({"policy": "latest", "maximum_lateness_hours": 4}), [late, late, late]),
+        (json!({"policy": "each"}), ["run", "run", "run"]),
+        (json!({"policy": "each", "maximum_lateness_hours": 29}), [late, "run", "run"]),
+        (json!({"policy": "skip"}), [late, late, late]),
+        (json!({"policy": "skip", "grace_minutes": 300}), [late, late, "run"]),
+    ] {
+        let attributes = json!({
+            "frequency": "daily",
+            "starts_at": "2027-01-01T06:00:00Z",
+            "catch_up": catch_up,
+            "down_from": "2027-01-03T06:00:00Z",
+            "down_until": "2027-01-05T11:00:00Z",
+        });
+        let answer = preview(&shop, KIND, attributes).await?;
+        let entry = |number: u64, outcome: &str| {
+            let day = number + 1;
+            json!({
+                "number": number,
+                "at": format!("2027-01-0{day}T06:00:00Z"),
+                "local": format!("2027-01-0{day}T06:00:00+00:00"),
+                "outcome": outcome.split(':').next(),
+                "reason": outcome,
+            })
+        };
+        let [first, second, third] = outcomes;
+        let expected = json!([entry(2, first), entry(3, second), entry(4, third)]);
+        assert_eq!(answer.attribute("catch_up_preview"), &expected, "{catch_up}");
+        assert_eq!(answer.attribute("catch_up_has_more"), false, "{catch_up}");
+    }
+    let attributes = json!({
+        "frequency": "hourly",
+        "starts_at": "2027-01-01T06:00:00Z",
+        "catch_up": {"policy": "each"},
+        "down_from": "2027-01-02T06:00:00Z",
+        "down_until": "2029-01-01T06:00:00Z",
+    });
+    let answer = preview(&shop, KIND, attributes).await?;
+    assert_eq!(answer.attribute("catch_up_preview").as_array().map(Vec::len), Some(1_000));
+    assert_eq!(answer.attribute("catch_up_has_more"), true);
+    Ok(())
+}
+
+#[tokio::test]
 async fn what_makes_no_schedule_is_refused_where_it_stands() -> TestResult {
     let shop = Shop::open_at("2027-01-31T10:00:00Z").await?;
     for (attributes, errors) in [
@@ -269,6 +320,13 @@ async fn what_makes_no_schedule_is_refused_where_it_stands() -> TestResult {
         (json!({"max_occurrences": 0}), &["out_of_range /max_occurrences"]),
         (json!({"max_occurrences": 4_294_967_296_i64}), &["out_of_range /max_occurrences"]),
         (json!({"expires_at": 7}), &["wrong_type /expires_at"]),
+        (json!({"catch_up": {"policy": "all"}}), &["invalid_value /catch_up/policy"]),
+        (json!({"catch_up": {}}), &["required /down_from", "required /down_until"]),
+        (json!({"down_from": "2027-02-01T00:00:00Z"}), &["required /down_until"]),
+        (
+            json!({"down_from": "2027-02-01T00:00:00Z", "down_until": "2027-01-01T00:00:00Z"}),
+            &["out_of_range /down_until"],
+        ),
         (json!({"occurrences": []}), &["read_only_attribute /occurrences"]),
         (json!({"colour": "red"}), &["unknown_attribute /colour"]),
         (json!({"count": 0, "after": 1}), &["wrong_type /after", "out_of_range /count"]),
@@ -295,6 +353,16 @@ async fn no_request_keeps_the_service_busy() -> TestResult {
         (json!({"frequency": "daily", "working_days": holidays, "dst_gap": "skip"}), 200),
         (json!({"frequency": "yearly", "dst_gap": "skip"}), 200),
         (json!({"frequency": "0 * * * *"}), 422),
+        (
+            json!({
+                "frequency": "0 * * * *",
+                "starts_at": "9980-01-01T00:30:00Z",
+                "catch_up": {"policy": "each", "maximum_lateness_hours": 1},
+                "down_from": "9980-01-01T00:00:00Z",
+                "down_until": "9990-01-01T00:00:00Z",
+            }),
+            200,
+        ),
         (json!({"frequency": "0 0 29 2 1", "working_days": holidays}), 200),
         (json!({"frequency": "0 0 1 1 1", "dst_overlap": "both"}), 200),
     ] {
