@@ -1,6 +1,6 @@
 use std::error::Error;
 
-use chrono::{Datelike, TimeZone};
+use chrono::{Datelike, NaiveDateTime, TimeZone};
 use chrono_tz::{America, Australia, Europe, Pacific};
 use proptest::prelude::*;
 
