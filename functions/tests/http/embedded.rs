@@ -192,6 +192,7 @@ fn configuration(port: u16) -> aws_sdk_dynamodb::Config {
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("us-east-1"))
         .credentials_provider(Credentials::new("test", "test", None, None, "test"))
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
         .endpoint_url(format!("http://127.0.0.1:{port}"))
         .retry_config(RetryConfig::disabled())
         .build()
@@ -203,6 +204,7 @@ fn nowhere() -> (aws_sdk_sqs::Client, aws_sdk_eventbridge::Client) {
         .behavior_version(aws_sdk_sqs::config::BehaviorVersion::latest())
         .region(aws_sdk_sqs::config::Region::new("us-east-1"))
         .credentials_provider(Credentials::new("test", "test", None, None, "test"))
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
         .endpoint_url("http://127.0.0.1:1")
         .retry_config(aws_sdk_sqs::config::retry::RetryConfig::disabled())
         .build();
@@ -210,6 +212,7 @@ fn nowhere() -> (aws_sdk_sqs::Client, aws_sdk_eventbridge::Client) {
         .behavior_version(aws_sdk_eventbridge::config::BehaviorVersion::latest())
         .region(aws_sdk_eventbridge::config::Region::new("us-east-1"))
         .credentials_provider(Credentials::new("test", "test", None, None, "test"))
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
         .endpoint_url("http://127.0.0.1:1")
         .retry_config(aws_sdk_eventbridge::config::retry::RetryConfig::disabled())
         .build();

@@ -21,6 +21,7 @@ pub(crate) fn client(port: u16) -> Client {
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("us-east-1"))
         .credentials_provider(Credentials::new("test", "test", None, None, "test"))
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
         .endpoint_url(format!("http://127.0.0.1:{port}"))
         .retry_config(RetryConfig::disabled())
         .build();
