@@ -1,73 +1,36 @@
 //! Changing subscriptions: their attributes by an edit, their status by a trigger. Never under a run
 //! that is being made.
 
-use chrono::{DateTime, SubsecRound, Utc};
+use chrono::{DateTime, Utc};
 use perennial_domain::{
     catalog::PaymentSource,
     ids::PaymentSourceId,
     journal::{Change, append},
-    lifecycle::{SubscriptionStatus, Trigger},
-    plan::{PlanError, change_status},
+    lifecycle::SubscriptionStatus,
+    plan::{PlanError, activate, cancel, pause, skip_next_run},
     subscription::Subscription,
-    time::Frequency,
 };
 use perennial_store::Expect;
-use serde_json::{Number, Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{
     answer,
     order_subscriptions::{KIND, in_path, object},
-    reschedule::reschedule,
+    subscription_edit::{Asked, Wanted, no_pause, told},
 };
 use crate::http::{
-    attributes::{Attributes, Given},
     context::Context,
     document::{Document, Related, no_such},
     error::{ApiError, Code, Outcome, Problem, Problems},
     event::Answer,
 };
 
-/// What a client wants changed.
-struct Wanted {
-    trigger: Option<Trigger>,
-    frequency: Option<Frequency>,
-    expires_at: Given<DateTime<Utc>>,
-    reference: Given<String>,
-    metadata: Given<Value>,
-    payment_source: Related<PaymentSourceId>,
-}
-
-impl Wanted {
-    fn edits(&self) -> bool {
-        self.frequency.is_some()
-            || self.expires_at.is_given()
-            || self.reference.is_given()
-            || self.metadata.is_given()
-            || self.payment_source != Related::Absent
-    }
-}
-
-fn trigger(attributes: &mut Attributes, problems: &mut Problems) -> Option<Trigger> {
-    let asked: Vec<(&str, Trigger)> = [
-        ("_activate", Trigger::Activate),
-        ("_deactivate", Trigger::Deactivate),
-        ("_cancel", Trigger::Cancel),
-    ]
-    .into_iter()
-    .filter(|(name, _)| attributes.trigger(name, problems))
-    .collect();
-    if let [_, (name, _), ..] = asked.as_slice() {
-        problems.add(
-            Problem::new(Code::InvalidValue, "only one trigger can be set off at a time")
-                .at(attributes.pointer(name))
-                .with("value", true),
-        );
-    }
-    asked.first().map(|(_, trigger)| *trigger)
+fn invalid_status(detail: String) -> Problem {
+    Problem::new(Code::InvalidStatus, detail)
 }
 
 fn busy(detail: String) -> ApiError {
-    let mut error = ApiError::from(Problem::new(Code::InvalidStatus, detail));
+    let mut error = ApiError::from(invalid_status(detail));
     error.headers.push(("retry-after", "5".to_owned()));
     error
 }
@@ -77,79 +40,53 @@ pub(super) async fn update(context: &Context<'_>) -> Outcome<Answer> {
     let mut document = Document::update(context.request, &KIND, context.id)?;
     context.check_version(before.version)?;
     let mut problems = Problems::default();
-    let mut attributes = document.attributes(&mut problems);
-    let mut wanted = Wanted {
-        trigger: trigger(&mut attributes, &mut problems),
-        frequency: attributes.value("frequency", &mut problems),
-        expires_at: attributes.optional("expires_at", &mut problems),
-        reference: attributes.optional("reference", &mut problems),
-        metadata: attributes.optional("metadata", &mut problems),
-        payment_source: document.related("customer_payment_source", &mut problems),
-    };
+    let wanted = Wanted::read(&mut document, &mut problems);
     if let Related::To(id) = &wanted.payment_source {
         check_payment_source(context, &before, id, &mut problems).await?;
     }
-    if let Given::Value(metadata) = &mut wanted.metadata {
-        *metadata = settled(std::mem::take(metadata));
-    }
     problems.check()?;
-    if !wanted.edits() && wanted.trigger.is_none() {
+    if !wanted.edits() && wanted.asked.is_none() {
         return answer::one(context, 200, &object(&before)).await;
     }
     refuse_while_busy(&before, &wanted)?;
     refuse_while_due(&before, &wanted, context.now)?;
+    refuse_by_status(&before, &wanted)?;
     let (after, changes) = decide(context, &before, &wanted)?;
+    let meta = meta(&before, &after, &wanted, &changes);
     let after = commit(context, &before, after, changes).await?;
     let mut changed = object(&after);
-    if wanted.frequency.is_some() {
-        changed.meta = Some(json!({
-            "rescheduled": {
-                "from": {"frequency": before.frequency, "next_run_at": before.next_run_at},
-                "to": {"frequency": after.frequency, "next_run_at": after.next_run_at},
-            }
-        }));
-    }
+    changed.meta = meta;
     answer::one(context, 200, &changed).await
 }
 
-/// A client's value as it will come back from storage, so that the journal's hashes are of what is
-/// read later: a number without a fraction is a whole one, and one that a parser rounds is rounded.
-fn settled(value: Value) -> Value {
-    match value {
-        Value::Number(number) => {
-            let mut number = number;
-            // Reading what was written may round once more, hardly ever twice.
-            for _ in 0..8 {
-                let text = match number.as_f64().filter(|_| number.is_f64()) {
-                    Some(float) => float.to_string(),
-                    None => return Value::Number(number),
-                };
-                let read = text
-                    .parse::<i64>()
-                    .map(Number::from)
-                    .or_else(|_| serde_json::from_str(&number.to_string()));
-                match read {
-                    Ok(read) if read == number => break,
-                    Ok(read) => number = read,
-                    Err(_) => break,
-                }
-            }
-            Value::Number(number)
-        }
-        Value::Array(items) => items.into_iter().map(settled).collect(),
-        Value::Object(members) => {
-            Value::Object(members.into_iter().map(|(name, value)| (name, settled(value))).collect())
-        }
-        other => other,
+/// What the answer tells beside the subscription: the old and the new next run, and the occurrences
+/// that were passed over.
+fn meta(
+    before: &Subscription,
+    after: &Subscription,
+    wanted: &Wanted,
+    changes: &[Change],
+) -> Option<Value> {
+    let mut meta = Map::new();
+    if wanted.changes_dates() || wanted.asked == Some(Asked::SkipNext) {
+        let told = |one: &Subscription| {
+            let next_run_at = one.coming().map(|next| next.at);
+            json!({"frequency": one.frequency, "next_run_at": next_run_at})
+        };
+        meta.insert("rescheduled".to_owned(), json!({"from": told(before), "to": told(after)}));
     }
+    if let Some(skipped) = changes.iter().find_map(|change| change.after.get("skipped")) {
+        meta.insert("skipped".to_owned(), skipped.clone());
+    }
+    (!meta.is_empty()).then_some(Value::Object(meta))
 }
 
 /// An occurrence that is due is run before the dates change: computing new ones would pass it over.
 fn refuse_while_due(before: &Subscription, wanted: &Wanted, now: DateTime<Utc>) -> Outcome<()> {
-    let due = before.status.repeats() && before.next_run_at.is_some_and(|at| at <= now);
-    if due && wanted.frequency.is_some() {
+    let due = before.status.repeats() && before.next().is_some_and(|next| next.at <= now);
+    if due && (wanted.moves_dates() || wanted.asked == Some(Asked::SkipNext)) {
         return Err(busy(format!(
-            "order subscription {} has a run due: change its frequency when that has been made",
+            "order subscription {} has a run due: ask again when that has been made",
             before.id
         )));
     }
@@ -160,17 +97,18 @@ fn refuse_while_due(before: &Subscription, wanted: &Wanted, now: DateTime<Utc>) 
 /// not change under it.
 fn refuse_while_busy(before: &Subscription, wanted: &Wanted) -> Outcome<()> {
     let running = before.status == SubscriptionStatus::Running || before.run_number.is_some();
+    let skips = wanted.asked == Some(Asked::SkipNext);
     if let Some(letter) = before.blocked_by.as_ref().filter(|_| running) {
         // Nothing is under way: another payment source may be just what it needs. Its dates wait
         // for the run that the letter holds.
-        if wanted.frequency.is_some() || wanted.expires_at.is_given() {
+        if wanted.changes_dates() || skips {
             return Err(busy(format!(
                 "order subscription {} is blocked by dead letter {letter}: redrive or discard that \
                  before its dates are changed",
                 before.id
             )));
         }
-    } else if wanted.edits() && running {
+    } else if (wanted.edits() || skips) && running {
         return Err(busy(format!(
             "order subscription {} has a run under way: edit it when that has ended",
             before.id
@@ -178,19 +116,38 @@ fn refuse_while_busy(before: &Subscription, wanted: &Wanted) -> Outcome<()> {
     }
     let blocked = before.blocked_by.is_some();
     let retrying = before.lease_claims.is_some() && before.run_number.is_none();
-    if retrying && !blocked && (wanted.edits() || wanted.trigger == Some(Trigger::Cancel)) {
+    if retrying && !blocked && (wanted.edits() || wanted.asked == Some(Asked::Cancel)) {
         return Err(busy(format!(
             "a payment of order subscription {} is being tried again right now: ask again when \
              that has ended",
             before.id
         )));
     }
+    Ok(())
+}
+
+/// What makes no sense in the status that the subscription is in.
+fn refuse_by_status(before: &Subscription, wanted: &Wanted) -> Outcome<()> {
+    let id = &before.id;
+    let status = json!(before.status);
+    let status = status.as_str().unwrap_or_default();
     if wanted.edits() && before.status == SubscriptionStatus::Cancelled {
-        return Err(Problem::new(
-            Code::InvalidStatus,
-            format!("order subscription {} is cancelled and can't change any more", before.id),
-        )
-        .into());
+        let detail = format!("order subscription {id} is cancelled and can't change any more");
+        return Err(invalid_status(detail).into());
+    }
+    if wanted.pause().is_some() && before.status != SubscriptionStatus::Inactive {
+        let detail = format!(
+            "resumes_at is for a pause: order subscription {id} is {status}; give it together with \
+             _deactivate"
+        );
+        return Err(invalid_status(detail).at("/data/attributes/resumes_at").into());
+    }
+    if wanted.reschedules() && !before.status.repeats() {
+        let detail = format!(
+            "next_run_at is for an active subscription: order subscription {id} is {status}; \
+             activate it first"
+        );
+        return Err(invalid_status(detail).at("/data/attributes/next_run_at").into());
     }
     Ok(())
 }
@@ -224,97 +181,37 @@ fn decide(
     before: &Subscription,
     wanted: &Wanted,
 ) -> Outcome<(Subscription, Vec<Change>)> {
+    let now = context.now;
     let mut after = before.clone();
     let mut changes = Vec::new();
     if wanted.edits() {
-        after = edit(context, before, wanted)?;
+        after = wanted.edit(before, now)?;
         let (was, is) = differing(&told(before), &told(&after));
         changes.push(Change { event: "order_subscriptions.update", before: was, after: is });
     }
-    if let Some(trigger) = wanted.trigger {
-        let (changed, change) = change_status(&after, trigger, context.now)
-            .map_err(|error| refused(&error, trigger))?;
+    if let Some(asked) = wanted.asked {
+        let changed = match asked {
+            Asked::Activate => activate(&after, now),
+            Asked::Deactivate => pause(&after, wanted.new_pause(), now),
+            Asked::Cancel => cancel(&after, now),
+            Asked::SkipNext => skip_next_run(&after, now),
+        };
+        let (changed, change) = changed.map_err(|error| refused(&error, asked))?;
         after = changed;
         changes.push(change);
     }
     Ok((after, changes))
 }
 
-fn refused(error: &PlanError, trigger: Trigger) -> ApiError {
-    let name = match trigger {
-        Trigger::Activate => "_activate",
-        Trigger::Deactivate => "_deactivate",
-        Trigger::Cancel => "_cancel",
-        Trigger::StartRun | Trigger::EndRun | Trigger::Expire => "status",
-    };
+fn refused(error: &PlanError, asked: Asked) -> ApiError {
     let code = match error {
-        PlanError::Transition(_) => Code::InvalidStatus,
+        PlanError::Pause(_) => return no_pause(error),
+        PlanError::Transition(_) | PlanError::Ended { .. } | PlanError::NoNextRun => {
+            Code::InvalidStatus
+        }
         PlanError::Schedule(_) | PlanError::Money(_) => Code::InvalidValue,
     };
-    Problem::new(code, error.to_string()).at(format!("/data/attributes/{name}")).into()
-}
-
-fn edit(context: &Context<'_>, before: &Subscription, wanted: &Wanted) -> Outcome<Subscription> {
-    let mut after = before.clone();
-    let invalid = |name: &str, detail: String, value: Value| -> ApiError {
-        Problem::new(Code::InvalidValue, detail)
-            .at(format!("/data/attributes/{name}"))
-            .with("value", value)
-            .into()
-    };
-    match &wanted.expires_at {
-        Given::Absent => {}
-        Given::Null => after.expires_at = None,
-        Given::Value(end) => {
-            let end = end.trunc_subsecs(0);
-            if end <= after.anchor || end <= context.now {
-                let detail = format!(
-                    "expires_at must be after starts_at ({}) and now, not {}",
-                    after.anchor.to_rfc3339(),
-                    end.to_rfc3339()
-                );
-                return Err(invalid("expires_at", detail, json!(end)));
-            }
-            after.expires_at = Some(end);
-        }
-    }
-    if let Some(frequency) = &wanted.frequency {
-        after = reschedule(&after, frequency.clone(), context.now).map_err(|error| {
-            let detail = format!("frequency {frequency}: {error}");
-            invalid("frequency", detail, json!(frequency))
-        })?;
-    } else if wanted.expires_at.is_given() {
-        after = reschedule(&after, after.frequency.clone(), context.now)
-            .map_err(|error| invalid("expires_at", error.to_string(), json!(after.expires_at)))?;
-    }
-    wanted.reference.clone().apply(&mut after.reference);
-    match &wanted.metadata {
-        Given::Absent => {}
-        Given::Null => after.metadata = Value::Null,
-        Given::Value(metadata) => after.metadata = metadata.clone(),
-    }
-    match &wanted.payment_source {
-        Related::Absent => {}
-        Related::Nothing => after.payment_source_id = None,
-        Related::To(id) => after.payment_source_id = Some(id.clone()),
-    }
-    after.version += 1;
-    after.updated_at = context.now;
-    Ok(after)
-}
-
-/// What the journal tells of the attributes that clients edit.
-fn told(subscription: &Subscription) -> Value {
-    json!({
-        "frequency": subscription.frequency,
-        "anchor": subscription.anchor,
-        "next_number": subscription.next_number,
-        "next_run_at": subscription.next_run_at,
-        "expires_at": subscription.expires_at,
-        "reference": subscription.reference,
-        "metadata": subscription.metadata,
-        "customer_payment_source_id": subscription.payment_source_id,
-    })
+    Problem::new(code, error.to_string()).at(format!("/data/attributes/{}", asked.name())).into()
 }
 
 /// The members in which two objects differ, as they stand in each.

@@ -17,8 +17,9 @@ pub(crate) mod order_subscriptions;
 pub(crate) mod orders;
 mod previews;
 mod recurring_order_copies;
-mod reschedule;
+mod schedule_rules;
 mod skus;
+mod subscription_edit;
 mod subscription_models;
 
 use std::sync::Arc;

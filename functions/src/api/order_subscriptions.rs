@@ -11,6 +11,9 @@ use serde_json::{Value, json};
 use super::{
     CREATED_AT, UPDATED_AT, answer, change_subscription, order_subscription_items, orders,
     recurring_order_copies,
+    schedule_rules::{
+        self, ANCHOR_DAY, ANCHOR_WEEKDAY, DST_GAP, DST_OVERLAP, MONTH_END, WORKING_DAYS,
+    },
 };
 use crate::http::{
     attributes::{Access, Attribute, Kind},
@@ -39,18 +42,44 @@ pub(crate) static KIND: ResourceType = ResourceType {
             "How often. A change keeps the anchor's day and time; `meta` of the answer tells the \
              old and the new next run.",
         ),
-        Attribute::read(
-            "starts_at",
-            Kind::Instant,
-            "The anchor, from which dates are computed. A change of frequency may move it back by \
-             whole intervals, so that the numbers of runs go on.",
+        Attribute::read("starts_at", Kind::Instant, "The anchor, from which dates are computed."),
+        Attribute::write("time_zone", Kind::Zone, TIME_ZONE_ABOUT),
+        ANCHOR_DAY,
+        ANCHOR_WEEKDAY,
+        MONTH_END,
+        DST_GAP,
+        DST_OVERLAP,
+        WORKING_DAYS,
+        Attribute::write(
+            "max_occurrences",
+            Kind::Integer(1, u32::MAX as i64),
+            "How many occurrences there are at all, the source order and those skipped or passed \
+             over included; null for no end.",
         ),
         Attribute::write(
             "expires_at",
             Kind::Instant,
             "No run is made at or after this; null for never.",
         ),
-        Attribute::read("next_run_at", Kind::Instant, "When the next run is due."),
+        Attribute::write(
+            "next_run_at",
+            Kind::Instant,
+            "When the next run is due; null while none is coming: after the end, and during a pause \
+             without resumes_at. It may be put on another date in the future.",
+        ),
+        Attribute::of(
+            "anchor_change",
+            Kind::Choice(&["keep", "move"]),
+            Access::UpdateTrigger,
+            "With next_run_at: whether the runs after it keep their dates (the default), or are \
+             counted from it.",
+        ),
+        Attribute::write(
+            "resumes_at",
+            Kind::Instant,
+            "When a pause ends by itself; null for when somebody ends it. Given with `_deactivate`, \
+             or changed while it rests. What falls due during a pause is passed over.",
+        ),
         Attribute::read("last_run_at", Kind::Instant, "When it last made a run."),
         Attribute::read(
             "current_recurrence",
@@ -72,7 +101,6 @@ pub(crate) static KIND: ResourceType = ResourceType {
             Kind::Boolean,
             "Whether the last attempt succeeded; null before the first.",
         ),
-        Attribute::read("time_zone", Kind::Zone, "Zone whose wall clock the schedule follows."),
         Attribute::read(
             "total_amount_cents",
             Kind::Integer(0, i64::MAX),
@@ -95,6 +123,13 @@ pub(crate) static KIND: ResourceType = ResourceType {
         Attribute::of("_activate", Kind::Boolean, Access::UpdateTrigger, "Makes it repeat."),
         Attribute::of("_deactivate", Kind::Boolean, Access::UpdateTrigger, "Pauses it."),
         Attribute::of("_cancel", Kind::Boolean, Access::UpdateTrigger, "Ends it for good."),
+        Attribute::of(
+            "_skip_next",
+            Kind::Boolean,
+            Access::UpdateTrigger,
+            "Leaves its next run out; `meta` of the answer tells the one skipped, and the old and \
+             the new next run.",
+        ),
         CREATED_AT,
         UPDATED_AT,
     ],
@@ -108,6 +143,9 @@ pub(crate) static KIND: ResourceType = ResourceType {
         Relationship::listed("recurring_order_copies", "recurring_order_copies"),
     ],
 };
+
+const TIME_ZONE_ABOUT: &str = "Zone whose wall clock the schedule follows. In another zone, runs \
+    keep their wall-clock time and their numbers.";
 
 pub(super) const OPERATIONS: &[Operation] = &[
     Operation {
@@ -154,9 +192,13 @@ pub(super) fn object(subscription: &Subscription) -> Object {
         frequency,
         anchor,
         time_zone,
+        rules,
         next_number,
-        next_run_at,
+        next_run_at: _,
         expires_at,
+        max_occurrences,
+        jumped_numbers: _,
+        resumes_at,
         last_run_at,
         occurrencies,
         errors_count,
@@ -193,16 +235,14 @@ pub(super) fn object(subscription: &Subscription) -> Object {
         .collect();
     let brings: Vec<Object> =
         items.iter().map(|item| order_subscription_items::object(subscription, item)).collect();
-    Object {
-        kind: &KIND,
-        id: id.to_string(),
-        version: Some(*version),
-        attributes: json!({
+    let mut attributes = json!({
             "status": status,
             "frequency": frequency,
             "starts_at": anchor,
             "expires_at": expires_at,
-            "next_run_at": next_run_at,
+            "next_run_at": subscription.coming().map(|next| next.at),
+            "max_occurrences": max_occurrences,
+            "resumes_at": resumes_at,
             "last_run_at": last_run_at,
             "current_recurrence": current,
             "occurrencies": occurrencies,
@@ -218,7 +258,15 @@ pub(super) fn object(subscription: &Subscription) -> Object {
             "metadata": metadata,
             "created_at": created_at,
             "updated_at": updated_at,
-        }),
+    });
+    if let Value::Object(members) = &mut attributes {
+        members.extend(schedule_rules::given(rules));
+    }
+    Object {
+        kind: &KIND,
+        id: id.to_string(),
+        version: Some(*version),
+        attributes,
         relationships: vec![
             ("market", Linkage::one("markets", Some(market_id))),
             ("subscription_model", Linkage::one("subscription_models", model_id.as_ref())),

@@ -4,11 +4,17 @@ use perennial_domain::{
     catalog::{Strategy, SubscriptionModel},
     dunning::{MAXIMUM_DELAY_MINUTES, MAXIMUM_RETRIES, RetryPolicy},
     ids::ModelId,
-    time::{CatchUp, Frequency},
+    time::{CatchUp, Frequency, ScheduleRules},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::{CREATED_AT, UPDATED_AT, answer, create_once};
+use super::{
+    CREATED_AT, UPDATED_AT, answer, create_once,
+    schedule_rules::{
+        self, ANCHOR_DAY, ANCHOR_WEEKDAY, DST_GAP, DST_OVERLAP, MONTH_END, RulesChange,
+        WORKING_DAYS,
+    },
+};
 use crate::http::{
     attributes::{Attribute, Given, Kind},
     context::Context,
@@ -47,6 +53,18 @@ pub(crate) static KIND: ResourceType = ResourceType {
             "auto_cancel",
             Kind::Boolean,
             "Whether they are cancelled with their source order; false unless given.",
+        ),
+        ANCHOR_DAY,
+        ANCHOR_WEEKDAY,
+        MONTH_END,
+        DST_GAP,
+        DST_OVERLAP,
+        WORKING_DAYS,
+        Attribute::write(
+            "max_occurrences",
+            Kind::Integer(1, u32::MAX as i64),
+            "How many occurrences each subscription has at all, the source order included; null \
+             for no end.",
         ),
         Attribute::write("catch_up", CATCH_UP, "What happens to runs missed during downtime."),
         Attribute::write(
@@ -146,17 +164,15 @@ pub(super) fn object(model: &SubscriptionModel) -> Object {
         frequencies,
         auto_activate,
         auto_cancel,
+        rules,
+        max_occurrences,
         catch_up,
         retry,
         version,
         created_at,
         updated_at,
     } = model;
-    Object {
-        kind: &KIND,
-        id: id.to_string(),
-        version: Some(*version),
-        attributes: json!({
+    let mut attributes = json!({
             "name": name,
             "strategy": strategy,
             "frequencies": frequencies,
@@ -164,9 +180,18 @@ pub(super) fn object(model: &SubscriptionModel) -> Object {
             "auto_cancel": auto_cancel,
             "catch_up": catch_up,
             "retry_policy": retry,
+            "max_occurrences": max_occurrences,
             "created_at": created_at,
             "updated_at": updated_at,
-        }),
+    });
+    if let Value::Object(members) = &mut attributes {
+        members.extend(schedule_rules::given(rules));
+    }
+    Object {
+        kind: &KIND,
+        id: id.to_string(),
+        version: Some(*version),
+        attributes,
         relationships: Vec::new(),
         meta: None,
         brings: Vec::new(),
@@ -212,12 +237,15 @@ async fn create(context: &Context<'_>) -> Outcome<Answer> {
             .unwrap_or_default(),
         auto_activate: attributes.value("auto_activate", &mut problems).unwrap_or(true),
         auto_cancel: attributes.value("auto_cancel", &mut problems).unwrap_or(false),
+        rules: RulesChange::read(&mut attributes, &mut problems).of(&ScheduleRules::default()),
+        max_occurrences: attributes.optional("max_occurrences", &mut problems).value(),
         catch_up: attributes.value::<CatchUp>("catch_up", &mut problems).unwrap_or_default(),
         retry: attributes.value::<RetryPolicy>("retry_policy", &mut problems).unwrap_or_default(),
         version: 1,
         created_at: context.now,
         updated_at: context.now,
     };
+    check_rules(&model, &mut problems);
     problems.finish(name)?;
     let model = create_once::create(context, model).await?;
     answer::one(context, 201, &object(&model)).await
@@ -247,15 +275,38 @@ async fn update(context: &Context<'_>) -> Outcome<Answer> {
     if let Some(auto_cancel) = attributes.value("auto_cancel", &mut problems) {
         model.auto_cancel = auto_cancel;
     }
+    model.rules = RulesChange::read(&mut attributes, &mut problems).of(&model.rules);
+    attributes.optional("max_occurrences", &mut problems).apply(&mut model.max_occurrences);
     if let Some(catch_up) = attributes.value("catch_up", &mut problems) {
         model.catch_up = catch_up;
     }
     if let Some(retry) = attributes.value("retry_policy", &mut problems) {
         model.retry = retry;
     }
+    check_rules(&model, &mut problems);
     problems.check()?;
     model.version += 1;
     model.updated_at = context.now;
     context.store().update(&context.caller.organization, &model, seen).await?;
     answer::one(context, 200, &object(&model)).await
+}
+
+/// A rule that none of the offered frequencies has a use for is a mistake.
+fn check_rules(model: &SubscriptionModel, problems: &mut Problems) {
+    let ScheduleRules { anchor_day, anchor_weekday, dst_overlap, .. } = model.rules;
+    let plain = ScheduleRules::default;
+    for rule in [
+        ScheduleRules { anchor_day, ..plain() },
+        ScheduleRules { anchor_weekday, ..plain() },
+        ScheduleRules { dst_overlap, ..plain() },
+    ] {
+        let refusals: Result<Vec<_>, ()> = model
+            .frequencies
+            .iter()
+            .map(|frequency| rule.check(frequency).err().ok_or(()))
+            .collect();
+        if let Ok([first, ..]) = refusals.as_deref() {
+            problems.add(schedule_rules::no_rule(first));
+        }
+    }
 }

@@ -92,6 +92,18 @@ impl<T> Given<T> {
         }
     }
 
+    /// Changes a value as the client wants it; null asks for the default.
+    pub(crate) fn or_default(self, target: &mut T)
+    where
+        T: Default,
+    {
+        match self {
+            Self::Absent => {}
+            Self::Null => *target = T::default(),
+            Self::Value(value) => *target = value,
+        }
+    }
+
     /// Whether the client said anything about it.
     pub(crate) fn is_given(&self) -> bool {
         !matches!(self, Self::Absent)

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use perennial_domain::{
     ids::{JobRunId, OrganizationId, SubscriptionId},
     journal::{Cause, Change, append},
-    plan::{ClaimPlan, abandon_run, expire, plan_claim, skip_missed},
+    plan::{ClaimPlan, abandon_run, expire, plan_claim, resume, skip_missed},
     subscription::Subscription,
     time::OccurrenceNumber,
 };
@@ -26,7 +26,7 @@ pub(super) enum Work {
     Run(SubscriptionId, OccurrenceNumber),
     /// Try the payments of runs again; with the attempts made before.
     Retry(SubscriptionId, Vec<(OccurrenceNumber, u32)>),
-    /// Nothing more: missed runs were passed over by policy.
+    /// Nothing more: runs were passed over, because they were missed or during a pause.
     Skipped(SubscriptionId, OccurrenceNumber),
     /// Validate an order whose message was lost.
     Validate(ValidateOrder),
@@ -69,6 +69,11 @@ impl RenewalTick {
                 let (after, change) = expire(&subscription, now)?;
                 self.commit(organization, &subscription, after, change, now).await?;
                 Ok(None)
+            }
+            ClaimPlan::Resume => {
+                let (after, change, skipped) = resume(&subscription, now)?;
+                self.commit(organization, &subscription, after, change, now).await?;
+                Ok(skipped.map(|skipped| Work::Skipped(id, skipped.last)))
             }
             ClaimPlan::Nothing => {
                 let (after, change) = abandon_run(&subscription, now);

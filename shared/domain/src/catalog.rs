@@ -1,5 +1,7 @@
 //! What orders refer to: goods, customers and their payment sources, markets and their models.
 
+use std::num::NonZeroU32;
+
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
@@ -8,7 +10,7 @@ use crate::{
     dunning::RetryPolicy,
     ids::{CustomerId, MarketId, ModelId, PaymentSourceId, SkuId},
     money::{Currency, MinorUnits},
-    time::{CatchUp, Frequency},
+    time::{CatchUp, Frequency, ScheduleRules},
 };
 
 /// A stock keeping unit that can be ordered.
@@ -131,6 +133,13 @@ pub struct SubscriptionModel {
     pub auto_activate: bool,
     /// Whether they are cancelled with their source order.
     pub auto_cancel: bool,
+    /// The rules of their dates. A rule counts for the subscriptions whose frequency has a use for
+    /// it.
+    #[serde(default, skip_serializing_if = "ScheduleRules::is_default")]
+    pub rules: ScheduleRules,
+    /// How many occurrences each has at all, the source order included.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_occurrences: Option<NonZeroU32>,
     /// What happens to runs missed during downtime.
     #[serde(default)]
     pub catch_up: CatchUp,

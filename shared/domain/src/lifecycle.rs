@@ -32,12 +32,14 @@ pub enum Trigger {
     StartRun,
     /// The run was committed, whatever its outcome.
     EndRun,
-    /// Its expiry was reached.
+    /// Its expiry or its last occurrence was reached.
     Expire,
+    /// A person or client leaves its next run out.
+    SkipNext,
 }
 
 use SubscriptionStatus::{Active, Cancelled, Draft, Inactive, Running};
-use Trigger::{Activate, Cancel, Deactivate, EndRun, Expire, StartRun};
+use Trigger::{Activate, Cancel, Deactivate, EndRun, Expire, SkipNext, StartRun};
 
 /// Every legal transition: from, trigger, to. A run under way is finished whatever happens to its
 /// subscription meanwhile, hence ends of runs in `Inactive` and `Cancelled`.
@@ -52,6 +54,7 @@ pub const TRANSITIONS: &[(SubscriptionStatus, Trigger, SubscriptionStatus)] = &[
     (Active, StartRun, Running),
     (Active, EndRun, Active),
     (Active, Expire, Inactive),
+    (Active, SkipNext, Active),
     (Running, Deactivate, Inactive),
     (Running, Cancel, Cancelled),
     (Running, EndRun, Active),
@@ -109,6 +112,7 @@ fn verb(trigger: Trigger) -> &'static str {
         StartRun => "start a run",
         EndRun => "end a run",
         Expire => "expire",
+        SkipNext => "skip its next run",
     }
 }
 
@@ -116,7 +120,7 @@ fn allowed(from: SubscriptionStatus) -> String {
     let verbs: Vec<_> = TRANSITIONS
         .iter()
         .filter(|(status, trigger, _)| {
-            *status == from && matches!(trigger, Activate | Deactivate | Cancel)
+            *status == from && matches!(trigger, Activate | Deactivate | Cancel | SkipNext)
         })
         .map(|(_, trigger, _)| verb(*trigger))
         .collect();
@@ -128,7 +132,8 @@ mod tests {
     use super::*;
 
     const STATUSES: [SubscriptionStatus; 5] = [Draft, Inactive, Active, Running, Cancelled];
-    const TRIGGERS: [Trigger; 6] = [Activate, Deactivate, Cancel, StartRun, EndRun, Expire];
+    const TRIGGERS: [Trigger; 7] =
+        [Activate, Deactivate, Cancel, StartRun, EndRun, Expire, SkipNext];
 
     #[test]
     fn what_the_table_does_not_hold_is_refused() {
@@ -155,6 +160,13 @@ mod tests {
         let starts: Vec<_> =
             STATUSES.into_iter().filter(|status| status.after(StartRun).is_ok()).collect();
         assert_eq!(starts, [Active]);
+    }
+
+    #[test]
+    fn only_an_active_subscription_skips_its_next_run() {
+        let skips: Vec<_> =
+            STATUSES.into_iter().filter(|status| status.after(SkipNext).is_ok()).collect();
+        assert_eq!(skips, [Active]);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use crate::{
     dunning::{RetryDelay, RetryPolicy},
     ids::{CustomerId, LineItemId, MarketId, ModelId, OrderId, PaymentSourceId},
     order::MAX_QUANTITY,
-    time::{CatchUp, CatchUpPolicy},
+    time::{CatchUp, CatchUpPolicy, ScheduleRules},
 };
 
 type TestResult = Result<(), Box<dyn Error>>;
@@ -92,6 +92,8 @@ impl Case {
                 frequencies: Vec::new(),
                 auto_activate: true,
                 auto_cancel: false,
+                rules: ScheduleRules::default(),
+                max_occurrences: None,
                 catch_up: CatchUp { policy: CatchUpPolicy::Each, ..CatchUp::default() },
                 retry: RetryPolicy::new(vec![RetryDelay::from_days(2)], 1, Default::default())?,
                 version: 1,

@@ -1,11 +1,14 @@
 //! Subscriptions: orders that repeat.
 
+use std::num::NonZeroU32;
+
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
+    dormant_rules,
     dunning::RetryPolicy,
     ids::{
         CustomerId, JobRunId, MarketId, ModelId, OrderId, PaymentSourceId, SubscriptionId,
@@ -15,7 +18,10 @@ use crate::{
     lifecycle::SubscriptionStatus,
     money::{Currency, MinorUnits, MoneyError},
     order,
-    time::{CatchUp, Frequency, OccurrenceNumber, Schedule, Slot},
+    time::{
+        CatchUp, Frequency, Occurrence, OccurrenceNumber, Schedule, ScheduleRules, Slot, Term,
+        TermEnd, resume,
+    },
 };
 
 /// What a subscription orders each time.
@@ -73,19 +79,35 @@ pub struct Subscription {
     pub items: Vec<SubscriptionItem>,
     /// How often.
     pub frequency: Frequency,
-    /// Occurrence 0, from which all dates are computed; never moved by a run.
+    /// The instant from which all dates are computed; never moved by a run.
     pub anchor: DateTime<Utc>,
     /// IANA zone whose wall clock the schedule follows.
     pub time_zone: Tz,
-    /// The number of the next occurrence; `None` when there is none.
+    /// How dates are computed, beyond frequency, anchor and zone. A rule that the frequency has no
+    /// use for lies dormant until a frequency comes that has.
+    #[serde(default, skip_serializing_if = "ScheduleRules::is_default")]
+    pub rules: ScheduleRules,
+    /// The number of the next occurrence of the schedule, be it within the term or not: no run has
+    /// had it, nor any above it. `None` when the calendar has come to its end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_number: Option<OccurrenceNumber>,
-    /// When the next occurrence is due.
+    /// When that occurrence is due.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_run_at: Option<DateTime<Utc>>,
     /// No occurrence at or after this instant is run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<DateTime<Utc>>,
+    /// How many occurrences there are at all, the source order included. One that is skipped or
+    /// passed over counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_occurrences: Option<NonZeroU32>,
+    /// How many numbers changes of frequency have jumped over. No occurrence had them, so they do
+    /// not count towards `max_occurrences`.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub jumped_numbers: u32,
+    /// When it becomes active again by itself; only while it rests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resumes_at: Option<DateTime<Utc>>,
     /// When it last made a run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_run_at: Option<DateTime<Utc>>,
@@ -153,6 +175,8 @@ pub enum WakeKind {
     Run,
     /// It was cancelled or paused while a run was under way, and that run is to be finished.
     Finish,
+    /// Its pause ends.
+    Resume,
 }
 
 impl WakeKind {
@@ -164,6 +188,7 @@ impl WakeKind {
             Self::Retry => "retry",
             Self::Run => "run",
             Self::Finish => "finish",
+            Self::Resume => "resume",
         }
     }
 }
@@ -172,21 +197,66 @@ impl Subscription {
     /// The rule of its dates.
     #[must_use]
     pub fn schedule(&self) -> Schedule {
-        Schedule::new(self.frequency.clone(), self.anchor, self.time_zone)
+        dormant_rules::schedule(&self.frequency, self.anchor, self.time_zone, &self.rules)
     }
 
-    /// The next occurrence, if there is one.
+    /// The next occurrence of its schedule, also where the term ends before it.
     #[must_use]
-    pub fn next(&self) -> Option<Slot> {
+    pub fn expected(&self) -> Option<Slot> {
         let (number, at) = self.next_number.zip(self.next_run_at)?;
         Some(Slot { number, at })
     }
 
-    /// Sets the next occurrence, or none where it would fall on or after the expiry.
+    /// The next occurrence within its term, if there is one.
+    #[must_use]
+    pub fn next(&self) -> Option<Slot> {
+        self.expected().filter(|slot| self.end_at(*slot).is_none())
+    }
+
+    /// The next run that really comes: while it rests, the one after the date on which it resumes;
+    /// none where there is no such date, and none after its end.
+    #[must_use]
+    pub fn coming(&self) -> Option<Slot> {
+        if self.run_number.is_some() && self.status.repeats() {
+            return self.expected();
+        }
+        if self.status.repeats() {
+            return self.next();
+        }
+        let resumes_at = self.resumes_at?;
+        let resumption = resume(&self.schedule(), self.expected()?, resumes_at).ok()?;
+        resumption.next.map(Occurrence::slot).filter(|slot| self.end_at(*slot).is_none())
+    }
+
+    /// Sets the next occurrence of its schedule.
     pub fn set_next(&mut self, next: Option<Slot>) {
-        let next = next.filter(|next| self.expires_at.is_none_or(|end| next.at < end));
         self.next_number = next.map(|next| next.number);
         self.next_run_at = next.map(|next| next.at);
+    }
+
+    /// How long it goes on.
+    #[must_use]
+    pub fn term(&self) -> Term {
+        Term { max_occurrences: self.max_occurrences, expires_at: self.expires_at }
+    }
+
+    /// Why an occurrence is not run: its term has ended before it. `None` when it is within.
+    #[must_use]
+    pub fn end_at(&self, slot: Slot) -> Option<TermEnd> {
+        self.term().end_at(slot.at, self.occurrences_before(slot.number))
+    }
+
+    /// How many occurrences there are before this number, the source order included.
+    #[must_use]
+    pub fn occurrences_before(&self, number: OccurrenceNumber) -> u32 {
+        number.get().saturating_sub(self.jumped_numbers)
+    }
+
+    /// Whether all occurrences that there may be have been.
+    #[must_use]
+    pub fn maximum_reached(&self) -> bool {
+        let ended = self.expected().and_then(|expected| self.end_at(expected));
+        ended == Some(TermEnd::MaximumReached)
     }
 
     /// When it is to be woken next, and what for; `None` lets it sleep for good.
@@ -195,28 +265,35 @@ impl Subscription {
         if self.blocked_by.is_some() {
             return None;
         }
-        let kind = match (self.status.repeats(), self.run_number) {
-            (true, _) => Some(WakeKind::Run),
-            (false, Some(_)) => Some(WakeKind::Finish),
+        let repeats = self.status.repeats();
+        let run = match (repeats, self.run_number) {
+            // A run under way is finished, whatever was changed about its subscription meanwhile.
+            (true, Some(_)) => self.expected().map(|slot| (slot.at, WakeKind::Run)),
+            (true, None) => self.next().map(|slot| (slot.at, WakeKind::Run)),
+            (false, Some(_)) => self.expected().map(|slot| (slot.at, WakeKind::Finish)),
             (false, None) => None,
         };
-        let before_expiry = |at: &DateTime<Utc>| {
-            self.run_number.is_some() || self.expires_at.is_none_or(|end| *at < end)
-        };
-        let run = self.next_run_at.filter(before_expiry).zip(kind);
-        // What is still owed is settled first: no occurrence runs after the expiry anyway.
-        let expiry = self
-            .expires_at
-            .filter(|_| self.status.repeats() && self.unsettled.is_empty())
+        // After the last occurrence there is nothing to wait for.
+        let last_was = self.maximum_reached().then_some(self.updated_at);
+        // What is still owed is settled first: no occurrence runs after the end anyway.
+        let end = [self.expires_at, last_was]
+            .into_iter()
+            .flatten()
+            .min()
+            .filter(|_| repeats && self.unsettled.is_empty())
             .map(|at| (at, WakeKind::Expire));
+        let resumption = self
+            .resumes_at
+            .filter(|_| self.status == SubscriptionStatus::Inactive)
+            .map(|at| (at, WakeKind::Resume));
         let retry = self
             .unsettled
             .iter()
             // What was cancelled is woken to close its open runs; what rests keeps them for later.
-            .filter(|_| self.status.repeats() || self.status == SubscriptionStatus::Cancelled)
+            .filter(|_| repeats || self.status == SubscriptionStatus::Cancelled)
             .map(|unsettled| (unsettled.retry_at, WakeKind::Retry))
             .min();
-        [run, expiry, retry].into_iter().flatten().min()
+        [run, end, resumption, retry].into_iter().flatten().min()
     }
 
     /// What one run costs, in minor units.

@@ -18,7 +18,7 @@ use perennial_domain::{
     money::{Currency, MinorUnits},
     order::{LineItem, Order, OrderStatus, PaymentStatus},
     placement::{Collected, create_subscriptions, place},
-    time::{CatchUp, Frequency, NamedFrequency},
+    time::{CatchUp, Frequency, NamedFrequency, ScheduleRules},
 };
 use perennial_local::stack::Stack;
 use perennial_store::{Expect, Store};
@@ -77,6 +77,8 @@ impl Shop {
             frequencies: Vec::new(),
             auto_activate: true,
             auto_cancel: false,
+            rules: ScheduleRules::default(),
+            max_occurrences: None,
             catch_up: CatchUp::default(),
             retry: RetryPolicy::default(),
             version: 1,

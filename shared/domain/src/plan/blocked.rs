@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 
-use super::{PlanError, plan_run, skip_missed, standing};
+use super::{PlanError, SkipReason, pass_over::pass_over, plan_run, standing};
 use crate::{journal::Change, run::Skipped, subscription::Subscription, time::OccurrenceNumber};
 
 /// How long the payment of a run rests whose retry became a dead letter.
@@ -50,13 +50,15 @@ pub fn discard_run(
     before: &Subscription,
     now: DateTime<Utc>,
 ) -> Result<Option<(Subscription, Change)>, PlanError> {
-    let (Some(number), Some(next)) = (before.run_number, before.next()) else { return Ok(None) };
+    let (Some(number), Some(next)) = (before.run_number, before.expected()) else {
+        return Ok(None);
+    };
     let planned = plan_run(before)?;
     let skipped = Skipped { first: next.number, last: number };
     let following = planned.and_then(|planned| planned.next);
     let mut unblocked = before.clone();
     unblocked.blocked_by = None;
-    skip_missed(&unblocked, skipped, following, now).map(Some)
+    pass_over(&unblocked, skipped, SkipReason::Discarded, following, now).map(Some)
 }
 
 /// Puts off the payment of an open run by a day, because trying it fails for another reason than a

@@ -25,8 +25,10 @@ pub enum ClaimPlan {
     },
     /// Try the payments of these runs again.
     Retry(Vec<Unsettled>),
-    /// The expiry is reached.
+    /// Its expiry or its last occurrence is reached.
     Expire,
+    /// Its pause is over.
+    Resume,
     /// Nothing is due any more.
     Nothing,
 }
@@ -41,23 +43,23 @@ pub enum ClaimPlan {
 pub fn plan_claim(subscription: &Subscription, now: DateTime<Utc>) -> Result<ClaimPlan, PlanError> {
     if let Some(number) = subscription.run_number {
         let begun_before = subscription.lease_claims.is_some_and(|claims| claims > 1);
-        let Some(next) = subscription.next() else {
+        let Some(next) = subscription.expected() else {
             return Ok(ClaimPlan::Run(number));
         };
         if begun_before || next.number != number {
             return Ok(ClaimPlan::Run(number));
         }
         let plan = plan_catch_up(&subscription.schedule(), next, now, subscription.catch_up)?;
-        return match subscription.expires_at.filter(|end| *end <= now) {
-            Some(end) if plan.run.is_none_or(|run| run.at >= end) => {
-                plan_last(subscription, next, end, now)
-            }
-            Some(_) | None => Ok(claim_of(plan, number)),
+        return if ends_before(subscription, &plan, now) {
+            plan_last(subscription, next, now)
+        } else {
+            Ok(claim_of(plan, number))
         };
     }
     Ok(match subscription.wake() {
         Some((at, _)) if at > now => ClaimPlan::Nothing,
         Some((_, WakeKind::Expire)) => ClaimPlan::Expire,
+        Some((_, WakeKind::Resume)) => ClaimPlan::Resume,
         Some((_, WakeKind::Retry)) => ClaimPlan::Retry(
             subscription
                 .unsettled
@@ -82,20 +84,49 @@ fn claim_of(plan: CatchUpPlan, number: OccurrenceNumber) -> ClaimPlan {
     }
 }
 
-/// Plans the last occurrence before an expiry that has passed, when those at or after it were all
-/// that catching up would have run: it runs unless policy says that it is too late.
+/// Whether the term ends before what catching up comes to.
+fn ends_before(subscription: &Subscription, plan: &CatchUpPlan, now: DateTime<Utc>) -> bool {
+    let expired = subscription
+        .expires_at
+        .is_some_and(|end| end <= now && plan.run.is_none_or(|run| run.at >= end));
+    let last = plan.run.map(|run| run.number).or(plan.skipped.map(|skipped| skipped.last));
+    expired || last.is_some_and(|last| !within_maximum(subscription, last))
+}
+
+fn within_maximum(subscription: &Subscription, number: OccurrenceNumber) -> bool {
+    let before_it = subscription.occurrences_before(number);
+    subscription.max_occurrences.is_none_or(|maximum| before_it < maximum.get())
+}
+
+/// Plans the last occurrence of a term that has ended, when those after it were all that catching up
+/// would have run: it runs unless policy says that it is too late.
 fn plan_last(
     subscription: &Subscription,
     next: Slot,
-    end: DateTime<Utc>,
     now: DateTime<Utc>,
 ) -> Result<ClaimPlan, PlanError> {
-    let before_end = end.checked_sub_signed(TimeDelta::nanoseconds(1)).unwrap_or(end);
-    let latest = subscription.schedule().latest_due(next, before_end)?;
-    let last = latest.map_or(next, |latest| latest.occurrence.slot());
-    if last.at >= end || !subscription.catch_up.tolerates(last.at, now) {
-        let skipped = Skipped { first: next.number, last: last.number };
-        return Ok(ClaimPlan::Skip { skipped, next: None });
+    let schedule = subscription.schedule();
+    let until = match subscription.expires_at.filter(|end| *end <= now) {
+        Some(end) => end.checked_sub_signed(TimeDelta::nanoseconds(1)).unwrap_or(end),
+        None => now,
+    };
+    let mut last = schedule.latest_due(next, until)?.map_or(next, |due| due.occurrence.slot());
+    if !within_maximum(subscription, last.number) {
+        last = next;
+        loop {
+            let following = schedule.following(last)?.slot();
+            if !within_maximum(subscription, following.number) {
+                break;
+            }
+            last = following;
+        }
+    }
+    let skip = || ClaimPlan::Skip {
+        skipped: Skipped { first: next.number, last: last.number },
+        next: schedule.following(last).ok().map(Occurrence::slot),
+    };
+    if subscription.end_at(last).is_some() || !subscription.catch_up.tolerates(last.at, now) {
+        return Ok(skip());
     }
     Ok(if last.number == next.number {
         ClaimPlan::Run(last.number)

@@ -3,23 +3,33 @@
 
 mod blocked;
 mod claim;
+mod dates;
+mod dates_error;
 mod pass_over;
+mod pause;
 mod settle;
+mod skip;
 mod status;
 
 use serde_json::{Value, json};
 use thiserror::Error;
 
 use crate::{
-    lifecycle::IllegalTransition, money::MoneyError, subscription::Subscription,
-    time::ScheduleError,
+    lifecycle::IllegalTransition,
+    money::MoneyError,
+    subscription::Subscription,
+    time::{ScheduleError, TermEnd},
 };
 
 pub use blocked::{block, discard_run, postpone_retry, unblock};
 pub use claim::{ClaimPlan, plan_claim};
-pub use pass_over::{abandon_run, skip_missed};
+pub use dates::{DatesChange, change_dates};
+pub use dates_error::DatesError;
+pub use pass_over::{SkipReason, abandon_run, skip_missed};
+pub use pause::{PauseError, pause, rest_until, resume};
 pub use settle::{Outcome, PlannedRun, Settled, plan_run, settle_retry, settle_run};
-pub use status::{change_status, expire};
+pub use skip::skip_next_run;
+pub use status::{activate, cancel, expire};
 
 /// Why no decision could be made. None of these passes by waiting.
 #[derive(Debug, Error, Clone, PartialEq, Eq)]
@@ -33,6 +43,21 @@ pub enum PlanError {
     /// The state machine does not allow it.
     #[error(transparent)]
     Transition(#[from] IllegalTransition),
+    /// A pause cannot end then.
+    #[error(transparent)]
+    Pause(#[from] PauseError),
+    /// It has come to its end, and would end again at once.
+    #[error("its {} is reached: set a later one, or none, to let it go on", match end {
+        TermEnd::MaximumReached => "max_occurrences",
+        TermEnd::Expired => "expires_at",
+    })]
+    Ended {
+        /// Why there is no further occurrence.
+        end: TermEnd,
+    },
+    /// There is no next run to be skipped.
+    #[error("there is no next run to skip: none comes before its end")]
+    NoNextRun,
 }
 
 /// What a journal entry tells of where a subscription stands.

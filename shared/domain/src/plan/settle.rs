@@ -37,7 +37,7 @@ pub struct PlannedRun {
 /// # Errors
 /// When dates or amounts can't be computed.
 pub fn plan_run(subscription: &Subscription) -> Result<Option<PlannedRun>, PlanError> {
-    let (Some(number), Some(next)) = (subscription.run_number, subscription.next()) else {
+    let (Some(number), Some(next)) = (subscription.run_number, subscription.expected()) else {
         return Ok(None);
     };
     if number < next.number {

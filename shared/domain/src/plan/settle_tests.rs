@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use super::{TestResult, at, claimed, monthly, n, skipped};
-use crate::{dunning::*, lifecycle::*, plan::*, run::*, subscription::*};
+use crate::{dunning::*, lifecycle::*, plan::*, run::*, subscription::*, time::Pause};
 
 fn paid() -> Outcome {
     Outcome::Paid { charge_id: "ch_1".to_owned() }
@@ -149,8 +149,8 @@ fn a_run_is_settled_though_its_subscription_was_cancelled_or_paused_meanwhile() 
     use SubscriptionStatus::{Cancelled, Inactive};
     let held = claimed(&monthly()?);
     let now = at("2027-02-28T10:00:00Z")?;
-    for (trigger, status) in [(Trigger::Cancel, Cancelled), (Trigger::Deactivate, Inactive)] {
-        let (ended, _) = change_status(&held, trigger, now)?;
+    let ended = [cancel(&held, now)?, pause(&held, Pause::default(), now)?];
+    for ((ended, _), status) in ended.into_iter().zip([Cancelled, Inactive]) {
         let done = first(&ended, &paid())?;
         assert_eq!((done.run.status, done.subscription.status), (RunStatus::Successful, status));
         assert_eq!((done.subscription.run_number, done.subscription.wake()), (None, None));
@@ -211,7 +211,8 @@ fn missed_occurrences_that_policy_passes_over_are_recorded() -> TestResult {
     assert_eq!((after.status, after.run_number), (SubscriptionStatus::Active, None));
     assert_eq!((after.next(), after.occurrencies), (Some(next), 0));
     assert_eq!(change.event, "order_subscriptions.runs_skipped");
-    assert_eq!(change.after.get("skipped"), Some(&json!({"first": 1, "last": 4})));
+    let told = json!({"first": 1, "last": 4, "reason": "missed"});
+    assert_eq!(change.after.get("skipped"), Some(&told));
     Ok(())
 }
 
@@ -228,7 +229,8 @@ fn a_blocked_run_sleeps_and_is_taken_up_where_it_was_or_discarded() -> TestResul
     let (without, change) = discard_run(&blocked, now)?.ok_or("a run is under way")?;
     assert_eq!((without.run_number, without.next_number), (None, Some(n(2))));
     assert_eq!((without.status, &without.blocked_by), (SubscriptionStatus::Active, &None));
-    assert_eq!(change.after.get("skipped"), Some(&json!({"first": 1, "last": 1})));
+    let told = json!({"first": 1, "last": 1, "reason": "discarded"});
+    assert_eq!(change.after.get("skipped"), Some(&told));
     assert_eq!(discard_run(&without, now)?, None, "nothing is under way any more");
     Ok(())
 }

@@ -1,11 +1,13 @@
-//! Changes of status: by a person or client, or because the expiry is reached.
+//! Changes of status: by a person or client, or because the end is reached.
 
 use chrono::{DateTime, Utc};
 
-use super::{PlanError, standing};
-use crate::{journal::Change, lifecycle::Trigger, subscription::Subscription};
+use serde_json::{Value, json};
 
-/// Ends a subscription whose expiry is reached.
+use super::{PlanError, pause::go_on, standing};
+use crate::{journal::Change, lifecycle::Trigger, subscription::Subscription, time::TermEnd};
+
+/// Ends a subscription whose expiry, or last occurrence, is reached.
 ///
 /// # Errors
 /// When the state machine does not allow it.
@@ -15,59 +17,62 @@ pub fn expire(
 ) -> Result<(Subscription, Change), PlanError> {
     let mut after = before.clone();
     after.status = after.status.after(Trigger::Expire)?;
-    after.set_next(None);
     after.release();
     after.version += 1;
     after.updated_at = now;
-    let change = Change {
-        event: "order_subscriptions.expire",
-        before: standing(before),
-        after: standing(&after),
-    };
+    let reason = if before.maximum_reached() { TermEnd::MaximumReached } else { TermEnd::Expired };
+    let mut told = standing(&after);
+    if let Value::Object(members) = &mut told {
+        members.insert("reason".to_owned(), json!(reason));
+    }
+    let change =
+        Change { event: "order_subscriptions.expire", before: standing(before), after: told };
     Ok((after, change))
 }
 
-/// Carries out what a person or client asks of a subscription's status.
+/// Lets a subscription repeat, from `now` on, because a person or client asks for it.
 ///
-/// A subscription that becomes active again does not make up for the occurrences that passed while
-/// it rested: its next one is the first after `now`. One whose run is under way keeps that run.
+/// It does not make up for the occurrences that passed while it rested: the journal tells which
+/// these are. One whose run is under way keeps that run.
 ///
 /// # Errors
-/// When the state machine does not allow it, or the schedule has no further date.
-pub fn change_status(
+/// When the state machine does not allow it, when its end is reached, or when the schedule has no
+/// such date.
+pub fn activate(
     before: &Subscription,
-    trigger: Trigger,
+    now: DateTime<Utc>,
+) -> Result<(Subscription, Change), PlanError> {
+    let (after, change, _) = go_on(before, now, now)?;
+    let expired = after.expires_at.filter(|end| *end <= now).map(|_| TermEnd::Expired);
+    let reached = after.maximum_reached().then_some(TermEnd::MaximumReached);
+    match reached.or(expired).filter(|_| after.run_number.is_none()) {
+        Some(end) => Err(PlanError::Ended { end }),
+        None => Ok((after, change)),
+    }
+}
+
+/// Ends a subscription for good, because a person or client asks for it. Its open runs are closed
+/// by the next tick.
+///
+/// # Errors
+/// When the state machine does not allow it.
+pub fn cancel(
+    before: &Subscription,
     now: DateTime<Utc>,
 ) -> Result<(Subscription, Change), PlanError> {
     let mut after = before.clone();
-    after.status = after.status.after(trigger)?;
+    after.status = after.status.after(Trigger::Cancel)?;
     if after.run_number.is_none() {
         after.release();
     }
-    let event = match trigger {
-        Trigger::Activate => {
-            if after.run_number.is_none() {
-                let next = match after.next() {
-                    Some(next) if next.at <= now => {
-                        Some(after.schedule().first_after(next, now)?.slot())
-                    }
-                    other => other,
-                };
-                after.set_next(next);
-            }
-            "order_subscriptions.activate"
-        }
-        Trigger::Deactivate => "order_subscriptions.deactivate",
-        Trigger::Cancel => {
-            after.close_open_runs(now);
-            "order_subscriptions.cancel"
-        }
-        Trigger::StartRun => "order_subscriptions.run_started",
-        Trigger::EndRun => "order_subscriptions.run_ended",
-        Trigger::Expire => "order_subscriptions.expire",
-    };
+    after.resumes_at = None;
+    after.close_open_runs(now);
     after.version += 1;
     after.updated_at = now;
-    let change = Change { event, before: standing(before), after: standing(&after) };
+    let change = Change {
+        event: "order_subscriptions.cancel",
+        before: standing(before),
+        after: standing(&after),
+    };
     Ok((after, change))
 }

@@ -110,7 +110,12 @@ fn no_run_at_or_after_the_expiry_makes_up_for_missed_ones() -> TestResult {
         let mut one = monthly()?;
         one.catch_up = CatchUp { policy, maximum_lateness_hours: lateness, grace_minutes: None };
         one.expires_at = Some(at(expires_at)?);
-        let plan = plan_claim(&claimed(&one), at(now)?)?;
+        let mut plan = plan_claim(&claimed(&one), at(now)?)?;
+        if let ClaimPlan::Skip { skipped, next } = &mut plan {
+            let after = next.take().ok_or("the schedule goes on, though the term doesn't")?;
+            assert_eq!(Some(after.number), skipped.last.next());
+            assert!(after.at >= at(expires_at)?);
+        }
         assert_eq!(plan, expected, "{policy:?} {lateness:?} {expires_at}");
     }
     Ok(())
@@ -194,30 +199,48 @@ fn a_price_out_of_range_is_an_error() -> TestResult {
     Ok(())
 }
 
+/// Carries out what a person asks of a status.
+fn ask(
+    before: &Subscription,
+    trigger: Trigger,
+    now: DateTime<Utc>,
+) -> Result<(Subscription, crate::journal::Change), PlanError> {
+    match trigger {
+        Trigger::Activate => activate(before, now),
+        Trigger::Deactivate => pause(before, Pause::default(), now),
+        Trigger::SkipNext => skip_next_run(before, now),
+        _ => cancel(before, now),
+    }
+}
+
 #[test]
 fn what_a_person_asks_of_a_status_is_done_or_refused() -> TestResult {
     use SubscriptionStatus::{Active, Cancelled, Draft, Inactive, Running};
-    use Trigger::{Activate, Cancel, Deactivate};
+    use Trigger::{Activate, Cancel, Deactivate, SkipNext};
     let now = at("2027-02-01T00:00:00Z")?;
     for (from, trigger, to) in [
         (Draft, Activate, Some(Active)),
         (Draft, Deactivate, None),
         (Draft, Cancel, Some(Cancelled)),
+        (Draft, SkipNext, None),
         (Inactive, Activate, Some(Active)),
         (Inactive, Deactivate, None),
         (Inactive, Cancel, Some(Cancelled)),
+        (Inactive, SkipNext, None),
         (Active, Activate, None),
         (Active, Deactivate, Some(Inactive)),
         (Active, Cancel, Some(Cancelled)),
         (Running, Activate, None),
         (Running, Deactivate, Some(Inactive)),
         (Running, Cancel, Some(Cancelled)),
+        (Running, SkipNext, None),
         (Cancelled, Activate, None),
         (Cancelled, Deactivate, None),
         (Cancelled, Cancel, None),
+        (Cancelled, SkipNext, None),
     ] {
         let before = Subscription { status: from, ..monthly()? };
-        match (change_status(&before, trigger, now), to) {
+        match (ask(&before, trigger, now), to) {
             (Ok((after, change)), Some(to)) => {
                 assert_eq!((after.status, after.version), (to, before.version + 1));
                 assert_eq!(after.next(), before.next(), "nothing has passed");
@@ -234,17 +257,21 @@ fn what_a_person_asks_of_a_status_is_done_or_refused() -> TestResult {
 }
 
 #[test]
-fn an_activated_subscription_goes_on_with_the_first_date_after_now() -> TestResult {
+fn an_activated_subscription_goes_on_with_the_first_date_from_now_on() -> TestResult {
     let resting = Subscription { status: SubscriptionStatus::Inactive, ..monthly()? };
-    for (now, next) in [
-        ("2027-02-28T09:59:59Z", Some((1, "2027-02-28T10:00:00Z"))),
-        ("2027-02-28T10:00:00Z", Some((2, "2027-03-31T09:00:00Z"))),
-        ("2027-06-15T00:00:00Z", Some((5, "2027-06-30T09:00:00Z"))),
-        ("2027-06-30T09:00:00Z", Some((6, "2027-07-31T09:00:00Z"))),
+    for (now, next, passed) in [
+        ("2027-02-28T09:59:59Z", (1, "2027-02-28T10:00:00Z"), None),
+        ("2027-02-28T10:00:00Z", (1, "2027-02-28T10:00:00Z"), None),
+        ("2027-02-28T10:00:01Z", (2, "2027-03-31T09:00:00Z"), Some((1, 1))),
+        ("2027-06-15T00:00:00Z", (5, "2027-06-30T09:00:00Z"), Some((1, 4))),
+        ("2027-06-30T09:00:01Z", (6, "2027-07-31T09:00:00Z"), Some((1, 5))),
     ] {
-        let (after, _) = change_status(&resting, Trigger::Activate, at(now)?)?;
-        let next = next.map(|(number, text)| at(text).map(|at| Slot { number: n(number), at }));
-        assert_eq!(after.next(), next.transpose()?, "{now}");
+        let (after, change) = activate(&resting, at(now)?)?;
+        assert_eq!(after.next(), Some(Slot { number: n(next.0), at: at(next.1)? }), "{now}");
+        let told = passed.map(
+            |(first, last)| serde_json::json!({"first": first, "last": last, "reason": "paused"}),
+        );
+        assert_eq!(change.after.get("skipped"), told.as_ref(), "{now}");
     }
     Ok(())
 }
@@ -255,20 +282,23 @@ fn an_activated_subscription_without_a_further_date_only_expires() -> TestResult
     let now = at("2027-06-15T00:00:00Z")?;
     let end = at("2027-06-20T00:00:00Z")?;
     resting.expires_at = Some(end);
-    let (after, _) = change_status(&resting, Trigger::Activate, now)?;
+    let (after, _) = activate(&resting, now)?;
     assert_eq!((after.next(), after.wake()), (None, Some((end, WakeKind::Expire))));
     let (ended, _) = expire(&after, end)?;
     assert_eq!((ended.status, ended.wake()), (SubscriptionStatus::Inactive, None));
     assert!(expire(&ended, end).is_err(), "it ends once");
+    let again = activate(&ended, end).map_err(|error| error.to_string());
+    let refused = "its expires_at is reached: set a later one, or none, to let it go on";
+    assert_eq!(again, Err(refused.to_owned()));
     Ok(())
 }
 
 #[test]
 fn an_activated_subscription_keeps_the_run_that_is_under_way() -> TestResult {
     let held = claimed(&monthly()?);
-    let (paused, _) = change_status(&held, Trigger::Deactivate, at("2027-02-28T10:01:00Z")?)?;
+    let (paused, _) = pause(&held, Pause::default(), at("2027-02-28T10:01:00Z")?)?;
     assert_eq!(paused.run_number, Some(n(1)));
-    let (active, _) = change_status(&paused, Trigger::Activate, at("2027-06-15T00:00:00Z")?)?;
+    let (active, _) = activate(&paused, at("2027-06-15T00:00:00Z")?)?;
     assert_eq!((active.run_number, active.next()), (Some(n(1)), held.next()));
     assert_eq!(plan_run(&active)?.map(|planned| planned.number), Some(n(1)));
     Ok(())
@@ -279,10 +309,10 @@ fn a_cancelled_subscription_wakes_to_close_its_open_runs() -> TestResult {
     let mut one = monthly()?;
     let retry_at = at("2027-02-03T00:00:00Z")?;
     one.unsettled = vec![Unsettled { number: n(0), attempts: 1, retry_at }];
-    let (paused, _) = change_status(&one, Trigger::Deactivate, retry_at)?;
+    let (paused, _) = pause(&one, Pause::default(), retry_at)?;
     assert_eq!(paused.unsettled.len(), 1, "a pause only waits");
     let now = at("2027-02-01T00:00:00Z")?;
-    let (cancelled, _) = change_status(&one, Trigger::Cancel, now)?;
+    let (cancelled, _) = cancel(&one, now)?;
     assert_eq!(cancelled.wake(), Some((now, WakeKind::Retry)), "its open run is closed at once");
     Ok(())
 }

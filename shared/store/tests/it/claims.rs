@@ -2,10 +2,10 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use perennial_domain::{
-    lifecycle::{SubscriptionStatus, Trigger},
-    plan::{ClaimPlan, abandon_run, change_status, expire, plan_claim},
+    lifecycle::SubscriptionStatus,
+    plan::{ClaimPlan, abandon_run, cancel, expire, pause, plan_claim},
     subscription::{Subscription, Unsettled},
-    time::OccurrenceNumber,
+    time::{OccurrenceNumber, Pause},
 };
 use perennial_store::{DueSubject, Expect, Part, Store, StoreError};
 
@@ -98,7 +98,7 @@ async fn a_writer_who_has_not_seen_the_claim_cannot_write_over_it() -> TestResul
     let (store, acme, now) = (store().await?, acme()?, at(DUE)?);
     let read_before = keep(&store, &acme, &subscription("s", 1)?).await?;
     let held = claimed(&store, now).await?;
-    let (cancelled, _) = change_status(&read_before, Trigger::Cancel, now)?;
+    let (cancelled, _) = cancel(&read_before, now)?;
     let written = store
         .commit(&acme)
         .subscription(&cancelled, Expect::Version(read_before.version))
@@ -184,7 +184,7 @@ async fn a_run_under_way_is_finished_after_its_subscription_was_cancelled() -> T
     let (store, acme, now) = (store().await?, acme()?, at(DUE)?);
     keep(&store, &acme, &subscription("s", 1)?).await?;
     let held = claimed(&store, now).await?;
-    let (cancelled, _) = change_status(&held, Trigger::Cancel, now)?;
+    let (cancelled, _) = cancel(&held, now)?;
     change(&store, &held, &cancelled, now).await?;
 
     let during = now + TimeDelta::minutes(5);
@@ -208,7 +208,7 @@ async fn a_paused_subscription_is_not_claimed_for_a_run() -> TestResult {
     let (store, acme, now) = (store().await?, acme()?, at(DUE)?);
     let kept = keep(&store, &acme, &subscription("s", 1)?).await?;
     let seen = only_due(&store, now).await?;
-    let (paused, _) = change_status(&kept, Trigger::Deactivate, now)?;
+    let (paused, _) = pause(&kept, Pause::default(), now)?;
     change(&store, &kept, &paused, now).await?;
     assert_eq!(store.claim(&seen, &claim("tick", now)).await?, None);
     assert!(store.due(0, now, 10, None).await?.items.is_empty());

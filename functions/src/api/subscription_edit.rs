@@ -1,0 +1,266 @@
+//! What a client wants changed about a subscription, and the subscription with it.
+
+use std::num::NonZeroU32;
+
+use chrono::{DateTime, SubsecRound, Utc};
+use chrono_tz::Tz;
+use perennial_domain::{
+    ids::PaymentSourceId,
+    plan::{DatesChange, DatesError, PlanError, change_dates, rest_until},
+    subscription::Subscription,
+    time::{AnchorChange, Frequency, Pause, Term},
+};
+use serde_json::{Number, Value, json};
+
+use super::schedule_rules::RulesChange;
+use crate::http::{
+    attributes::{Attributes, Given},
+    document::{Document, Related},
+    error::{ApiError, Code, Outcome, Problem, Problems},
+};
+
+/// What a trigger asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asked {
+    Activate,
+    Deactivate,
+    Cancel,
+    SkipNext,
+}
+
+impl Asked {
+    const ALL: [Self; 4] = [Self::Activate, Self::Deactivate, Self::Cancel, Self::SkipNext];
+
+    /// The trigger's name.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Activate => "_activate",
+            Self::Deactivate => "_deactivate",
+            Self::Cancel => "_cancel",
+            Self::SkipNext => "_skip_next",
+        }
+    }
+
+    fn read(attributes: &mut Attributes, problems: &mut Problems) -> Option<Self> {
+        let asked: Vec<Self> = Self::ALL
+            .into_iter()
+            .filter(|asked| attributes.trigger(asked.name(), problems))
+            .collect();
+        if let [_, second, ..] = asked.as_slice() {
+            problems.add(
+                Problem::new(Code::InvalidValue, "only one trigger can be set off at a time")
+                    .at(attributes.pointer(second.name()))
+                    .with("value", true),
+            );
+        }
+        asked.first().copied()
+    }
+}
+
+/// What a client wants changed.
+#[derive(Debug)]
+pub(super) struct Wanted {
+    pub(super) asked: Option<Asked>,
+    resumes_at: Given<DateTime<Utc>>,
+    frequency: Option<Frequency>,
+    time_zone: Option<Tz>,
+    rules: RulesChange,
+    max_occurrences: Given<NonZeroU32>,
+    expires_at: Given<DateTime<Utc>>,
+    next_run: Option<(DateTime<Utc>, AnchorChange)>,
+    reference: Given<String>,
+    metadata: Given<Value>,
+    pub(super) payment_source: Related<PaymentSourceId>,
+}
+
+impl Wanted {
+    pub(super) fn read(document: &mut Document, problems: &mut Problems) -> Self {
+        let mut attributes = document.attributes(problems);
+        let asked = Asked::read(&mut attributes, problems);
+        let resumes_at = whole_seconds(attributes.optional("resumes_at", problems));
+        if let (Given::Value(_), Some(asked)) = (&resumes_at, asked)
+            && asked != Asked::Deactivate
+        {
+            let detail = format!("resumes_at can't be given together with {}", asked.name());
+            let at = attributes.pointer("resumes_at");
+            problems.add(Problem::new(Code::InvalidValue, detail).at(at));
+        }
+        let next_run_at: Option<DateTime<Utc>> = attributes.value("next_run_at", problems);
+        let anchor: Option<AnchorChange> = attributes.value("anchor_change", problems);
+        if anchor.is_some() && next_run_at.is_none() {
+            let detail = "anchor_change says what a given next_run_at does: give that too";
+            let at = attributes.pointer("anchor_change");
+            problems.add(Problem::new(Code::InvalidValue, detail).at(at));
+        }
+        Self {
+            asked,
+            resumes_at,
+            frequency: attributes.value("frequency", problems),
+            time_zone: attributes.value("time_zone", problems),
+            rules: RulesChange::read(&mut attributes, problems),
+            max_occurrences: attributes.optional("max_occurrences", problems),
+            expires_at: whole_seconds(attributes.optional("expires_at", problems)),
+            next_run: next_run_at.map(|at| (at.trunc_subsecs(0), anchor.unwrap_or_default())),
+            reference: attributes.optional("reference", problems),
+            metadata: match attributes.optional("metadata", problems) {
+                Given::Value(metadata) => Given::Value(settled(metadata)),
+                other => other,
+            },
+            payment_source: document.related("customer_payment_source", problems),
+        }
+    }
+
+    /// Whether anything is to change beside what the trigger does.
+    pub(super) fn edits(&self) -> bool {
+        self.changes_dates()
+            || self.pause().is_some()
+            || self.reference.is_given()
+            || self.metadata.is_given()
+            || self.payment_source != Related::Absent
+    }
+
+    /// Whether anything is to change that decides on which dates it runs.
+    pub(super) fn changes_dates(&self) -> bool {
+        self.moves_dates() || self.max_occurrences.is_given() || self.expires_at.is_given()
+    }
+
+    /// Whether its dates are to become others; another end only says which of them count.
+    pub(super) fn moves_dates(&self) -> bool {
+        self.frequency.is_some()
+            || self.time_zone.is_some()
+            || self.rules.is_given()
+            || self.next_run.is_some()
+    }
+
+    /// Whether the date of the next run is given.
+    pub(super) fn reschedules(&self) -> bool {
+        self.next_run.is_some()
+    }
+
+    /// The pause that begins.
+    pub(super) fn new_pause(&self) -> Pause {
+        Pause { resumes_at: self.resumes_at.clone().value() }
+    }
+
+    /// How the pause is to go on that has begun before.
+    pub(super) fn pause(&self) -> Option<Pause> {
+        (self.asked.is_none() && self.resumes_at.is_given()).then(|| self.new_pause())
+    }
+
+    fn dates(&self, before: &Subscription) -> DatesChange {
+        let mut term = before.term();
+        self.expires_at.clone().apply(&mut term.expires_at);
+        self.max_occurrences.clone().apply(&mut term.max_occurrences);
+        let term_is_given = self.expires_at.is_given() || self.max_occurrences.is_given();
+        DatesChange {
+            term: term_is_given.then_some(term),
+            time_zone: self.time_zone,
+            frequency: self.frequency.clone(),
+            rules: self.rules.is_given().then(|| self.rules.of(&before.rules)),
+            next_run: self.next_run,
+        }
+    }
+
+    /// The subscription with all of it but what the trigger does.
+    ///
+    /// # Errors
+    /// When its dates can't be changed so.
+    pub(super) fn edit(&self, before: &Subscription, now: DateTime<Utc>) -> Outcome<Subscription> {
+        let dates = self.dates(before);
+        let mut after =
+            change_dates(before, &dates, now).map_err(|error| no_dates(&error, &dates))?;
+        if let Some(pause) = self.pause() {
+            rest_until(&mut after, pause, now).map_err(|error| no_pause(&error.into()))?;
+        }
+        self.reference.clone().apply(&mut after.reference);
+        self.metadata.clone().or_default(&mut after.metadata);
+        match &self.payment_source {
+            Related::Absent => {}
+            Related::Nothing => after.payment_source_id = None,
+            Related::To(id) => after.payment_source_id = Some(id.clone()),
+        }
+        after.version += 1;
+        after.updated_at = now;
+        Ok(after)
+    }
+}
+
+fn whole_seconds(given: Given<DateTime<Utc>>) -> Given<DateTime<Utc>> {
+    match given {
+        Given::Value(at) => Given::Value(at.trunc_subsecs(0)),
+        other => other,
+    }
+}
+
+fn no_dates(error: &DatesError, wanted: &DatesChange) -> ApiError {
+    let Term { max_occurrences, expires_at } = wanted.term.unwrap_or_default();
+    let given = match error {
+        DatesError::Rule(_) => json!(wanted.frequency),
+        DatesError::Frequency { .. } | DatesError::ScheduleEnded => json!(wanted.frequency),
+        DatesError::Zone { zone, .. } => json!(zone),
+        DatesError::ExpiryPassed { .. } => json!(expires_at),
+        DatesError::MaximumPassed { .. } => json!(max_occurrences),
+        DatesError::NextRun(_) | DatesError::NotBeforeExpiry { .. } | DatesError::NoNextRun => {
+            json!(wanted.next_run.map(|(at, _)| at))
+        }
+    };
+    Problem::new(Code::InvalidValue, error.to_string())
+        .at(format!("/data/attributes/{}", error.field()))
+        .with("value", given)
+        .into()
+}
+
+/// The problem of a pause that can't end when it is to.
+pub(super) fn no_pause(error: &PlanError) -> ApiError {
+    Problem::new(Code::InvalidValue, error.to_string()).at("/data/attributes/resumes_at").into()
+}
+
+/// A client's value as it will come back from storage, so that the journal's hashes are of what is
+/// read later: a number without a fraction is a whole one, and one that a parser rounds is rounded.
+fn settled(value: Value) -> Value {
+    match value {
+        Value::Number(number) => {
+            let mut number = number;
+            // Reading what was written may round once more, hardly ever twice.
+            for _ in 0..8 {
+                let text = match number.as_f64().filter(|_| number.is_f64()) {
+                    Some(float) => float.to_string(),
+                    None => return Value::Number(number),
+                };
+                let read = text
+                    .parse::<i64>()
+                    .map(Number::from)
+                    .or_else(|_| serde_json::from_str(&number.to_string()));
+                match read {
+                    Ok(read) if read == number => break,
+                    Ok(read) => number = read,
+                    Err(_) => break,
+                }
+            }
+            Value::Number(number)
+        }
+        Value::Array(items) => items.into_iter().map(settled).collect(),
+        Value::Object(members) => {
+            Value::Object(members.into_iter().map(|(name, value)| (name, settled(value))).collect())
+        }
+        other => other,
+    }
+}
+
+/// What the journal tells of the attributes that clients edit.
+pub(super) fn told(subscription: &Subscription) -> Value {
+    json!({
+        "frequency": subscription.frequency,
+        "anchor": subscription.anchor,
+        "time_zone": subscription.time_zone.name(),
+        "rules": subscription.rules,
+        "next_number": subscription.next_number,
+        "next_run_at": subscription.next_run_at,
+        "expires_at": subscription.expires_at,
+        "max_occurrences": subscription.max_occurrences,
+        "resumes_at": subscription.resumes_at,
+        "reference": subscription.reference,
+        "metadata": subscription.metadata,
+        "customer_payment_source_id": subscription.payment_source_id,
+    })
+}

@@ -1,0 +1,128 @@
+//! A rest, until a date or until somebody ends it.
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde_json::{Value, json};
+use thiserror::Error;
+
+use super::{PlanError, SkipReason, pass_over::standing_past, standing};
+use crate::{
+    journal::Change,
+    lifecycle::Trigger,
+    run::Skipped,
+    subscription::Subscription,
+    time::{self, Occurrence, Pause, Resumption},
+};
+
+/// Why a pause cannot end when it is to. The text names the field, the value and the rule.
+#[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
+pub enum PauseError {
+    /// The date is not in the future.
+    #[error("resumes_at must be in the future: {} is not after {}", text(*.resumes_at), text(*.now))]
+    NotInFuture {
+        /// The date that was asked for.
+        resumes_at: DateTime<Utc>,
+        /// The present.
+        now: DateTime<Utc>,
+    },
+    /// It would have expired by then.
+    #[error("resumes_at must be before expires_at ({}), not {}", text(*.expires_at), text(*.resumes_at))]
+    NotBeforeExpiry {
+        /// The date that was asked for.
+        resumes_at: DateTime<Utc>,
+        /// When the subscription expires.
+        expires_at: DateTime<Utc>,
+    },
+}
+
+fn text(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::AutoSi, true)
+}
+
+/// Lets a subscription rest; nothing runs while it does.
+///
+/// # Errors
+/// When the state machine does not allow it, or the pause cannot end when it is to.
+pub fn pause(
+    before: &Subscription,
+    pause: Pause,
+    now: DateTime<Utc>,
+) -> Result<(Subscription, Change), PlanError> {
+    let mut after = before.clone();
+    after.status = after.status.after(Trigger::Deactivate)?;
+    if after.run_number.is_none() {
+        after.release();
+    }
+    rest_until(&mut after, pause, now)?;
+    after.version += 1;
+    after.updated_at = now;
+    let mut told = standing(&after);
+    if let (Value::Object(members), Some(at)) = (&mut told, after.resumes_at) {
+        members.insert("resumes_at".to_owned(), json!(at));
+    }
+    let change =
+        Change { event: "order_subscriptions.deactivate", before: standing(before), after: told };
+    Ok((after, change))
+}
+
+/// Says when a subscription that rests goes on by itself, if it does.
+///
+/// # Errors
+/// [`PauseError`] when it cannot be then.
+pub fn rest_until(
+    subscription: &mut Subscription,
+    pause: Pause,
+    now: DateTime<Utc>,
+) -> Result<(), PauseError> {
+    if let Some(resumes_at) = pause.resumes_at {
+        if resumes_at <= now {
+            return Err(PauseError::NotInFuture { resumes_at, now });
+        }
+        if let Some(expires_at) = subscription.expires_at.filter(|end| *end <= resumes_at) {
+            return Err(PauseError::NotBeforeExpiry { resumes_at, expires_at });
+        }
+    }
+    subscription.resumes_at = pause.resumes_at;
+    Ok(())
+}
+
+/// Ends a pause whose date of resumption is reached. Its schedule goes on from that date, however
+/// late this is done; what is due since then is caught up on by policy. Answers what was passed
+/// over with it.
+///
+/// # Errors
+/// When the state machine does not allow it, or dates can't be computed.
+pub fn resume(
+    before: &Subscription,
+    now: DateTime<Utc>,
+) -> Result<(Subscription, Change, Option<Skipped>), PlanError> {
+    go_on(before, before.resumes_at.map_or(now, |at| at.min(now)), now)
+}
+
+/// Lets a subscription go on from an instant. It does not make up for what fell due while it
+/// rested; one whose run is under way keeps that run.
+pub(super) fn go_on(
+    before: &Subscription,
+    from: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Result<(Subscription, Change, Option<Skipped>), PlanError> {
+    let mut after = before.clone();
+    after.status = after.status.after(Trigger::Activate)?;
+    after.resumes_at = None;
+    let mut skipped = None;
+    if after.run_number.is_none() {
+        after.release();
+        if let Some(expected) = after.expected() {
+            let Resumption { passed, next } = time::resume(&after.schedule(), expected, from)?;
+            skipped = passed.map(|passed| Skipped { first: passed.first, last: passed.last });
+            after.set_next(next.map(Occurrence::slot));
+        }
+    }
+    after.version += 1;
+    after.updated_at = now;
+    let change = Change {
+        event: "order_subscriptions.activate",
+        before: standing(before),
+        after: standing_past(&after, skipped, SkipReason::Paused),
+    };
+    Ok((after, change, skipped))
+}
