@@ -189,6 +189,32 @@ fn a_cron_expression_bills_from_firing_to_firing_and_a_stub_before_the_first() -
 }
 
 #[test]
+fn a_cron_stub_is_found_from_a_start_that_clocks_jump_over() -> TestResult {
+    // 02:30 does not exist in Berlin on 28 March 2027; the whole period began on 1 March.
+    let rules = r#"{"anchor_local": "2027-03-28T02:30:00"}"#;
+    let firsts = schedule("0 9 1 * *", "2027-03-28T01:00:00Z", Europe::Berlin)?
+        .with_rules(serde_json::from_str(rules)?)?;
+    let first = told(&firsts, BillingTerms::default(), Reach { until: None, count: 1 })?;
+    assert_eq!(first, ["0: 2027-03-28 to 2027-04-01, start stub, 4/31"]);
+    Ok(())
+}
+
+#[test]
+fn what_starts_with_the_calendar_is_whole() -> TestResult {
+    let first_day = schedule("0 9 * * *", "0001-01-01T00:00:00Z", Tz::UTC)?;
+    let first = told(&first_day, BillingTerms::default(), Reach { until: None, count: 1 })?;
+    assert_eq!(first, ["0: 0001-01-01 to 0001-01-01, whole, 32400/32400"]);
+    Ok(())
+}
+
+#[test]
+fn every_kind_but_a_whole_period_is_a_stub() {
+    let kinds = [(false, false), (true, false), (false, true), (true, true)]
+        .map(|(late, early)| PeriodKind::of(late, early).is_stub());
+    assert_eq!(kinds, [false, true, true, true]);
+}
+
+#[test]
 fn what_is_shorter_than_a_day_or_counted_in_hours_is_cut_by_the_second() -> TestResult {
     for (frequency, expected) in [
         ("every 6 hours", "0: 2027-01-01 to 2027-01-01, end stub, 7200/21600"),
@@ -269,6 +295,18 @@ fn the_next_invoice_takes_all_periods_of_its_date() -> TestResult {
             .collect();
         assert_eq!(numbers, expected, "{:?} after {after}", terms.billing);
     }
+    Ok(())
+}
+
+#[test]
+fn what_was_held_back_longest_does_not_hide_the_next_invoice() -> TestResult {
+    // From 1 January 2024 on, 11 January 2027 is day 366 + 365 + 365 + 10.
+    let daily = schedule("daily", "2024-01-01T00:00:00Z", Tz::UTC)?;
+    let initial: DateTime<Utc> = "2027-01-10T00:00:00Z".parse()?;
+    let terms = BillingTerms { initial_invoice_at: Some(initial), ..BillingTerms::default() };
+    let next = next_invoice(&daily, terms, initial)?;
+    let numbers: Vec<u32> = next.iter().map(|period| period.number.get()).collect();
+    assert_eq!(numbers, [1_106]);
     Ok(())
 }
 

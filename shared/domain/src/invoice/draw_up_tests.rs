@@ -144,6 +144,27 @@ fn the_minimum_is_asked_of_each_period_and_not_of_what_reaches_it() -> TestResul
     Ok(())
 }
 
+#[test]
+fn lines_say_why_they_are_there_in_the_order_in_which_they_came_about() -> TestResult {
+    let mut input = january()?;
+    input.items = vec![item(1_000, 1, "19")];
+    input.adjustments = vec![adjustment(452, "19")];
+    input.setup = Some(Setup { fees: vec![setup_item(500)], credits: vec![setup_item(800)] });
+    let invoice = draw_up(&input)?;
+    let told: Vec<_> =
+        invoice.lines.iter().map(|line| (line.number, line.kind, line.reason.as_str())).collect();
+    assert_eq!(
+        told,
+        [
+            (1, LineKind::SetupFee, "setup fee, once"),
+            (2, LineKind::Recurring, "whole period"),
+            (3, LineKind::Adjustment, "14/31 of 1000"),
+            (4, LineKind::SetupCredit, "setup credit, once"),
+        ]
+    );
+    Ok(())
+}
+
 /// Fee 50.00 + 9.50, coffee 10.00 + 1.90, credit 80.00 + 15.20: 23.80 remain for the customer.
 #[test]
 fn a_setup_credit_above_the_invoice_goes_to_the_balance_or_is_refunded() -> TestResult {
