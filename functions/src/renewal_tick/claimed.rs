@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use perennial_domain::{
     ids::{JobRunId, OrganizationId, SubscriptionId},
     journal::{Cause, Change, append},
-    plan::{ClaimPlan, abandon_run, expire, plan_claim, resume, skip_missed},
+    plan::{ClaimPlan, abandon_run, end_pause, expire, plan_claim, skip_missed},
     subscription::Subscription,
     time::OccurrenceNumber,
 };
@@ -71,7 +71,7 @@ impl RenewalTick {
                 Ok(None)
             }
             ClaimPlan::Resume => {
-                let (after, change, skipped) = resume(&subscription, now)?;
+                let (after, change, skipped) = end_pause(&subscription, now)?;
                 self.commit(organization, &subscription, after, change, now).await?;
                 Ok(skipped.map(|skipped| Work::Skipped(id, skipped.last)))
             }

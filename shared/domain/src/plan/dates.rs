@@ -161,10 +161,15 @@ fn follow(
     }
     let used = used_until(&old, expected, now).map_err(no_date)?;
     let from = used.map_or(now, |used| used.max(now));
-    let (numbered, next) = new.going_on(from, expected.number).map_err(no_date)?;
-    if !is_cron {
-        after.rules.anchor_number = numbered.rules().anchor_number;
+    if is_cron {
+        // The dates of a crontab expression need no anchor, so its numbers just go on.
+        let number = expected.number.previous().unwrap_or_default();
+        let next = new.following(Slot { number, at: from }).map_err(no_date)?;
+        after.set_next(Some(next.slot()));
+        return Ok(());
     }
+    let (numbered, next) = new.going_on(from, expected.number).map_err(no_date)?;
+    after.rules.anchor_number = numbered.rules().anchor_number;
     let jumped = next.number.get().saturating_sub(expected.number.get());
     after.jumped_numbers = after.jumped_numbers.saturating_add(jumped);
     after.set_next(Some(next.slot()));
@@ -236,3 +241,7 @@ fn put_next_on(
     after.set_next(Some(next.slot()));
     Ok(())
 }
+
+#[cfg(test)]
+#[path = "dates_tests.rs"]
+mod tests;

@@ -26,7 +26,7 @@ pub use claim::{ClaimPlan, plan_claim};
 pub use dates::{DatesChange, change_dates};
 pub use dates_error::DatesError;
 pub use pass_over::{SkipReason, abandon_run, skip_missed};
-pub use pause::{PauseError, pause, rest_until, resume};
+pub use pause::{PauseError, end_pause, pause, rest_until};
 pub use settle::{Outcome, PlannedRun, Settled, plan_run, settle_retry, settle_run};
 pub use skip::skip_next_run;
 pub use status::{activate, cancel, expire};

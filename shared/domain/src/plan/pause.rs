@@ -91,7 +91,7 @@ pub fn rest_until(
 ///
 /// # Errors
 /// When the state machine does not allow it, or dates can't be computed.
-pub fn resume(
+pub fn end_pause(
     before: &Subscription,
     now: DateTime<Utc>,
 ) -> Result<(Subscription, Change, Option<Skipped>), PlanError> {

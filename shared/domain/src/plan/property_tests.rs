@@ -25,6 +25,8 @@ struct Step {
     lost: bool,
     /// Whether a subscription that rests is activated again first.
     activate: bool,
+    /// For how many hours an active one is paused first.
+    pause: Option<i64>,
 }
 
 struct World {
@@ -60,10 +62,18 @@ impl World {
         Ok(())
     }
 
+    fn rest(&mut self, skipped: Skipped) -> Checked {
+        for number in between(skipped.first.get(), skipped.last.get() + 1) {
+            prop_assert!(self.rested.insert(number), "{number} was rested through twice");
+        }
+        Ok(())
+    }
+
     fn run(&mut self, held: &Subscription, outcome: &Outcome, now: DateTime<Utc>) -> Checked {
         let planned = plan_run(held).map_err(fails)?.ok_or_else(|| fails("no run"))?;
         prop_assert!(planned.due_at <= now);
-        prop_assert!(held.expires_at.is_none_or(|end| planned.due_at < end));
+        let slot = Slot { number: planned.number, at: planned.due_at };
+        prop_assert_eq!(held.end_at(slot), None);
         let settled = settle_run(held, &planned, outcome, now).map_err(fails)?;
         if let Some(skipped) = planned.skipped {
             self.skip(skipped)?;
@@ -122,9 +132,12 @@ impl World {
                 self.subscription = expire(&held, now).map_err(fails)?.0;
                 return Ok(());
             }
-            ClaimPlan::Resume | ClaimPlan::Nothing => {
-                return Err(fails("it was woken for nothing"));
+            ClaimPlan::Resume => {
+                let (after, _, skipped) = end_pause(&held, now).map_err(fails)?;
+                self.subscription = after;
+                return skipped.map_or(Ok(()), |skipped| self.rest(skipped));
             }
+            ClaimPlan::Nothing => return Err(fails("it was woken for nothing")),
         }
         if lost {
             self.subscription = held;
@@ -134,18 +147,26 @@ impl World {
     }
 
     fn step(&mut self, step: &Step, now: DateTime<Utc>) -> Checked {
-        let ended = self.subscription.expires_at.is_some_and(|end| end <= now);
-        if step.activate && !ended && self.subscription.status == SubscriptionStatus::Inactive {
-            let (after, change) = activate(&self.subscription, now).map_err(fails)?;
-            if let Some(skipped) = change.after.get("skipped") {
-                let number = |end: &str| skipped[end].as_u64().and_then(|n| u32::try_from(n).ok());
-                let (first, last) =
-                    number("first").zip(number("last")).ok_or_else(|| fails("no range"))?;
-                for number in between(first, last + 1) {
-                    prop_assert!(self.rested.insert(number));
+        if step.activate && self.subscription.status == SubscriptionStatus::Inactive {
+            match activate(&self.subscription, now) {
+                Ok((after, change)) => {
+                    self.subscription = after;
+                    if let Some(skipped) = change.after.get("skipped") {
+                        self.rest(serde_json::from_value(skipped.clone()).map_err(fails)?)?;
+                    }
                 }
+                // Its term has ended while it rested.
+                Err(PlanError::Ended { .. }) => {}
+                Err(error) => return Err(fails(error)),
             }
-            self.subscription = after;
+        }
+        let resumes_at = step.pause.map(|hours| now + TimeDelta::hours(hours));
+        let expires_at = self.subscription.expires_at;
+        if resumes_at.is_some_and(|at| expires_at.is_none_or(|end| at < end))
+            && self.subscription.status == SubscriptionStatus::Active
+        {
+            let rest = Pause { resumes_at };
+            self.subscription = pause(&self.subscription, rest, now).map_err(fails)?.0;
         }
         let mut lost = step.lost;
         let mut outcomes = step.outcomes.iter().cycle();
@@ -173,7 +194,7 @@ impl World {
         let expected = subscription.expected().ok_or_else(|| fails("the calendar goes on"))?;
         prop_assert_eq!(last + 1, expected.number.get());
         if subscription.status.repeats() && subscription.next().is_none() {
-            prop_assert!(subscription.expires_at.is_some_and(|end| expected.at >= end));
+            prop_assert!(subscription.end_at(expected).is_some());
         }
         let paid = self.runs.values().filter(|run| run.status == RunStatus::Successful).count();
         prop_assert_eq!(paid, subscription.occurrencies as usize);
@@ -189,9 +210,15 @@ impl World {
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let hours = prop_oneof![0_i64..3, 0_i64..100, 0_i64..3_000];
     let outcomes = proptest::collection::vec(any::<u8>(), 1..5);
-    let step = (hours, outcomes, any::<bool>(), any::<bool>());
-    let step =
-        step.prop_map(|(hours, outcomes, lost, activate)| Step { hours, outcomes, lost, activate });
+    let pause = prop_oneof![3 => Just(None), 1 => (1_i64..3_000).prop_map(Some)];
+    let step = (hours, outcomes, any::<bool>(), any::<bool>(), pause);
+    let step = step.prop_map(|(hours, outcomes, lost, activate, pause)| Step {
+        hours,
+        outcomes,
+        lost,
+        activate,
+        pause,
+    });
     proptest::collection::vec(step, 1..15)
 }
 
@@ -221,6 +248,7 @@ proptest! {
         catch_up in catch_up(),
         retry in retry(),
         expires_after in proptest::option::of(1_i64..10_000),
+        maximum in proptest::option::of(1_u32..200),
         steps in steps(),
     ) {
         let mut subscription =
@@ -228,6 +256,7 @@ proptest! {
         let mut now = subscription.anchor;
         subscription.catch_up = catch_up;
         subscription.retry = retry;
+        subscription.max_occurrences = maximum.and_then(std::num::NonZeroU32::new);
         subscription.expires_at = expires_after.map(|hours| now + TimeDelta::hours(hours));
         let (runs, skipped, rested) = Default::default();
         let mut world = World { subscription, runs, skipped, rested };

@@ -8,8 +8,12 @@ use crate::{
     time::*,
 };
 
+#[path = "following_tests.rs"]
+mod following;
 #[path = "property_tests.rs"]
 mod property;
+#[path = "rest_and_end_tests.rs"]
+mod rest_and_end;
 #[path = "settle_tests.rs"]
 mod settling;
 
