@@ -13,5 +13,6 @@ mod permissions;
 mod poison;
 mod previews;
 mod restart;
+mod schedule_rules;
 mod template;
 mod tenancy;
