@@ -173,7 +173,12 @@ impl fmt::Display for Frequency {
         }
         let (every, unit) = match step {
             Step::Hours(hours) => (hours.get(), IntervalUnit::Hour),
-            Step::Days(days) if days.get() % 7 == 0 => (days.get() / 7, IntervalUnit::Week),
+            // Longer than the most weeks that are read, it stays days.
+            Step::Days(days)
+                if days.get() % 7 == 0 && days.get() / 7 <= IntervalUnit::Week.maximum() =>
+            {
+                (days.get() / 7, IntervalUnit::Week)
+            }
             Step::Days(days) => (days.get(), IntervalUnit::Day),
             Step::Months(months) if months.get() % 12 == 0 => {
                 (months.get() / 12, IntervalUnit::Year)

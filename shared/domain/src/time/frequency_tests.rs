@@ -86,6 +86,9 @@ fn the_canonical_text_uses_the_largest_unit_that_fits() -> TestResult {
         (json!({"every": 48, "unit": "hour"}), "every 48 hours"),
         (json!({"every": 10, "unit": "day"}), "every 10 days"),
         (json!({"every": 36, "unit": "month"}), "every 3 years"),
+        (json!({"every": 36_400, "unit": "day"}), "every 5200 weeks"),
+        // 5,214 weeks would be too many to be read again.
+        (json!({"every": 36_498, "unit": "day"}), "every 36498 days"),
         (json!({"every": 5, "unit": "month"}), "every 5 months"),
         (json!("@yearly"), "0 0 1 1 *"),
     ] {
