@@ -31,6 +31,14 @@ fn each_currency_is_shown_with_its_own_decimals() -> TestResult {
 }
 
 #[test]
+fn a_count_is_taken_as_it_is() {
+    for count in [i64::MIN, -5, 0, 5, i64::MAX] {
+        assert_eq!(MinorUnits::from(count).get(), count);
+        assert_eq!(MinorUnits::from(count), MinorUnits::new(count));
+    }
+}
+
+#[test]
 fn exponents_follow_iso_4217() -> TestResult {
     for (code, exponent) in [("JPY", 0), ("KRW", 0), ("EUR", 2), ("USD", 2), ("BHD", 3), ("CLF", 4)]
     {

@@ -12,6 +12,8 @@ fn a_ratio_shows_the_counts_it_was_made_of_and_compares_by_value() -> TestResult
     let (fourteen, half) = (Ratio::new(14, 28)?, Ratio::new(1, 2)?);
     assert_eq!(fourteen.to_string(), "14/28");
     assert_eq!(fourteen, half);
+    assert_ne!(Ratio::new(14, 31)?, half);
+    assert_ne!(Ratio::new(-1, 2)?, half);
     assert!(Ratio::new(14, 31)? < half);
     assert!(Ratio::new(-1, 31)? < Ratio::ZERO);
     assert_eq!(Ratio::new(31, 31)?, Ratio::ONE);
