@@ -33,17 +33,6 @@ pub struct DatesChange {
     pub next_run: Option<(DateTime<Utc>, AnchorChange)>,
 }
 
-impl DatesChange {
-    /// Whether another date may come of it. Another end only says which dates count.
-    #[must_use]
-    pub const fn moves_dates(&self) -> bool {
-        self.time_zone.is_some()
-            || self.frequency.is_some()
-            || self.rules.is_some()
-            || self.next_run.is_some()
-    }
-}
-
 /// The subscription with other dates. What nobody asked to change stays as it is, the next run's
 /// date included.
 ///

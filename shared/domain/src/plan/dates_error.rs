@@ -82,6 +82,7 @@ impl DatesError {
     }
 }
 
-fn text(at: DateTime<Utc>) -> String {
+/// An instant as clients write it.
+pub(super) fn text(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::AutoSi, true)
 }

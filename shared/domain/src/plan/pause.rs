@@ -1,10 +1,10 @@
 //! A rest, until a date or until somebody ends it.
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use thiserror::Error;
 
-use super::{PlanError, SkipReason, pass_over::standing_past, standing};
+use super::{PlanError, SkipReason, dates_error::text, pass_over::standing_past, standing};
 use crate::{
     journal::Change,
     lifecycle::Trigger,
@@ -32,10 +32,6 @@ pub enum PauseError {
         /// When the subscription expires.
         expires_at: DateTime<Utc>,
     },
-}
-
-fn text(at: DateTime<Utc>) -> String {
-    at.to_rfc3339_opts(SecondsFormat::AutoSi, true)
 }
 
 /// Lets a subscription rest; nothing runs while it does.
