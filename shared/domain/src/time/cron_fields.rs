@@ -4,7 +4,8 @@ use super::{CronError, frequency::cut_short};
 
 const MONTHS: [&str; 12] =
     ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"];
-const WEEKDAYS: [&str; 7] = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"];
+const SUNDAY: &str = "SUN";
+const WEEKDAYS: [&str; 7] = [SUNDAY, "MON", "TUE", "WED", "THU", "FRI", "SAT"];
 
 /// One field: what it counts, from where to where, and the names of its values.
 struct Field {
@@ -91,8 +92,11 @@ impl Field {
             if matches!(item, "L" | "LW") {
                 return Ok(item.to_owned());
             }
+            if item == "W" {
+                return Err("`W` needs a day before it, such as `15W`".to_owned());
+            }
             if let Some(day) = item.strip_suffix('W') {
-                return Ok(format!("{}W", self.value(day, false)?));
+                return Ok(format!("{}W", self.value(day)?));
             }
         }
         if self.last == WEEKDAY.last {
@@ -100,11 +104,14 @@ impl Field {
                 return Err("`L` needs a weekday before it, such as `5L`".to_owned());
             }
             if let Some(weekday) = item.strip_suffix('L') {
-                return Ok(format!("{}L", self.value(weekday, false)?));
+                return Ok(format!("{}L", self.value(weekday)?));
             }
             if let Some((weekdays, nth)) = item.split_once('#') {
                 if !matches!(nth, "1" | "2" | "3" | "4" | "5") {
                     return Err(format!("`#` takes 1 to 5, not `{}`", cut_short(nth)));
+                }
+                if weekdays.is_empty() {
+                    return Err("`#` needs a weekday before it, such as `5#2`".to_owned());
                 }
                 return Ok(format!("{}#{nth}", self.range(weekdays)?));
             }
@@ -125,26 +132,31 @@ impl Field {
     /// A value, or two with a dash between them.
     fn range(&self, text: &str) -> Result<String, String> {
         let Some((first, last)) = text.split_once('-') else {
-            return Ok(self.value(text, false)?.to_string());
+            return Ok(self.value(text)?.to_string());
         };
-        let (first, last) = (self.value(first, false)?, self.value(last, true)?);
+        if first.is_empty() || last.is_empty() {
+            return Err(format!("the range `{}` needs a value on either side", cut_short(text)));
+        }
+        let ends_on_sunday = last == SUNDAY;
+        let (first, last) = (self.value(first)?, self.value(last)?);
+        // Sunday ends a week that began on another day: `FRI-SUN`, but not `SUN-SUN`.
+        let last = if ends_on_sunday && first > last { WEEKDAY.last } else { last };
         if first > last {
             return Err(format!("the range `{}` ends before it begins", cut_short(text)));
         }
         Ok(format!("{first}-{last}"))
     }
 
-    /// A number of the field or a name; Sunday at the end of a range is 7.
-    fn value(&self, text: &str, ends_range: bool) -> Result<u32, String> {
+    /// A number of the field or a name.
+    fn value(&self, text: &str) -> Result<u32, String> {
         let named = self.names.iter().position(|name| *name == text);
         let value = match named.and_then(|place| u32::try_from(place).ok()) {
-            Some(0) if ends_range && self.first == 0 => Some(self.last),
             Some(place) => Some(self.first + place),
             None => number(text),
         };
         value.filter(|value| (self.first..=self.last).contains(value)).ok_or_else(|| {
             let Self { name, first, last, .. } = self;
-            format!("`{}` is not a {name} ({first} to {last})", cut_short(text))
+            format!("`{}` does not fit the {name} field ({first} to {last})", cut_short(text))
         })
     }
 }

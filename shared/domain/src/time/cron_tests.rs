@@ -53,6 +53,15 @@ fn expressions_fire_when_crontab_says() -> TestResult {
         ("0 0 ? * SUN", ["2027-01-03T00:00", "2027-01-10T00:00", "2027-01-17T00:00"]),
         ("0 0 * * 7", ["2027-01-03T00:00", "2027-01-10T00:00", "2027-01-17T00:00"]),
         ("0 0 * * SAT-SUN", ["2027-01-02T00:00", "2027-01-03T00:00", "2027-01-09T00:00"]),
+        // A week that begins on Sunday ends on Saturday; one that begins later ends on Sunday.
+        ("0 0 * * SUN-SUN", ["2027-01-03T00:00", "2027-01-10T00:00", "2027-01-17T00:00"]),
+        ("0 0 * * 0-SUN", ["2027-01-03T00:00", "2027-01-10T00:00", "2027-01-17T00:00"]),
+        ("0 0 * * 7-SUN", ["2027-01-03T00:00", "2027-01-10T00:00", "2027-01-17T00:00"]),
+        ("0 0 * * SUN-SUN#2", ["2027-01-10T00:00", "2027-02-14T00:00", "2027-03-14T00:00"]),
+        ("0 0 * * SUN-WED", ["2027-01-03T00:00", "2027-01-04T00:00", "2027-01-05T00:00"]),
+        ("0 0 * * WED-SUN", ["2027-01-02T00:00", "2027-01-03T00:00", "2027-01-06T00:00"]),
+        ("0 0 * * 5-SUN", ["2027-01-02T00:00", "2027-01-03T00:00", "2027-01-08T00:00"]),
+        ("0 0 * * MON-SUN", ["2027-01-02T00:00", "2027-01-03T00:00", "2027-01-04T00:00"]),
         ("0 0 1 JAN,jul *", ["2027-07-01T00:00", "2028-01-01T00:00", "2028-07-01T00:00"]),
         ("0 0 L * *", ["2027-01-31T00:00", "2027-02-28T00:00", "2027-03-31T00:00"]),
         // 15 May 2027 is a Saturday, 15 August a Sunday.
@@ -335,24 +344,28 @@ proptest! {
 fn what_only_looks_like_a_field_is_refused() {
     for (expression, part) in [
         // Names and letters glued together, which a lenient reader takes for something else.
-        ("0 0 1 1JAN *", "`1JAN` is not a month (1 to 12)"),
-        ("0 0 1 JANFEB *", "`JANFEB` is not a month"),
-        ("0 0 * * SUN1", "`SUN1` is not a day of week (0 to 7)"),
-        ("0 0 15WW * *", "`15W` is not a day of month"),
-        ("0 0 15W3 * *", "`15W3` is not a day of month"),
-        ("0 0 LW5 * *", "`LW5` is not a day of month"),
-        ("0 0 * * 5LL", "`5L` is not a day of week"),
+        ("0 0 1 1JAN *", "`1JAN` does not fit the month field (1 to 12)"),
+        ("0 0 1 JANFEB *", "`JANFEB` does not fit the month field"),
+        ("0 0 * * SUN1", "`SUN1` does not fit the day of week field (0 to 7)"),
+        ("0 0 15WW * *", "`15W` does not fit the day of month field"),
+        ("0 0 15W3 * *", "`15W3` does not fit the day of month field"),
+        ("0 0 LW5 * *", "`LW5` does not fit the day of month field"),
+        ("0 0 * * 5LL", "`5L` does not fit the day of week field"),
         ("0 0 * * 5#6", "`#` takes 1 to 5, not `6`"),
         ("0 0 * * 5#", "`#` takes 1 to 5, not ``"),
         ("0 0 L,LW * *", "cannot stand in one list"),
-        ("0 0 L-3 * *", "`L` is not a day of month"),
+        ("0 0 L-3 * *", "`L` does not fit the day of month field"),
         ("0 0 5/10 * *", "needs a range or `*` before it"),
         ("0 0 /10 * *", "needs a range or `*` before it"),
         ("0 */0 * * *", "no step of at least 1"),
         ("0 22-2 * * *", "`22-2` ends before it begins"),
         ("0 0 * * 1,,2", "the day of week field has an empty place"),
         ("0 0 * * ?/2", "needs a range or `*` before it"),
-        ("0 L * * *", "`L` is not a hour"),
+        ("0 0 W * *", "`W` needs a day before it"),
+        ("0 0 * * #2", "`#` needs a weekday before it"),
+        ("-1 0 * * *", "the range `-1` needs a value on either side"),
+        ("0 24 * * *", "`24` does not fit the hour field (0 to 23)"),
+        ("0 L * * *", "`L` does not fit the hour field"),
     ] {
         let refusal = expression.parse::<CronExpression>().map_err(|error| error.to_string());
         assert!(
