@@ -22,8 +22,11 @@ fn occurrences_are_in_order(attributes: &Map<String, Value>) {
     assert!(instants.is_sorted_by(|one, next| one < next), "{attributes:?}");
     for one in occurrences {
         // RFC 3339 writes offsets in minutes; local mean time, before there were zones, had seconds.
-        let apart = instant(&one["local"]) - instant(&one["at"]);
-        assert!(apart.abs() < TimeDelta::minutes(1), "{one}");
+        // Nor can it write the year 10000, which begins early in zones ahead of UTC.
+        if !one["local"].as_str().is_some_and(|local| local.starts_with('+')) {
+            let apart = instant(&one["local"]) - instant(&one["at"]);
+            assert!(apart.abs() < TimeDelta::minutes(1), "{one}");
+        }
         assert!(one["reason"].as_str().is_some_and(|reason| !reason.is_empty()), "{one}");
     }
 }
