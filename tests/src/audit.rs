@@ -43,7 +43,7 @@ impl Shop {
     /// When the store does not answer.
     pub async fn subscriptions(&self) -> TestResult<Vec<Subscription>> {
         let (store, organization) = (&self.store, &self.organization);
-        Ok(all!(|after| store.list_subscriptions(organization, PAGE, false, after)))
+        Ok(all!(|after| store.list::<Subscription>(organization, PAGE, false, after)))
     }
 
     /// Every run of a subscription, in the order of their numbers.
@@ -63,7 +63,7 @@ impl Shop {
     /// When the store does not answer.
     pub async fn client_orders(&self) -> TestResult<Vec<Order>> {
         let (store, organization) = (&self.store, &self.organization);
-        let orders = all!(|after| store.list_orders(organization, PAGE, false, after));
+        let orders = all!(|after| store.list::<StoredOrder>(organization, PAGE, false, after));
         Ok(orders
             .into_iter()
             .filter_map(|order| match order {
@@ -79,7 +79,7 @@ impl Shop {
     /// When the store does not answer.
     pub async fn job_runs(&self) -> TestResult<Vec<(JobRun, Vec<JobBatch>)>> {
         let (store, organization) = (&self.store, &self.organization);
-        let jobs = all!(|after| store.list_job_runs(organization, PAGE, false, after));
+        let jobs = all!(|after| store.list::<JobRun>(organization, PAGE, false, after));
         let mut found = Vec::new();
         for job in jobs {
             let id: &JobRunId = &job.id;
@@ -94,7 +94,7 @@ impl Shop {
     /// When the store does not answer.
     pub async fn dead_letters(&self) -> TestResult<Vec<DeadLetter>> {
         let (store, organization) = (&self.store, &self.organization);
-        Ok(all!(|after| store.list_dead_letters(organization, PAGE, false, after)))
+        Ok(all!(|after| store.list::<DeadLetter>(organization, PAGE, false, after)))
     }
 
     /// Every payment that was taken, as the provider's own ledger has it.

@@ -10,8 +10,8 @@ use crate::http::{
     error::Outcome,
     event::Answer,
     media_type::JSON_API,
-    object::{Object, collection, single},
-    page,
+    object::{Object, collection, optional, single},
+    page::{self, Page},
 };
 
 /// An answer about one resource: 200, or 201 with its location. A write has happened by now, so it
@@ -37,28 +37,41 @@ pub(crate) async fn one(context: &Context<'_>, status: u16, object: &Object) -> 
     Ok(answer)
 }
 
-/// An answer about a page of resources.
+/// An answer about the one resource that a relationship leads to, or to none.
+pub(crate) async fn related(context: &Context<'_>, object: Option<&Object>) -> Outcome<Answer> {
+    let included = match object {
+        Some(object) => include::resolve(context, std::slice::from_ref(object)).await?,
+        None => Vec::new(),
+    };
+    let document = optional(object, &included, context.query, &context.request.path);
+    let answer = Answer::json(200, &document).with_header("content-type", JSON_API);
+    Ok(match object.and_then(|object| object.version) {
+        Some(version) => answer.with_header("etag", etag(version)),
+        None => answer,
+    })
+}
+
+/// An answer about a page of resources that were not counted.
 pub(crate) async fn many(
     context: &Context<'_>,
     objects: &[Object],
     next: Option<&Cursor>,
 ) -> Outcome<Answer> {
-    many_with(context, objects, next, &[]).await
+    let uncounted = Page { objects: objects.to_vec(), next: next.cloned(), records: None };
+    page(context, &uncounted, &[]).await
 }
 
 /// An answer about a page of resources, with further meta data.
-pub(crate) async fn many_with(
+pub(crate) async fn page(
     context: &Context<'_>,
-    objects: &[Object],
-    next: Option<&Cursor>,
+    page: &Page,
     meta: &[(&str, Value)],
 ) -> Outcome<Answer> {
-    let included = include::resolve(context, objects).await?;
-    let request = context.request;
-    let mut frame = page::frame(&request.path, &request.query, context.query, next);
+    let included = include::resolve(context, &page.objects).await?;
+    let mut frame = page::frame(context.request, context.query, page);
     for (name, value) in meta {
         frame = page::with_meta(frame, name, value.clone());
     }
-    Ok(Answer::json(200, &collection(objects, &included, context.query, frame))
+    Ok(Answer::json(200, &collection(&page.objects, &included, context.query, frame))
         .with_header("content-type", JSON_API))
 }

@@ -3,7 +3,7 @@
 use perennial_domain::{catalog::Customer, ids::CustomerId};
 use serde_json::json;
 
-use super::{CREATED_AT, MAX_AMOUNT, UPDATED_AT, answer, create_once};
+use super::{CREATED_AT, MAX_AMOUNT, UPDATED_AT, answer, create_once, listing};
 use crate::http::{
     attributes::{Attribute, Attributes, Given, Kind},
     caller::Role,
@@ -13,7 +13,6 @@ use crate::http::{
     event::Answer,
     object::{Object, ResourceType},
     operation::{Action, Operation, Surface, handler},
-    page,
     query::Accepts,
 };
 
@@ -46,7 +45,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         path: "/api/customers",
         kind: &KIND,
         surface: Surface::Api,
-        accepts: Accepts::LIST,
+        accepts: Accepts::INDEXED,
         about: "Lists customers.",
         handler: handler!(list),
     },
@@ -101,18 +100,7 @@ pub(super) fn object(customer: &Customer) -> Object {
 }
 
 async fn list(context: &Context<'_>) -> Outcome<Answer> {
-    let organization = &context.caller.organization;
-    let query = context.query;
-    let page = page::fill(
-        query,
-        |_: &Customer| true,
-        |limit, after| async move {
-            context.store().list(organization, limit, query.descending, after.as_ref()).await
-        },
-    )
-    .await?;
-    let objects: Vec<Object> = page.items.iter().map(object).collect();
-    answer::many(context, &objects, page.next.as_ref()).await
+    listing::answer(context, &KIND, object, |_, _: &Customer| true).await
 }
 
 async fn find(context: &Context<'_>) -> Outcome<Customer> {

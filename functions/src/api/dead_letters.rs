@@ -1,7 +1,5 @@
 //! Dead letters: messages that no function could handle, ranked, replayed or discarded.
 
-use std::cmp::Reverse;
-
 use perennial_domain::{
     ids::{DeadLetterId, OrganizationId, SubscriptionId},
     order::MAX_QUANTITY,
@@ -10,7 +8,7 @@ use perennial_messages::{Outgoing, RunDue};
 use perennial_store::{DeadLetter, DeadLetterStatus};
 use serde_json::json;
 
-use super::{CREATED_AT, UPDATED_AT, answer};
+use super::{CREATED_AT, UPDATED_AT, answer, listing};
 use crate::{
     blocking,
     http::{
@@ -21,17 +19,11 @@ use crate::{
         event::Answer,
         object::{Object, ResourceType},
         operation::{Action, Operation, Surface, handler},
-        page,
         query::Accepts,
     },
     sqs_batch::HandleError,
     work_queues::WorkQueue,
 };
-
-/// The order in which the most valuable come first.
-const BY_VALUE: &str = "-value_at_risk_cents";
-/// Most dead letters that are ranked at once: the newest.
-const RANKED: usize = 1_000;
 
 pub(crate) static KIND: ResourceType = ResourceType {
     name: "dead_letters",
@@ -96,13 +88,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
         path: "/api/dead_letters",
         kind: &KIND,
         surface: Surface::Api,
-        accepts: Accepts {
-            newest_first: Some(true),
-            orders: &[BY_VALUE],
-            ..Accepts::LIST.filtered(&["status_eq"])
-        },
-        about: "Lists dead letters, newest first unless sorted otherwise. Sorted by value at \
-                risk, the newest 1,000 are ranked and answered on one page.",
+        accepts: Accepts::INDEXED.newest_first(),
+        about: "Lists dead letters, newest first unless sorted otherwise.",
         handler: handler!(list),
     },
     Operation {
@@ -125,7 +112,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     },
 ];
 
-fn object(letter: &DeadLetter) -> Object {
+pub(super) fn object(letter: &DeadLetter) -> Object {
     let DeadLetter {
         id,
         status,
@@ -170,63 +157,8 @@ fn object(letter: &DeadLetter) -> Object {
     }
 }
 
-/// The status that the client filters by.
-fn wanted_status(context: &Context<'_>) -> Outcome<Option<DeadLetterStatus>> {
-    let Some(text) = context.query.filters.get("status_eq") else { return Ok(None) };
-    match text.as_str() {
-        "open" => Ok(Some(DeadLetterStatus::Open)),
-        "redriven" => Ok(Some(DeadLetterStatus::Redriven)),
-        "discarded" => Ok(Some(DeadLetterStatus::Discarded)),
-        other => {
-            let shown: String = other.chars().take(100).collect();
-            let detail =
-                format!("filter[q][status_eq] must be open, redriven or discarded, not {shown:?}");
-            Err(Problem::new(Code::InvalidParameter, detail)
-                .in_parameter("filter[q][status_eq]")
-                .with("value", shown)
-                .into())
-        }
-    }
-}
-
 async fn list(context: &Context<'_>) -> Outcome<Answer> {
-    let status = wanted_status(context)?;
-    let keep = |letter: &DeadLetter| status.is_none_or(|status| letter.status == status);
-    let organization = &context.caller.organization;
-    let store = context.store();
-    let query = context.query;
-    if query.order == Some(BY_VALUE) {
-        return ranked(context, keep).await;
-    }
-    let page = page::fill(query, keep, |limit, after| async move {
-        store.list_dead_letters(organization, limit, query.descending, after.as_ref()).await
-    })
-    .await?;
-    let objects: Vec<Object> = page.items.iter().map(object).collect();
-    answer::many(context, &objects, page.next.as_ref()).await
-}
-
-async fn ranked(context: &Context<'_>, keep: impl Fn(&DeadLetter) -> bool) -> Outcome<Answer> {
-    let organization = &context.caller.organization;
-    let mut letters = Vec::new();
-    let mut after = None;
-    let mut seen = 0;
-    loop {
-        let page = context
-            .store()
-            .list_dead_letters(organization, 100, true, after.as_ref())
-            .await?
-            .map_err(|error| context.query.refuse_cursor(&error))?;
-        seen += page.items.len();
-        letters.extend(page.items.into_iter().filter(&keep));
-        after = page.next;
-        if after.is_none() || seen >= RANKED {
-            break;
-        }
-    }
-    letters.sort_by_key(|letter| Reverse(letter.value_at_risk));
-    let objects: Vec<Object> = letters.iter().map(object).collect();
-    answer::many(context, &objects, None).await
+    listing::answer(context, &KIND, object, |_, _: &DeadLetter| true).await
 }
 
 async fn find(context: &Context<'_>) -> Outcome<DeadLetter> {

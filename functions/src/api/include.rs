@@ -5,13 +5,13 @@ use std::collections::{HashMap, HashSet};
 use futures::future::try_join_all;
 use perennial_domain::{
     catalog::{Customer, Market, PaymentSource, Sku, SubscriptionModel},
-    ids::{JobRunId, LineItemId, OrderId, OrganizationId, SubscriptionId},
+    ids::{DeadLetterId, JobRunId, LineItemId, OrderId, OrganizationId, SubscriptionId},
 };
 use perennial_store::{Resource, StoredOrder};
 
 use super::{
-    customer_payment_sources, customers, job_runs, line_items, markets, order_subscriptions,
-    orders, recurring_order_copies, skus, subscription_models,
+    customer_payment_sources, customers, dead_letters, job_runs, line_items, markets,
+    order_subscriptions, orders, recurring_order_copies, skus, subscription_models,
 };
 use crate::http::{
     caller::Verb,
@@ -62,6 +62,25 @@ pub(super) async fn resolve(context: &Context<'_>, primary: &[Object]) -> Outcom
     Ok(included.iter().filter_map(|reference| known.remove(reference)).collect())
 }
 
+/// The resources that a relationship of an object leads to, in the order in which it lists them.
+pub(super) async fn follow(
+    context: &Context<'_>,
+    object: &Object,
+    name: &str,
+) -> Outcome<Vec<Object>> {
+    let refs = match object.linkage(name) {
+        Some(Linkage::Unknown) => return expand(context, object, name).await,
+        Some(linkage) => linkage.refs(),
+        None => &[],
+    };
+    let mut known: HashMap<Ref, Object> = HashMap::new();
+    keep(&mut known, &object.brings);
+    let missing: Vec<Ref> =
+        refs.iter().filter(|wanted| !known.contains_key(wanted)).cloned().collect();
+    keep(&mut known, &load(context, &missing).await?);
+    Ok(refs.iter().filter_map(|reference| known.remove(reference)).collect())
+}
+
 fn keep(known: &mut HashMap<Ref, Object>, objects: &[Object]) {
     for object in objects {
         known.entry(object.reference()).or_insert_with(|| object.clone());
@@ -96,8 +115,15 @@ async fn stored<T: Resource>(
     ids: Vec<String>,
     object: impl Fn(&T) -> Object,
 ) -> Outcome<Vec<Object>> {
+    let ids: Vec<String> = ids.into_iter().filter(|id| is_id(id)).collect();
     let found: HashMap<String, T> = context.store().get_many(organization, ids).await?;
     Ok(found.values().map(object).collect())
+}
+
+/// Whether a text has the form of an id: what hasn't is not looked for.
+fn is_id(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+    text.len() <= 100 && text.bytes().all(plain)
 }
 
 /// Those of the resources that exist and that the caller sees.
@@ -113,7 +139,12 @@ async fn load(context: &Context<'_>, missing: &[Ref]) -> Outcome<Vec<Object>> {
     Ok(loaded)
 }
 
-async fn load_kind(context: &Context<'_>, kind: &str, ids: Vec<String>) -> Outcome<Vec<Object>> {
+/// Those of the resources of one kind that exist and that the caller sees.
+pub(super) async fn load_kind(
+    context: &Context<'_>,
+    kind: &str,
+    ids: Vec<String>,
+) -> Outcome<Vec<Object>> {
     let organization = &context.caller.organization;
     match kind {
         "markets" => stored::<Market>(context, organization, ids, markets::object).await,
@@ -173,6 +204,14 @@ async fn load_kind(context: &Context<'_>, kind: &str, ids: Vec<String>) -> Outco
                 loaded.extend(
                     found.map(|(job, batches)| job_runs::object(&job, &batches, context.now)),
                 );
+            }
+            Ok(loaded)
+        }
+        "dead_letters" => {
+            let mut loaded = Vec::new();
+            for id in ids.iter().filter_map(|id| id.parse::<DeadLetterId>().ok()) {
+                let found = context.store().dead_letter(organization, &id).await?;
+                loaded.extend(found.iter().map(dead_letters::object));
             }
             Ok(loaded)
         }

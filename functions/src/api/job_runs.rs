@@ -7,7 +7,7 @@ use perennial_store::{JobBatch, JobCounts, JobKind, JobRun, JobStatus, RunResult
 use serde_json::{Value, json};
 use uuid::{NoContext, Timestamp, Uuid};
 
-use super::{answer, recurring_order_copies};
+use super::{answer, listing, recurring_order_copies};
 use crate::{
     http::{
         attributes::{Access, Attribute, Kind},
@@ -17,8 +17,7 @@ use crate::{
         event::Answer,
         object::{Given, Linkage, Object, Relationship, ResourceType},
         operation::{Action, Operation, Surface, handler},
-        page,
-        query::Accepts,
+        query::{Accepts, List},
     },
     renewal_tick::shard_groups,
     results::fill_in,
@@ -76,8 +75,29 @@ pub(crate) static KIND: ResourceType = ResourceType {
         many: false,
         on_create: Given::Optionally,
         on_update: false,
-        listed: false,
+        linked: true,
     }],
+};
+
+/// Job runs stand by their id, which begins with the time. What became of their runs is counted for
+/// those that are answered.
+const LIST: List = List {
+    by: Some("started_at"),
+    descending: true,
+    reversible: true,
+    computed: &[
+        "status",
+        "due_count",
+        "claimed_count",
+        "pending_count",
+        "placed_count",
+        "open_count",
+        "failed_count",
+        "skipped_count",
+        "dead_lettered_count",
+        "runs_total",
+    ],
+    ..List::WHOLE
 };
 
 pub(super) const OPERATIONS: &[Operation] = &[
@@ -86,7 +106,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         path: "/api/job_runs",
         kind: &KIND,
         surface: Surface::Api,
-        accepts: Accepts { newest_first: Some(true), ..Accepts::LIST },
+        accepts: Accepts { list: Some(LIST) },
         about: "Lists job runs, newest first unless sorted otherwise.",
         handler: handler!(list),
     },
@@ -183,22 +203,14 @@ fn summary(job: &JobRun) -> Object {
 
 async fn list(context: &Context<'_>) -> Outcome<Answer> {
     let organization = &context.caller.organization;
-    let query = context.query;
-    let page = page::fill(
-        query,
-        |_: &JobRun| true,
-        |limit, after| async move {
-            let store = context.store();
-            store.list_job_runs(organization, limit, query.descending, after.as_ref()).await
-        },
-    )
-    .await?;
-    let reads = page.items.iter().map(|job| context.store().job_run(organization, &job.id));
+    let mut page = listing::of_kind(context, &KIND, summary, |_, _: &JobRun| true).await?;
+    let ids = page.objects.iter().filter_map(|object| object.id.parse::<JobRunId>().ok());
+    let reads = ids.map(|id| async move { context.store().job_run(organization, &id).await });
     let mut jobs = futures::future::try_join_all(reads).await?;
     for (job, batches) in jobs.iter_mut().flatten() {
         fill_in(context.store(), organization, job, batches, context.now).await?;
     }
-    let objects: Vec<Object> = jobs
+    page.objects = jobs
         .iter()
         .flatten()
         .map(|(job, batches)| {
@@ -209,7 +221,7 @@ async fn list(context: &Context<'_>) -> Outcome<Answer> {
             object
         })
         .collect();
-    answer::many(context, &objects, page.next.as_ref()).await
+    answer::page(context, &page, &[]).await
 }
 
 async fn read(context: &Context<'_>) -> Outcome<Answer> {

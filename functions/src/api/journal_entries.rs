@@ -1,12 +1,13 @@
 //! The journal of an order or a subscription: every change, chained by hashes.
 
 use perennial_domain::{
-    ids::{OrderId, SubscriptionId},
-    journal::{Entry, verify},
+    ids::{OrderId, OrganizationId, SubscriptionId},
+    journal::{Cause, Entry, verify},
 };
+use perennial_store::{Cursor, CursorError, Page};
 use serde_json::{Value, json};
 
-use super::{answer, order_subscriptions, orders};
+use super::{answer, listing, order_subscriptions, orders};
 use crate::http::{
     attributes::{Attribute, Kind},
     context::Context,
@@ -14,8 +15,7 @@ use crate::http::{
     event::Answer,
     object::{Object, ResourceType},
     operation::{Action, Operation, Surface, handler},
-    page,
-    query::Accepts,
+    query::{Accepts, List},
 };
 
 pub(crate) static KIND: ResourceType = ResourceType {
@@ -46,9 +46,17 @@ pub(super) const OPERATIONS: &[Operation] = &[Operation {
     path: "/api/journal_entries",
     kind: &KIND,
     surface: Surface::Api,
-    accepts: Accepts { required: &["subject_eq"], ..Accepts::FIXED.filtered(&["subject_eq"]) },
+    accepts: Accepts {
+        list: Some(List {
+            by: Some("sequence"),
+            served: &["subject_eq"],
+            required: &["subject_eq"],
+            ..List::WHOLE
+        }),
+    },
     about: "Lists the journal of an order or subscription, oldest first. `meta.verified` tells \
-            whether the chain of hashes holds, on a page that begins with the first entry.",
+            whether the chain of hashes holds, on a page that begins with the first entry and \
+            leaves none out.",
     handler: handler!(list),
 }];
 
@@ -106,23 +114,64 @@ async fn subject(context: &Context<'_>, text: &str) -> Outcome<Option<(&'static 
     Ok(None)
 }
 
+/// The journal of one subject: the letter of its kind, and its id.
+struct Journal(&'static str, String);
+
+impl listing::Source for Journal {
+    async fn after(
+        &self,
+        context: &Context<'_>,
+        limit: u16,
+        cursor: Option<&Cursor>,
+    ) -> Outcome<Result<Page<Object>, CursorError>> {
+        let Self(kind, subject) = self;
+        let organization = &context.caller.organization;
+        let page = context.store().journal(organization, kind, subject, limit, cursor).await?;
+        Ok(page
+            .map(|page| Page { items: page.items.iter().map(object).collect(), next: page.next }))
+    }
+}
+
+/// The entry that is answered.
+fn entry(organization: &OrganizationId, object: &Object) -> Option<Entry> {
+    let attribute = |name: &str| object.attributes.get(name).cloned();
+    let text = |name: &str| Some(attribute(name)?.as_str()?.to_owned());
+    Some(Entry {
+        organization: organization.clone(),
+        subject: text("subject")?,
+        sequence: attribute("sequence")?.as_u64()?,
+        at: text("at")?.parse().ok()?,
+        cause: Cause { actor: text("actor")?, reason: text("reason")? },
+        event: text("event")?,
+        before: attribute("before")?,
+        after: attribute("after")?,
+        previous: text("previous_hash")?,
+        hash: text("hash")?,
+    })
+}
+
+/// Whether the chain of hashes holds in what is answered; null where that does not begin with the
+/// first entry.
+fn verified(context: &Context<'_>, objects: &[Object]) -> Value {
+    let organization = &context.caller.organization;
+    let entries: Option<Vec<Entry>> =
+        objects.iter().map(|object| entry(organization, object)).collect();
+    match entries {
+        Some(entries) if entries.first().is_some_and(|entry| entry.sequence == 1) => {
+            json!(verify(&entries).is_ok())
+        }
+        Some(_) => Value::Null,
+        None => json!(false),
+    }
+}
+
 async fn list(context: &Context<'_>) -> Outcome<Answer> {
     let wanted = context.query.filters.get("subject_eq").map(String::as_str).unwrap_or_default();
     let Some((kind, subject)) = subject(context, wanted).await? else {
-        return answer::many(context, &[], None).await;
+        return answer::page(context, &listing::of_all(context, Vec::new())?, &[]).await;
     };
-    let organization = &context.caller.organization;
-    let subject = subject.as_str();
-    let page = page::fill(
-        context.query,
-        |_: &Entry| true,
-        |limit, after| async move {
-            context.store().journal(organization, kind, subject, limit, after.as_ref()).await
-        },
-    )
-    .await?;
-    let from_the_first = page.items.first().is_some_and(|entry| entry.sequence == 1);
-    let verified = if from_the_first { json!(verify(&page.items).is_ok()) } else { Value::Null };
-    let objects: Vec<Object> = page.items.iter().map(object).collect();
-    answer::many_with(context, &objects, page.next.as_ref(), &[("verified", verified)]).await
+    let page = listing::select(context, &Journal(kind, subject)).await?;
+    let whole = context.query.conditions.is_empty() && context.query.sort.is_empty();
+    let verified = if whole { verified(context, &page.objects) } else { Value::Null };
+    answer::page(context, &page, &[("verified", verified)]).await
 }

@@ -10,6 +10,7 @@ mod include;
 mod job_runs;
 mod journal_entries;
 pub(crate) mod line_items;
+mod listing;
 pub(crate) mod markets;
 pub(crate) mod open;
 mod order_subscription_items;
@@ -17,12 +18,13 @@ pub(crate) mod order_subscriptions;
 pub(crate) mod orders;
 mod previews;
 mod recurring_order_copies;
+pub(crate) mod related;
 mod schedule_rules;
 mod skus;
 mod subscription_edit;
 mod subscription_models;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use perennial_runtime::{Clock, Environment, SettingError};
 
@@ -70,8 +72,8 @@ pub(crate) static RESOURCE_TYPES: [&ResourceType; 17] = [
     &previews::invoice_previews::KIND,
 ];
 
-/// Every operation, of the API and of intake.
-static OPERATIONS: [&[Operation]; 19] = [
+/// The operations that stand in tables, of the API and of intake.
+static OPERATIONS: [&[Operation]; 18] = [
     markets::OPERATIONS,
     subscription_models::OPERATIONS,
     skus::OPERATIONS,
@@ -80,7 +82,6 @@ static OPERATIONS: [&[Operation]; 19] = [
     orders::OPERATIONS,
     line_items::OPERATIONS,
     order_subscriptions::OPERATIONS,
-    order_subscription_items::OPERATIONS,
     recurring_order_copies::OPERATIONS,
     job_runs::OPERATIONS,
     dead_letters::OPERATIONS,
@@ -93,11 +94,17 @@ static OPERATIONS: [&[Operation]; 19] = [
     intake::line_items::OPERATIONS,
 ];
 
+/// Every operation, those that follow relationships last: what is made from tables never stands
+/// before what was written for its path.
+static SERVED: LazyLock<Vec<&[Operation]>> = LazyLock::new(|| {
+    OPERATIONS.iter().copied().chain(std::iter::once(related::OPERATIONS.as_slice())).collect()
+});
+
 pub(crate) use skus::id_of as skus_id_of;
 
 /// Every operation, of the API and of intake.
 pub(crate) fn operations() -> impl Iterator<Item = &'static Operation> {
-    OPERATIONS.iter().flat_map(|operations| operations.iter())
+    SERVED.iter().flat_map(|operations| operations.iter())
 }
 
 /// The type of resource with this name.
@@ -117,7 +124,7 @@ pub(crate) fn build(
         .collect::<Result<_, SettingError>>()?;
     Ok(HttpFunction {
         surface: Surface::Api,
-        operations: &OPERATIONS,
+        operations: &SERVED,
         open: Some(|request, services| Box::pin(open::answer(request, services))),
         services: Services { store: settings::store(environment, aws)?, queues },
         clock: Arc::clone(clock),

@@ -6,15 +6,10 @@ use perennial_domain::{
 };
 use serde_json::json;
 
-use super::{MAX_AMOUNT, answer, order_subscriptions, orders};
+use super::{MAX_AMOUNT, orders};
 use crate::http::{
     attributes::{Attribute, Kind},
-    context::Context,
-    error::Outcome,
-    event::Answer,
     object::{Linkage, Object, Relationship, ResourceType},
-    operation::{Action, Operation, Surface, handler},
-    query::Accepts,
 };
 
 pub(crate) static KIND: ResourceType = ResourceType {
@@ -37,18 +32,8 @@ pub(crate) static KIND: ResourceType = ResourceType {
         ),
         Attribute::read("formatted_total_amount", Kind::Text(50), "The same, for people."),
     ],
-    relationships: &[Relationship::given("order_subscription", "order_subscriptions")],
+    relationships: &[Relationship::given("order_subscription", "order_subscriptions").unlinked()],
 };
-
-pub(super) const OPERATIONS: &[Operation] = &[Operation {
-    action: Action::List,
-    path: "/api/order_subscriptions/{id}/order_subscription_items",
-    kind: &KIND,
-    surface: Surface::Api,
-    accepts: Accepts::SINGLE,
-    about: "Lists what a subscription orders each time.",
-    handler: handler!(list),
-}];
 
 pub(super) fn object(subscription: &Subscription, item: &SubscriptionItem) -> Object {
     let SubscriptionItem { id, sku_code, name, quantity, unit_amount, stock_tracked: _ } = item;
@@ -73,11 +58,4 @@ pub(super) fn object(subscription: &Subscription, item: &SubscriptionItem) -> Ob
         meta: None,
         brings: Vec::new(),
     }
-}
-
-async fn list(context: &Context<'_>) -> Outcome<Answer> {
-    let subscription = order_subscriptions::in_path(context).await?;
-    let objects: Vec<Object> =
-        subscription.items.iter().map(|item| object(&subscription, item)).collect();
-    answer::many(context, &objects, None).await
 }

@@ -10,7 +10,7 @@ use perennial_domain::{
 use perennial_store::StoredOrder;
 use serde_json::{Value, json};
 
-use super::{CREATED_AT, UPDATED_AT, answer, line_items, order_subscriptions};
+use super::{CREATED_AT, UPDATED_AT, answer, line_items, listing, order_subscriptions};
 use crate::http::{
     attributes::{Access, Attribute, Kind},
     context::Context,
@@ -18,7 +18,6 @@ use crate::http::{
     event::Answer,
     object::{Linkage, Object, Ref, Relationship, ResourceType},
     operation::{Action, Operation, Surface, handler},
-    page,
     query::Accepts,
 };
 
@@ -100,7 +99,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         path: "/api/orders",
         kind: &KIND,
         surface: Surface::Api,
-        accepts: Accepts::LIST,
+        accepts: Accepts::INDEXED,
         about: "Lists orders of clients and of runs.",
         handler: handler!(list),
     },
@@ -112,24 +111,6 @@ pub(super) const OPERATIONS: &[Operation] = &[
         accepts: Accepts::SINGLE,
         about: "Reads an order.",
         handler: handler!(read),
-    },
-    Operation {
-        action: Action::List,
-        path: "/api/orders/{id}/line_items",
-        kind: &line_items::KIND,
-        surface: Surface::Api,
-        accepts: Accepts::SINGLE,
-        about: "Lists the lines of an order.",
-        handler: handler!(lines),
-    },
-    Operation {
-        action: Action::List,
-        path: "/api/orders/{id}/order_subscriptions",
-        kind: &order_subscriptions::KIND,
-        surface: Surface::Api,
-        accepts: Accepts::SINGLE,
-        about: "Lists the subscriptions made from an order.",
-        handler: handler!(subscriptions),
     },
 ];
 
@@ -310,38 +291,11 @@ async fn with_subscriptions(
 }
 
 async fn list(context: &Context<'_>) -> Outcome<Answer> {
-    let organization = &context.caller.organization;
-    let query = context.query;
-    let page = page::fill(
-        query,
-        |order: &StoredOrder| visible(context, order),
-        |limit, after| async move {
-            let store = context.store();
-            store.list_orders(organization, limit, query.descending, after.as_ref()).await
-        },
-    )
-    .await?;
-    let objects: Vec<Object> = page.items.iter().map(stored_object).collect();
-    answer::many(context, &objects, page.next.as_ref()).await
+    listing::answer(context, &KIND, stored_object, visible).await
 }
 
 async fn read(context: &Context<'_>) -> Outcome<Answer> {
     let order = in_path(context).await?;
     let object = with_subscriptions(context, &order, stored_object(&order)).await?;
     answer::one(context, 200, &object).await
-}
-
-async fn lines(context: &Context<'_>) -> Outcome<Answer> {
-    let order = in_path(context).await?;
-    let objects = stored_object(&order).brings;
-    answer::many(context, &objects, None).await
-}
-
-async fn subscriptions(context: &Context<'_>) -> Outcome<Answer> {
-    let made = match in_path(context).await? {
-        StoredOrder::Client(order) => made_from(context, &order).await?,
-        StoredOrder::Run(_) => Vec::new(),
-    };
-    let objects: Vec<Object> = made.iter().map(order_subscriptions::object).collect();
-    answer::many(context, &objects, None).await
 }

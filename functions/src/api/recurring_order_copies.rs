@@ -5,9 +5,10 @@ use perennial_domain::{
     run::{Run, RunStatus},
     time::OccurrenceNumber,
 };
+use perennial_store::{Cursor, CursorError, Page};
 use serde_json::json;
 
-use super::{answer, order_subscriptions, orders};
+use super::{answer, listing, order_subscriptions, orders};
 use crate::http::{
     attributes::{Attribute, Kind},
     context::Context,
@@ -15,8 +16,7 @@ use crate::http::{
     event::Answer,
     object::{Linkage, Object, Relationship, ResourceType},
     operation::{Action, Operation, Surface, handler},
-    page,
-    query::Accepts,
+    query::{Accepts, List},
 };
 
 /// What ids begin with. The rest is the body of the target order's id.
@@ -73,6 +73,9 @@ pub(crate) static KIND: ResourceType = ResourceType {
     ],
 };
 
+/// The runs of a subscription stand by their number.
+pub(super) const LIST: List = List { by: Some("number"), descending: true, ..List::WHOLE };
+
 pub(super) const OPERATIONS: &[Operation] = &[
     Operation {
         action: Action::List,
@@ -80,20 +83,14 @@ pub(super) const OPERATIONS: &[Operation] = &[
         kind: &KIND,
         surface: Surface::Api,
         accepts: Accepts {
-            required: &["order_subscription_id_eq"],
-            ..Accepts::FIXED.filtered(&["order_subscription_id_eq"])
+            list: Some(List {
+                served: &["order_subscription_id_eq"],
+                required: &["order_subscription_id_eq"],
+                ..LIST
+            }),
         },
         about: "Lists the runs of a subscription, newest first.",
         handler: handler!(list),
-    },
-    Operation {
-        action: Action::List,
-        path: "/api/order_subscriptions/{id}/recurring_order_copies",
-        kind: &KIND,
-        surface: Surface::Api,
-        accepts: Accepts::FIXED,
-        about: "Lists the runs of a subscription, newest first.",
-        handler: handler!(list_of_subscription),
     },
     Operation {
         action: Action::Read,
@@ -154,36 +151,34 @@ pub(super) fn object(run: &Run) -> Object {
     }
 }
 
-async fn page_of(context: &Context<'_>, subscription: &SubscriptionId) -> Outcome<Answer> {
-    let organization = &context.caller.organization;
-    let page = page::fill(
-        context.query,
-        |_: &Run| true,
-        |limit, after| async move {
-            context.store().runs(organization, subscription, limit, after.as_ref()).await
-        },
-    )
-    .await?;
-    let objects: Vec<Object> = page.items.iter().map(object).collect();
-    answer::many(context, &objects, page.next.as_ref()).await
+/// The runs of one subscription, newest first.
+pub(super) struct OfSubscription(pub(super) SubscriptionId);
+
+impl listing::Source for OfSubscription {
+    async fn after(
+        &self,
+        context: &Context<'_>,
+        limit: u16,
+        cursor: Option<&Cursor>,
+    ) -> Outcome<Result<Page<Object>, CursorError>> {
+        let organization = &context.caller.organization;
+        let page = context.store().runs(organization, &self.0, limit, cursor).await?;
+        Ok(page
+            .map(|page| Page { items: page.items.iter().map(object).collect(), next: page.next }))
+    }
 }
 
 async fn list(context: &Context<'_>) -> Outcome<Answer> {
     let wanted = context.query.filters.get("order_subscription_id_eq");
-    let id = wanted.and_then(|id| id.parse().ok());
-    let found = match &id {
-        Some(id) => order_subscriptions::find(context, id).await?,
+    let found = match wanted.and_then(|id| id.parse().ok()) {
+        Some(id) => order_subscriptions::find(context, &id).await?,
         None => None,
     };
-    match found {
-        Some(subscription) => page_of(context, &subscription.id).await,
-        None => answer::many(context, &[], None).await,
-    }
-}
-
-async fn list_of_subscription(context: &Context<'_>) -> Outcome<Answer> {
-    let subscription = order_subscriptions::in_path(context).await?;
-    page_of(context, &subscription.id).await
+    let page = match found {
+        Some(subscription) => listing::select(context, &OfSubscription(subscription.id)).await?,
+        None => listing::of_all(context, Vec::new())?,
+    };
+    answer::page(context, &page, &[]).await
 }
 
 async fn read(context: &Context<'_>) -> Outcome<Answer> {

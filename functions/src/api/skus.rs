@@ -9,7 +9,7 @@ use perennial_domain::{
 use perennial_store::StoreError;
 use serde_json::json;
 
-use super::{CREATED_AT, MAX_AMOUNT, UPDATED_AT, answer};
+use super::{CREATED_AT, MAX_AMOUNT, UPDATED_AT, answer, listing};
 use crate::http::{
     attributes::{Attribute, Given, Kind},
     context::Context,
@@ -18,7 +18,6 @@ use crate::http::{
     event::Answer,
     object::{Object, ResourceType},
     operation::{Action, Operation, Surface, handler},
-    page,
     query::Accepts,
 };
 
@@ -60,7 +59,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         path: "/api/skus",
         kind: &KIND,
         surface: Surface::Api,
-        accepts: Accepts::LIST.filtered(&["code_eq"]),
+        accepts: Accepts::INDEXED.filtered(&["code_eq"]),
         about: "Lists skus.",
         handler: handler!(list),
     },
@@ -132,24 +131,11 @@ pub(crate) fn id_of(context: &Context<'_>, code: &str) -> SkuId {
 }
 
 async fn list(context: &Context<'_>) -> Outcome<Answer> {
-    let organization = &context.caller.organization;
-    let query = context.query;
-    if let Some(code) = query.filters.get("code_eq") {
-        let found: Option<Sku> =
-            context.store().get(organization, id_of(context, code).as_str()).await?;
-        let objects: Vec<Object> = found.iter().map(object).collect();
-        return answer::many(context, &objects, None).await;
+    if let Some(code) = context.query.filters.get("code_eq") {
+        let page = listing::of_ids(context, &KIND, vec![id_of(context, code).to_string()]).await?;
+        return answer::page(context, &page, &[]).await;
     }
-    let page = page::fill(
-        query,
-        |_: &Sku| true,
-        |limit, after| async move {
-            context.store().list(organization, limit, query.descending, after.as_ref()).await
-        },
-    )
-    .await?;
-    let objects: Vec<Object> = page.items.iter().map(object).collect();
-    answer::many(context, &objects, page.next.as_ref()).await
+    listing::answer(context, &KIND, object, |_, _: &Sku| true).await
 }
 
 async fn find(context: &Context<'_>) -> Outcome<Sku> {

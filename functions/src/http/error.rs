@@ -12,6 +12,7 @@ pub(crate) enum Code {
     UnknownParameter,
     InvalidParameter,
     InvalidCursor,
+    TooManyRecords,
     InvalidIdempotencyKey,
     Unauthorized,
     Forbidden,
@@ -45,12 +46,13 @@ pub(crate) enum Code {
 
 impl Code {
     /// Every kind of error, for the OpenAPI document.
-    pub(crate) const ALL: [Self; 34] = [
+    pub(crate) const ALL: [Self; 35] = [
         Self::MalformedJson,
         Self::MalformedDocument,
         Self::UnknownParameter,
         Self::InvalidParameter,
         Self::InvalidCursor,
+        Self::TooManyRecords,
         Self::InvalidIdempotencyKey,
         Self::Unauthorized,
         Self::Forbidden,
@@ -92,6 +94,7 @@ impl Code {
             Self::UnknownParameter => (400, "unknown_parameter", "Unknown query parameter"),
             Self::InvalidParameter => (400, "invalid_parameter", "Invalid query parameter"),
             Self::InvalidCursor => (400, "invalid_cursor", "Invalid page cursor"),
+            Self::TooManyRecords => (400, "too_many_records", "Too many records for this query"),
             Self::InvalidIdempotencyKey => {
                 (400, "invalid_idempotency_key", "Invalid idempotency key")
             }

@@ -30,7 +30,7 @@ pub(crate) struct Relationship {
     /// Whether a client may change it.
     pub(crate) on_update: bool,
     /// Whether `/api/<type>/<id>/<relationship>` is served.
-    pub(crate) listed: bool,
+    pub(crate) linked: bool,
 }
 
 /// Whether a client gives a relationship.
@@ -44,22 +44,27 @@ pub(crate) enum Given {
 impl Relationship {
     /// One that a client must give on creation.
     pub(crate) const fn required(name: &'static str, to: &'static str) -> Self {
-        Self { name, to, many: false, on_create: Given::Always, on_update: false, listed: false }
+        Self { name, to, many: false, on_create: Given::Always, on_update: false, linked: true }
     }
 
     /// One that a client may give on creation and change later.
     pub(crate) const fn optional(name: &'static str, to: &'static str) -> Self {
-        Self { name, to, many: false, on_create: Given::Optionally, on_update: true, listed: false }
+        Self { name, to, many: false, on_create: Given::Optionally, on_update: true, linked: true }
     }
 
     /// One that the server gives.
     pub(crate) const fn given(name: &'static str, to: &'static str) -> Self {
-        Self { name, to, many: false, on_create: Given::Never, on_update: false, listed: false }
+        Self { name, to, many: false, on_create: Given::Never, on_update: false, linked: true }
     }
 
-    /// Several, given by the server and listed under the resource's path.
+    /// Several, given by the server.
     pub(crate) const fn listed(name: &'static str, to: &'static str) -> Self {
-        Self { name, to, many: true, on_create: Given::Never, on_update: false, listed: true }
+        Self { name, to, many: true, on_create: Given::Never, on_update: false, linked: true }
+    }
+
+    /// The same, of a resource that is not served under a path of its own.
+    pub(crate) const fn unlinked(self) -> Self {
+        Self { linked: false, ..self }
     }
 }
 
@@ -184,7 +189,7 @@ impl Object {
     /// `None` where there is nothing to say: the standard wants data or a link.
     fn relationship(&self, name: &str, linkage: &Linkage) -> Option<Value> {
         let mut object = Map::new();
-        if self.kind.relationship(name).is_some_and(|relationship| relationship.listed) {
+        if self.kind.relationship(name).is_some_and(|relationship| relationship.linked) {
             object
                 .insert("links".to_owned(), json!({"related": format!("{}/{name}", self.path())}));
         }
@@ -213,6 +218,18 @@ pub(crate) struct Frame {
 pub(crate) fn single(object: &Object, included: &[Object], query: &Query) -> Value {
     let frame = Frame { links: BTreeMap::from([("self", Some(object.path()))]), meta: Map::new() };
     document(object.to_json(query), &[object], included, query, frame)
+}
+
+/// A document about the one resource that `path` leads to, or about none.
+pub(crate) fn optional(
+    object: Option<&Object>,
+    included: &[Object],
+    query: &Query,
+    path: &str,
+) -> Value {
+    let links = BTreeMap::from([("self", Some(path.to_owned()))]);
+    let data = object.map_or(Value::Null, |object| object.to_json(query));
+    document(data, object.as_slice(), included, query, Frame { links, meta: Map::new() })
 }
 
 /// A document about what was computed and is served nowhere: nothing in it is a link.

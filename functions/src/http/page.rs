@@ -2,14 +2,25 @@
 
 use std::collections::BTreeMap;
 
-use perennial_store::{Cursor, CursorError, Page, StoreError};
+use perennial_store::{Cursor, CursorError, Page as StoredPage, StoreError};
 use serde_json::{Map, Value, json};
 
 use super::{
     error::Outcome,
-    object::Frame,
-    query::{Query, pairs},
+    event::Request,
+    object::{Frame, Object},
+    query::{BOUND, Query, pairs},
 };
+
+/// One page of a list.
+#[derive(Debug, Default)]
+pub(crate) struct Page {
+    pub(crate) objects: Vec<Object>,
+    /// Where the next page begins; `None` on the last.
+    pub(crate) next: Option<Cursor>,
+    /// How many there are on all pages; `None` where they were not counted.
+    pub(crate) records: Option<usize>,
+}
 
 /// Most reads for one page whose results are filtered after they are read.
 const ROUNDS: usize = 10;
@@ -20,50 +31,97 @@ pub(crate) async fn fill<T, F, R>(
     query: &Query,
     keep: impl Fn(&T) -> bool,
     fetch: F,
-) -> Outcome<Page<T>>
+) -> Outcome<StoredPage<T>>
 where
     F: Fn(u16, Option<Cursor>) -> R,
-    R: Future<Output = Result<Result<Page<T>, CursorError>, StoreError>>,
+    R: Future<Output = Result<Result<StoredPage<T>, CursorError>, StoreError>>,
 {
     let mut items = Vec::new();
-    let mut cursor = query.cursor.clone();
+    let mut next = query.cursor.clone();
     for _ in 0..ROUNDS {
         let missing = usize::from(query.size).saturating_sub(items.len());
         let limit = u16::try_from(missing).unwrap_or(query.size);
-        let page =
-            fetch(limit, cursor.take()).await?.map_err(|error| query.refuse_cursor(&error))?;
+        let page = fetch(limit, next.take()).await?.map_err(|error| query.refuse_cursor(&error))?;
         items.extend(page.items.into_iter().filter(&keep));
-        cursor = page.next;
-        if cursor.is_none() || items.len() >= usize::from(query.size) {
+        next = page.next;
+        if next.is_none() || items.len() >= usize::from(query.size) {
             break;
         }
     }
-    Ok(Page { items, next: cursor })
+    Ok(StoredPage { items, next })
+}
+
+/// What a link's query says of the page.
+enum To<'a> {
+    First,
+    Number(usize),
+    After(&'a Cursor),
 }
 
 /// The links and meta data of a page.
-pub(crate) fn frame(path: &str, query_text: &str, query: &Query, next: Option<&Cursor>) -> Frame {
-    let itself =
-        if query_text.is_empty() { path.to_owned() } else { format!("{path}?{query_text}") };
-    let following = next.map(|cursor| {
-        let mut parameters: Vec<String> = pairs(query_text)
-            .into_iter()
-            .filter(|(name, _)| name != "page[cursor]" && name != "page[after]")
-            .map(|(name, value)| format!("{}={}", encoded(&name), encoded(&value)))
-            .collect();
-        parameters.push(format!("{}={}", encoded(query.cursor_parameter), cursor.encode()));
-        format!("{path}?{}", parameters.join("&"))
-    });
-    let mut meta = Map::new();
-    meta.insert(
-        "page".to_owned(),
-        json!({
-            "size": query.size,
-            "next_cursor": next.map(Cursor::encode),
-            "has_more": next.is_some(),
-        }),
-    );
-    Frame { links: BTreeMap::from([("self", Some(itself)), ("next", following)]), meta }
+pub(crate) fn frame(request: &Request, query: &Query, page: &Page) -> Frame {
+    let (path, text) = (&request.path, &request.query);
+    let itself = if text.is_empty() { path.clone() } else { format!("{path}?{text}") };
+    let size = usize::from(query.size);
+    let pages = page.records.map(|records| records.div_ceil(size));
+    let number = query.number.map(usize::from);
+    let to = |to| Some(link(path, text, query, &to));
+    let mut links = BTreeMap::from([("self", Some(itself))]);
+    match number {
+        Some(number) => {
+            let last = pages.map(|pages| pages.max(1));
+            let reached = (number + 1) * size <= usize::from(BOUND);
+            let next = match &page.next {
+                Some(_) if last.is_some() || reached => to(To::Number(number + 1)),
+                Some(cursor) => to(To::After(cursor)),
+                None => None,
+            };
+            let before = last.map_or(number - 1, |last| last.min(number - 1));
+            links.insert("first", to(To::Number(1)));
+            links.insert("prev", if before == 0 { None } else { to(To::Number(before)) });
+            links.insert("next", next);
+            links.insert("last", last.and_then(|last| to(To::Number(last))));
+        }
+        None => {
+            links.insert("first", to(To::First));
+            links.insert("next", page.next.as_ref().and_then(|cursor| to(To::After(cursor))));
+        }
+    }
+    let meta = Map::from_iter([
+        (
+            "page".to_owned(),
+            json!({
+                "size": query.size,
+                "number": query.number,
+                "next_cursor": page.next.as_ref().map(Cursor::encode),
+                "has_more": page.next.is_some(),
+            }),
+        ),
+        ("record_count".to_owned(), json!(page.records)),
+        ("page_count".to_owned(), json!(pages)),
+    ]);
+    Frame { links, meta }
+}
+
+/// The same query for another page.
+fn link(path: &str, text: &str, query: &Query, to: &To<'_>) -> String {
+    let other = |name: &str| !["page[cursor]", "page[after]", "page[number]"].contains(&name);
+    let mut parameters: Vec<String> = pairs(text)
+        .into_iter()
+        .filter(|(name, _)| other(name))
+        .map(|(name, value)| format!("{}={}", encoded(&name), encoded(&value)))
+        .collect();
+    match to {
+        To::First => {}
+        To::Number(number) => parameters.push(format!("{}={number}", encoded("page[number]"))),
+        To::After(cursor) => {
+            parameters.push(format!("{}={}", encoded(query.cursor_parameter), cursor.encode()));
+        }
+    }
+    if parameters.is_empty() {
+        return path.to_owned();
+    }
+    format!("{path}?{}", parameters.join("&"))
 }
 
 /// Adds a fact to a page's meta data.

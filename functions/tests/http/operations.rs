@@ -59,7 +59,7 @@ async fn dead_letters_are_ranked_by_what_is_at_stake() {
 }
 
 #[tokio::test]
-async fn letters_beyond_the_newest_thousand_are_not_ranked() {
+async fn more_than_a_thousand_letters_are_ranked_only_where_they_are_narrowed() {
     let shop = Shop::open().await;
     let organization = "acme".parse().unwrap();
     let oldest = letter(&shop, "oldest", 100).await.parse().unwrap();
@@ -72,9 +72,23 @@ async fn letters_beyond_the_newest_thousand_are_not_ranked() {
         newer.created_at = perennial_runtime::Clock::now(shop.stack.clock.as_ref());
         shop.stack.store.keep_dead_letter(&organization, &newer).await.unwrap();
     }
-    let path = "/api/dead_letters?sort=-value_at_risk_cents&filter[q][status_eq]=open";
-    let ranked = shop.stack.get(path).await.expect(200);
-    assert_eq!(ranked.at("/data"), &json!([]), "what is left out does not make room");
+    for (query, place) in [
+        ("sort=-value_at_risk_cents&filter[q][status_eq]=open", "filter[q][status_eq]"),
+        ("sort=-value_at_risk_cents", "sort"),
+        ("page[number]=11&page[size]=100", "page[number]"),
+    ] {
+        let refused = shop.stack.get(&format!("/api/dead_letters?{query}")).await.expect(400);
+        assert_eq!(refused.errors(), [("too_many_records".to_owned(), place.to_owned())]);
+    }
+    let numbered = "/api/dead_letters?page[number]=10&page[size]=100";
+    let numbered = shop.stack.get(numbered).await.expect(200);
+    assert_eq!(numbered.at("/meta/record_count"), &json!(null));
+    let last = shop.stack.get(numbered.at("/links/next").as_str().unwrap()).await.expect(200);
+    assert_eq!(last.at("/data/0/id"), oldest.id.as_str(), "the link goes on by cursor");
+    let narrowed = "sort=-value_at_risk_cents&filter[q][created_at_lt]=2027-01-31T10:00:01Z";
+    let ranked = shop.stack.get(&format!("/api/dead_letters?{narrowed}")).await.expect(200);
+    assert_eq!(ranked.at("/data/0/id"), oldest.id.as_str());
+    assert_eq!(ranked.at("/meta/record_count"), 1);
 }
 
 #[tokio::test]

@@ -11,11 +11,11 @@ use perennial_domain::{
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
-    Page, Part, Store, StoreError,
+    Part, Store, StoreError,
     error::held,
     item::{Item, from_item, n, s, to_item},
     keys::{Key, list_pk, list_sk},
-    page::{Bound, Cursor, CursorError},
+    listing::Listed,
 };
 
 /// A resource with an item of its own.
@@ -45,6 +45,13 @@ macro_rules! resources {
             }
             fn created_at(&self) -> DateTime<Utc> {
                 self.created_at
+            }
+        }
+
+        impl Listed for $type {
+            const LETTER: &'static str = $kind;
+            fn from_item(item: Item) -> Result<Self, StoreError> {
+                from_item(item)
             }
         }
     )+};
@@ -153,70 +160,5 @@ impl Store {
                 Ok((resource.id().to_owned(), resource))
             })
             .collect()
-    }
-
-    /// An organization's resources of one kind, oldest first, or newest first where `descending`.
-    ///
-    /// # Errors
-    /// The inner error when the cursor belongs to another query.
-    pub async fn list<T: Resource>(
-        &self,
-        organization: &OrganizationId,
-        limit: u16,
-        descending: bool,
-        after: Option<&Cursor>,
-    ) -> Result<Result<Page<T>, CursorError>, StoreError> {
-        match self.list_items(&self.book, organization, T::KIND, limit, descending, after).await? {
-            Ok(page) => Ok(Ok(Page {
-                items: page.items.into_iter().map(from_item).collect::<Result<_, _>>()?,
-                next: page.next,
-            })),
-            Err(error) => Ok(Err(error)),
-        }
-    }
-
-    /// The items of one partition of the list index: the keys from the index, then the items from
-    /// the table, so that the index stays small and renewals never write to it.
-    pub(crate) async fn list_items(
-        &self,
-        table: &str,
-        organization: &OrganizationId,
-        kind: &str,
-        limit: u16,
-        descending: bool,
-        after: Option<&Cursor>,
-    ) -> Result<Result<Page<Item>, CursorError>, StoreError> {
-        let partition = list_pk(organization, kind);
-        let query = format!("{partition}{}", if descending { "-" } else { "+" });
-        let own = format!("{organization}#");
-        let bounds = [
-            ("list_pk", Bound::Is(&partition)),
-            ("list_sk", Bound::BeginsWith("")),
-            ("pk", Bound::BeginsWith(&own)),
-            ("sk", Bound::BeginsWith("")),
-        ];
-        let start = match after.map(|cursor| cursor.start_within(&query, &bounds)).transpose() {
-            Ok(start) => start,
-            Err(error) => return Ok(Err(error)),
-        };
-        let answer = self
-            .client
-            .query()
-            .table_name(table)
-            .index_name("list")
-            .key_condition_expression("list_pk = :pk")
-            .expression_attribute_values(":pk", s(partition))
-            .scan_index_forward(!descending)
-            .limit(i32::from(limit.max(1)))
-            .set_exclusive_start_key(start)
-            .send()
-            .await
-            .map_err(|error| StoreError::from_sdk(&error))?;
-        let next = answer.last_evaluated_key.as_ref().map(|last| Cursor::at(&query, last));
-        let keys: Vec<Key> =
-            answer.items.unwrap_or_default().iter().filter_map(crate::item::key_of).collect();
-        let mut found = self.get_items(table, keys.iter().cloned(), true).await?;
-        let items = keys.iter().filter_map(|key| found.remove(key)).collect();
-        Ok(Ok(Page { items, next }))
     }
 }

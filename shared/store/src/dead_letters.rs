@@ -12,11 +12,10 @@ use perennial_domain::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Page, Part, Store, StoreError,
+    Listed, Part, Store, StoreError, Table,
     error::held,
     item::{Item, from_item, n, s, to_item},
     keys::{Key, list_pk, list_sk},
-    page::{Cursor, CursorError},
 };
 
 /// Where a dead letter stands.
@@ -73,6 +72,15 @@ pub struct DeadLetter {
     pub updated_at: DateTime<Utc>,
     /// Counts changes.
     pub version: u64,
+}
+
+impl Listed for DeadLetter {
+    const LETTER: &'static str = "L";
+    const TABLE: Table = Table::Operations;
+
+    fn from_item(item: Item) -> Result<Self, StoreError> {
+        from_item(item)
+    }
 }
 
 impl Store {
@@ -134,28 +142,6 @@ impl Store {
     ) -> Result<Option<DeadLetter>, StoreError> {
         let key = Key::of(organization, "L", id.as_str());
         self.get_item(&self.operations, &key, true).await?.map(from_item).transpose()
-    }
-
-    /// An organization's dead letters by the time they came.
-    ///
-    /// # Errors
-    /// The inner error when the cursor belongs to another query.
-    pub async fn list_dead_letters(
-        &self,
-        organization: &OrganizationId,
-        limit: u16,
-        descending: bool,
-        after: Option<&Cursor>,
-    ) -> Result<Result<Page<DeadLetter>, CursorError>, StoreError> {
-        let page =
-            self.list_items(&self.operations, organization, "L", limit, descending, after).await?;
-        match page {
-            Ok(page) => Ok(Ok(Page {
-                items: page.items.into_iter().map(from_item).collect::<Result<_, _>>()?,
-                next: page.next,
-            })),
-            Err(error) => Ok(Err(error)),
-        }
     }
 }
 

@@ -12,11 +12,10 @@ use perennial_domain::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Page, Store, StoreError,
+    Listed, Store, StoreError, Table,
     error::held,
-    item::{from_item, key_item, s, text, to_item},
+    item::{Item, from_item, key_item, s, text, to_item},
     keys::{Key, SELF, list_pk, partition},
-    page::{Cursor, CursorError},
 };
 
 /// What started a job run.
@@ -162,6 +161,15 @@ pub fn batch_key(name: &str) -> String {
     format!("B#{name}")
 }
 
+impl Listed for JobRun {
+    const LETTER: &'static str = "J";
+    const TABLE: Table = Table::Operations;
+
+    fn from_item(item: Item) -> Result<Self, StoreError> {
+        from_item(item)
+    }
+}
+
 impl Store {
     /// Opens a job run; opening it again changes nothing, so that every part of a split tick may.
     ///
@@ -305,28 +313,6 @@ impl Store {
             if start.is_none() {
                 return Ok(job.map(|job| (job, batches)));
             }
-        }
-    }
-
-    /// An organization's job runs by the time they began.
-    ///
-    /// # Errors
-    /// The inner error when the cursor belongs to another query.
-    pub async fn list_job_runs(
-        &self,
-        organization: &OrganizationId,
-        limit: u16,
-        descending: bool,
-        after: Option<&Cursor>,
-    ) -> Result<Result<Page<JobRun>, CursorError>, StoreError> {
-        let page =
-            self.list_items(&self.operations, organization, "J", limit, descending, after).await?;
-        match page {
-            Ok(page) => Ok(Ok(Page {
-                items: page.items.into_iter().map(from_item).collect::<Result<_, _>>()?,
-                next: page.next,
-            })),
-            Err(error) => Ok(Err(error)),
         }
     }
 }

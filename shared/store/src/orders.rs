@@ -7,10 +7,9 @@ use perennial_domain::{
 };
 
 use crate::{
-    Page, Store, StoreError,
+    Listed, Store, StoreError,
     item::{Item, from_item, key_of},
     keys::{Key, SELF},
-    page::{Cursor, CursorError},
     subscriptions::run_of,
 };
 
@@ -23,12 +22,16 @@ pub enum StoredOrder {
     Run(Box<Run>),
 }
 
-fn stored_order(item: Item) -> Result<StoredOrder, StoreError> {
-    let own = key_of(&item).is_some_and(|key| key.sk == SELF);
-    if own {
-        Ok(StoredOrder::Client(Box::new(from_item(item)?)))
-    } else {
-        Ok(StoredOrder::Run(Box::new(run_of(item)?)))
+impl Listed for StoredOrder {
+    const LETTER: &'static str = "O";
+
+    fn from_item(item: Item) -> Result<Self, StoreError> {
+        let own = key_of(&item).is_some_and(|key| key.sk == SELF);
+        if own {
+            Ok(Self::Client(Box::new(from_item(item)?)))
+        } else {
+            Ok(Self::Run(Box::new(run_of(item)?)))
+        }
     }
 }
 
@@ -43,27 +46,6 @@ impl Store {
         id: &OrderId,
     ) -> Result<Option<StoredOrder>, StoreError> {
         let key = Key::of_order(organization, id);
-        self.get_item(&self.book, &key, true).await?.map(stored_order).transpose()
-    }
-
-    /// All orders of an organization by the time they were made.
-    ///
-    /// # Errors
-    /// The inner error when the cursor belongs to another query.
-    pub async fn list_orders(
-        &self,
-        organization: &OrganizationId,
-        limit: u16,
-        descending: bool,
-        after: Option<&Cursor>,
-    ) -> Result<Result<Page<StoredOrder>, CursorError>, StoreError> {
-        let page = self.list_items(&self.book, organization, "O", limit, descending, after).await?;
-        match page {
-            Ok(page) => Ok(Ok(Page {
-                items: page.items.into_iter().map(stored_order).collect::<Result<_, _>>()?,
-                next: page.next,
-            })),
-            Err(error) => Ok(Err(error)),
-        }
+        self.get_item(&self.book, &key, true).await?.map(StoredOrder::from_item).transpose()
     }
 }

@@ -56,6 +56,20 @@ impl Cursor {
         Self { query: query.to_owned(), key }
     }
 
+    /// A place in results that the caller puts in order: `key` is what finds it again.
+    #[must_use]
+    pub fn in_order(query: &str, key: Vec<(String, String)>) -> Self {
+        Self { query: query.to_owned(), key }
+    }
+
+    /// What [`Cursor::in_order`] was given.
+    ///
+    /// # Errors
+    /// When the cursor belongs to another query.
+    pub fn key_in(&self, query: &str) -> Result<&[(String, String)], CursorError> {
+        if self.query == query { Ok(&self.key) } else { Err(CursorError::OtherQuery) }
+    }
+
     /// The cursor as clients see it.
     #[must_use]
     pub fn encode(&self) -> String {

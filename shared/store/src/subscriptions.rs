@@ -11,7 +11,7 @@ use perennial_domain::{
 use serde_json::Value;
 
 use crate::{
-    Page, Store, StoreError,
+    Listed, Page, Store, StoreError,
     item::{Item, from_item, key_of, n, s, text},
     keys::{Key, RUN, partition},
     page::{Bound, Cursor, CursorError},
@@ -71,6 +71,14 @@ pub(crate) fn run_of(mut item: Item) -> Result<Run, StoreError> {
     from_item(item)
 }
 
+impl Listed for Subscription {
+    const LETTER: &'static str = "S";
+
+    fn from_item(item: Item) -> Result<Self, StoreError> {
+        subscription_of(item)
+    }
+}
+
 impl Store {
     /// A subscription, read consistently. One read unit per 4 KB.
     ///
@@ -110,7 +118,7 @@ impl Store {
     /// All subscriptions of an organization by the time they were made.
     ///
     /// # Errors
-    /// The inner error when the cursor belongs to another query.
+    /// As [`Store::list`].
     pub async fn list_subscriptions(
         &self,
         organization: &OrganizationId,
@@ -118,14 +126,7 @@ impl Store {
         descending: bool,
         after: Option<&Cursor>,
     ) -> Result<Result<Page<Subscription>, CursorError>, StoreError> {
-        let page = self.list_items(&self.book, organization, "S", limit, descending, after).await?;
-        match page {
-            Ok(page) => Ok(Ok(Page {
-                items: page.items.into_iter().map(subscription_of).collect::<Result<_, _>>()?,
-                next: page.next,
-            })),
-            Err(error) => Ok(Err(error)),
-        }
+        self.list(organization, limit, descending, after).await
     }
 
     /// A run, read consistently.

@@ -1,7 +1,7 @@
 //! Resources of their own: made once, replaced by version, listed in pages, one organization each.
 
 use perennial_domain::catalog::Sku;
-use perennial_store::{Cursor, CursorError, Part, StoreError};
+use perennial_store::{Cursor, CursorError, Part, Span, StoreError, StoredOrder};
 
 use crate::{
     TestResult,
@@ -97,7 +97,7 @@ async fn a_cursor_of_another_query_is_refused() -> TestResult {
     let refused = Err(CursorError::OtherQuery);
     assert_eq!(store.list::<Sku>(&acme, 1, true, other).await?, refused);
     assert_eq!(store.list::<Sku>(&"other".parse()?, 1, false, other).await?, refused);
-    assert_eq!(store.list_orders(&acme, 1, false, other).await?.err(), refused.err());
+    assert_eq!(store.list::<StoredOrder>(&acme, 1, false, other).await?.err(), refused.err());
     let journal = store.journal(&acme, "S", "sub_1", 1, other).await?;
     assert_eq!(journal.err(), Some(CursorError::OtherQuery));
     let runs = store.runs(&acme, &"sub_1".parse()?, 1, other).await?;
@@ -119,5 +119,32 @@ async fn one_organization_never_sees_what_another_has() -> TestResult {
     let theirs = Sku { name: "Theirs".to_owned(), ..beans.clone() };
     store.create(&other, &theirs).await?;
     assert_eq!(store.get(&acme, beans.id.as_str()).await?, Some(beans));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_window_counts_up_to_its_bound_and_leads_on_where_it_ends() -> TestResult {
+    let (store, acme) = (store().await?, acme()?);
+    for code in ["A", "B", "C", "D"] {
+        store.create(&acme, &sku(&acme, code, None)?).await?;
+    }
+    let span = Span::default();
+    let codes = |skus: &[Sku]| skus.iter().map(|sku| sku.code.clone()).collect::<Vec<_>>();
+    let all = codes(&store.list::<Sku>(&acme, 10, false, None).await??.items);
+    let window = store.window::<Sku>(&acme, &span, (1, 2), 4).await?;
+    assert_eq!((Some(codes(&window.items).as_slice()), window.total), (all.get(1..3), Some(4)));
+    let after = window.next.ok_or("there is more")?;
+    let rest = store.list_within::<Sku>(&acme, &span, 10, Some(&after)).await??;
+    assert_eq!(Some(codes(&rest.items).as_slice()), all.get(3..));
+    let last = store.window::<Sku>(&acme, &span, (3, 2), 4).await?;
+    assert_eq!((last.items.len(), last.next), (1, None));
+    let more = store.window::<Sku>(&acme, &span, (0, 9), 3).await?;
+    assert_eq!((more.items.len(), more.total), (3, None), "one more than is counted");
+    let before = Span { to: Some(at("2000-01-01T00:00:00Z")?), ..span };
+    assert_eq!(store.window::<Sku>(&acme, &before, (0, 9), 3).await?.total, Some(0));
+    let turned = Span { from: Some(at("2001-01-01T00:00:00Z")?), ..before };
+    assert!(store.list_within::<Sku>(&acme, &turned, 9, None).await??.items.is_empty());
+    let elsewhere = store.list_within::<Sku>(&acme, &before, 9, Some(&after)).await?;
+    assert_eq!(elsewhere, Err(CursorError::OtherQuery));
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! Commits: all of one decision or nothing, and a conflict that names its part.
 
-use perennial_domain::{order::OrderStatus, time::OccurrenceNumber};
+use perennial_domain::{order::OrderStatus, subscription::Subscription, time::OccurrenceNumber};
 use perennial_store::{Expect, Part, StoreError, StoredOrder};
 
 use crate::{
@@ -59,7 +59,7 @@ async fn where_the_subscription_changed_no_run_is_written() -> TestResult {
         .await;
     assert!(matches!(stale, Err(StoreError::Conflict(Part::Subscription))), "{stale:?}");
     assert_eq!(store.run(&acme, &before.id, OccurrenceNumber::FIRST).await?, None);
-    assert!(store.list_orders(&acme, 10, false, None).await??.items.is_empty());
+    assert!(store.list::<StoredOrder>(&acme, 10, false, None).await??.items.is_empty());
     Ok(())
 }
 
@@ -128,8 +128,8 @@ async fn one_organization_never_reaches_what_another_has() -> TestResult {
     assert_eq!(store.subscription(&other, id).await?, None);
     assert_eq!(store.run(&other, id, OccurrenceNumber::FIRST).await?, None);
     assert_eq!(store.order(&other, &made.run.order_id()).await?, None);
-    assert!(store.list_subscriptions(&other, 10, false, None).await??.items.is_empty());
-    assert!(store.list_orders(&other, 10, false, None).await??.items.is_empty());
+    assert!(store.list::<Subscription>(&other, 10, false, None).await??.items.is_empty());
+    assert!(store.list::<StoredOrder>(&other, 10, false, None).await??.items.is_empty());
     assert!(store.runs(&other, id, 10, None).await??.items.is_empty());
     assert!(store.whole_journal(&other, "S", id.as_str()).await?.is_empty());
     let both = [(acme.clone(), id.clone()), (other.clone(), id.clone())];

@@ -62,7 +62,7 @@ async fn dead_letters_are_listed() -> TestResult {
     for message in ["m1", "m2", "m3"] {
         store.keep_dead_letter(&acme, &letter(message)?).await?;
     }
-    assert_eq!(store.list_dead_letters(&acme, 10, true, None).await??.items.len(), 3);
-    assert!(store.list_dead_letters(&"other".parse()?, 10, true, None).await??.items.is_empty());
+    assert_eq!(store.list::<DeadLetter>(&acme, 10, true, None).await??.items.len(), 3);
+    assert!(store.list::<DeadLetter>(&"other".parse()?, 10, true, None).await??.items.is_empty());
     Ok(())
 }

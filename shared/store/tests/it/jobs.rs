@@ -119,8 +119,8 @@ async fn job_runs_are_listed_by_time() -> TestResult {
         store.open_job_run(&acme, &run).await?;
         expected.push(run);
     }
-    let page = store.list_job_runs(&acme, 3, true, None).await??;
-    let rest = store.list_job_runs(&acme, 3, true, page.next.as_ref()).await??;
+    let page = store.list::<JobRun>(&acme, 3, true, None).await??;
+    let rest = store.list::<JobRun>(&acme, 3, true, page.next.as_ref()).await??;
     let mut seen: Vec<_> = page.items.into_iter().chain(rest.items).collect();
     seen.reverse();
     assert_eq!(seen, expected);

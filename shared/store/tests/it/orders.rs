@@ -16,7 +16,7 @@ async fn orders_of_clients_and_of_runs_stand_in_one_list() -> TestResult {
     store.commit(&acme).order(&order("o")?, Expect::New).run().await?;
     keep(&store, &acme, &subscription("s", 1)?).await?;
     let made = renewed(&store, &acme, &paid(), now).await?;
-    let page = store.list_orders(&acme, 10, false, None).await??;
+    let page = store.list::<StoredOrder>(&acme, 10, false, None).await??;
     let expected =
         vec![StoredOrder::Client(Box::new(order("o")?)), StoredOrder::Run(Box::new(made.run))];
     assert_eq!(page.items, expected);

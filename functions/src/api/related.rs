@@ -1,0 +1,84 @@
+//! What relationships lead to: `GET /api/<type>/<id>/<relationship>`, made from the tables of
+//! relationships.
+
+use std::sync::LazyLock;
+
+use super::{RESOURCE_TYPES, answer, include, listing, recurring_order_copies, resource_type};
+use crate::http::{
+    caller::Verb,
+    context::Context,
+    error::{ApiError, Outcome},
+    event::Answer,
+    object::{Linkage, Object, Relationship, ResourceType},
+    operation::{Action, Operation, Surface, handler},
+    query::Accepts,
+};
+
+/// One operation for each relationship that resources link to. Made once, and kept as long as the
+/// process lives, as the tables are.
+pub(super) static OPERATIONS: LazyLock<Vec<Operation>> = LazyLock::new(|| {
+    RESOURCE_TYPES
+        .iter()
+        .flat_map(|of| of.relationships.iter().map(move |relationship| (*of, relationship)))
+        .filter(|(_, relationship)| relationship.linked)
+        .filter_map(|(of, relationship)| operation(of, relationship))
+        .collect()
+});
+
+fn operation(of: &'static ResourceType, relationship: &'static Relationship) -> Option<Operation> {
+    let kind = resource_type(relationship.to)?;
+    let path = format!("/api/{}/{{id}}/{}", of.name, relationship.name);
+    let (about, accepts) = if relationship.many {
+        let accepts = match relationship.name {
+            "recurring_order_copies" => Accepts { list: Some(recurring_order_copies::LIST) },
+            _ => Accepts::WHOLE,
+        };
+        (format!("Lists the {} of a {}.", spoken(relationship.name), of.singular), accepts)
+    } else {
+        let about = format!("Reads the {} of a {}.", spoken(relationship.name), of.singular);
+        (about, Accepts::SINGLE)
+    };
+    Some(Operation {
+        action: if relationship.many { Action::List } else { Action::Read },
+        path: path.leak(),
+        kind,
+        surface: Surface::Api,
+        accepts,
+        about: about.leak(),
+        handler: handler!(follow),
+    })
+}
+
+fn spoken(name: &str) -> String {
+    name.replace('_', " ")
+}
+
+/// The type and relationship that a path names.
+pub(crate) fn named(path: &str) -> Option<(&'static ResourceType, &'static Relationship)> {
+    let mut segments = path.strip_prefix("/api/")?.split('/');
+    let (of, _, name) = (segments.next()?, segments.next()?, segments.next()?);
+    let of = resource_type(of)?;
+    Some((of, of.relationship(name)?))
+}
+
+async fn follow(context: &Context<'_>) -> Outcome<Answer> {
+    let Some((of, relationship)) = named(&context.request.path) else {
+        return Err(ApiError::not_found("resource at path", &context.request.path));
+    };
+    context.caller.check(Verb::Read, of.name)?;
+    let name = relationship.name;
+    let owner = include::load_kind(context, of.name, vec![context.id.to_owned()]).await?;
+    let owner: Option<Object> = owner.into_iter().find(|owner| owner.id == context.id);
+    let owner = owner.ok_or_else(|| ApiError::not_found(of.singular, context.id))?;
+    if !relationship.many {
+        let objects = include::follow(context, &owner, name).await?;
+        return answer::related(context, objects.first()).await;
+    }
+    let page = match (owner.linkage(name), owner.id.parse()) {
+        (Some(Linkage::Unknown), Ok(id)) if name == "recurring_order_copies" => {
+            listing::select(context, &recurring_order_copies::OfSubscription(id)).await?
+        }
+        _ => listing::of_all(context, include::follow(context, &owner, name).await?)?,
+    };
+    answer::page(context, &page, &[]).await
+}

@@ -1,0 +1,100 @@
+//! The OpenAPI 3.1 document, made from the tables by which requests are routed and documents read.
+
+mod filters;
+mod operations;
+mod parameters;
+mod resources;
+mod schemas;
+mod shared;
+
+use serde_json::{Map, Value, json};
+
+use self::operations::described;
+use super::media_type::JSON_API;
+use crate::api;
+
+/// The document.
+pub(crate) fn document() -> Value {
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Perennial",
+            "version": env!("CARGO_PKG_VERSION"),
+            "summary": "Subscription order management",
+            "description": "JSON:API 1.1. Every request carries a token that names organization \
+                and role. Writes take an Idempotency-Key; changes honour If-Match.",
+            "license": {"name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0"},
+        },
+        "servers": [{"url": "/"}],
+        "security": [{"token": []}],
+        "tags": api::RESOURCE_TYPES
+            .iter()
+            .map(|kind| json!({"name": kind.name, "description": kind.about}))
+            .collect::<Vec<_>>(),
+        "paths": paths(),
+        "components": {
+            "securitySchemes": {
+                "token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+            },
+            "parameters": parameters::shared(),
+            "headers": {
+                "ETag": {
+                    "description": "Version of the resource, for If-Match.",
+                    "schema": {"type": "string"},
+                },
+            },
+            "responses": {
+                "error": {
+                    "description": "What is wrong: `code` tells which rule, `source` where.",
+                    "content": {JSON_API: {"schema": reference("error_document")}},
+                },
+            },
+            "schemas": schemas::all(),
+        },
+    })
+}
+
+/// Leads to a schema of the document.
+fn reference(schema: &str) -> Value {
+    json!({"$ref": format!("#/components/schemas/{schema}")})
+}
+
+fn paths() -> Value {
+    let mut paths: Map<String, Value> = Map::new();
+    for operation in api::operations() {
+        let item = paths.entry(operation.path.to_owned()).or_insert_with(|| json!({}));
+        if let Value::Object(methods) = item {
+            methods.insert(operation.action.method().to_ascii_lowercase(), described(operation));
+        }
+    }
+    paths.insert(
+        "/api/health".to_owned(),
+        open(
+            "health",
+            "Whether the service and its storage answer.",
+            &json!({
+                "type": "object", "properties": {"status": {"type": "string"}},
+            }),
+        ),
+    );
+    paths.insert(
+        "/api/openapi.json".to_owned(),
+        open("openapi", "This document.", &json!({"type": "object"})),
+    );
+    Value::Object(paths)
+}
+
+fn open(id: &str, about: &str, schema: &Value) -> Value {
+    json!({"get": {
+        "operationId": id,
+        "summary": about,
+        "security": [],
+        "responses": {
+            "200": {
+                "description": about,
+                "content": {"application/json": {"schema": schema}},
+            },
+            "default": {"$ref": "#/components/responses/error"},
+        },
+    }})
+}

@@ -1,0 +1,107 @@
+//! The operations of the document.
+
+use serde_json::{Value, json};
+
+use super::{filters, reference};
+use crate::{
+    api,
+    http::{
+        caller::Verb,
+        media_type::JSON_API,
+        operation::{Action, Operation},
+    },
+};
+
+/// An operation, as the document has it.
+pub(super) fn described(operation: &Operation) -> Value {
+    let Operation { action, path, kind, surface: _, accepts, about, handler: _ } = operation;
+    let shared = |name: &str| json!({"$ref": format!("#/components/parameters/{name}")});
+    let mut parameters = Vec::new();
+    if path.contains("{id}") {
+        parameters.push(shared("id"));
+    }
+    parameters.extend([shared("include"), shared("fields")]);
+    if let Some(list) = &accepts.list {
+        parameters.extend(["page_size", "page_cursor"].map(shared));
+        parameters.extend(list.evaluated.then(|| shared("page_number")));
+        parameters.extend(filters::parameters(kind, list));
+    }
+    if action.verb() == Verb::Write {
+        parameters.push(shared("idempotency_key"));
+    }
+    if matches!(action, Action::Update | Action::Delete) {
+        parameters.push(shared("if_match"));
+    }
+    let mut described = json!({
+        "operationId": operation_id(operation),
+        "tags": [kind.name],
+        "summary": about,
+        "parameters": parameters,
+        "responses": responses(operation),
+    });
+    let mode = match action {
+        Action::Create | Action::Preview => Some("create"),
+        Action::Update => Some("update"),
+        Action::List | Action::Read | Action::Delete => None,
+    };
+    if let (Value::Object(members), Some(mode)) = (&mut described, mode) {
+        let schema = reference(&format!("{}_{mode}", kind.name));
+        let body = json!({"required": true, "content": {JSON_API: {"schema": schema}}});
+        members.insert("requestBody".to_owned(), body);
+    }
+    described
+}
+
+fn operation_id(operation: &Operation) -> String {
+    let verb = match operation.action {
+        Action::List => "list",
+        Action::Read => "read",
+        Action::Create => "create",
+        Action::Update => "update",
+        Action::Delete => "delete",
+        Action::Preview => "make",
+    };
+    let segments: Vec<&str> = operation
+        .path
+        .split('/')
+        .filter(|segment| !segment.is_empty() && *segment != "api" && *segment != "{id}")
+        .collect();
+    format!("{verb}_{}", segments.join("_of_"))
+}
+
+fn responses(operation: &Operation) -> Value {
+    let Operation { action, kind, path, .. } = operation;
+    let mut schema = reference(&format!("{}_document", kind.name));
+    if *action == Action::Read && api::related::named(path).is_some() {
+        schema = json!({"anyOf": [schema, reference("nothing_document")]});
+    }
+    let content = json!({JSON_API: {"schema": schema}});
+    let one = |description: &str| {
+        json!({
+            "description": description,
+            "headers": {"ETag": {"$ref": "#/components/headers/ETag"}},
+            "content": content,
+        })
+    };
+    let (status, response) = match action {
+        Action::List => (
+            "200",
+            json!({
+                "description": "A page.",
+                "content": {JSON_API: {"schema": reference(&format!("{}_page", kind.name))}},
+            }),
+        ),
+        Action::Read => ("200", one("The resource.")),
+        Action::Create => ("201", one("The new resource.")),
+        Action::Update => ("200", one("The changed resource.")),
+        Action::Delete => ("204", json!({"description": "Done."})),
+        Action::Preview => {
+            ("200", json!({"description": "The answer; nothing is stored.", "content": content}))
+        }
+    };
+    let mut responses = json!({"default": {"$ref": "#/components/responses/error"}});
+    if let Value::Object(members) = &mut responses {
+        members.insert(status.to_owned(), response);
+    }
+    responses
+}

@@ -1,0 +1,112 @@
+//! Schemas of resources, as they are answered and as they are given.
+
+use serde_json::{Map, Value, json};
+
+use crate::http::{
+    attributes::Mode,
+    object::{Given, Relationship, ResourceType},
+};
+
+fn identifier(kind: &str) -> Value {
+    json!({
+        "type": "object",
+        "required": ["type", "id"],
+        "properties": {"type": {"type": "string", "const": kind}, "id": {"type": "string"}},
+    })
+}
+
+fn linkage(relationship: &Relationship) -> Value {
+    let identifier = identifier(relationship.to);
+    let data = if relationship.many {
+        json!({"type": "array", "items": identifier})
+    } else {
+        json!({"oneOf": [identifier, {"type": "null"}]})
+    };
+    json!({
+        "type": "object",
+        "properties": {"data": data, "links": {"type": "object"}},
+    })
+}
+
+/// The schema of a value that may be null.
+fn nullable(schema: &Value) -> Value {
+    json!({"anyOf": [schema, {"type": "null"}]})
+}
+
+/// A resource object.
+pub(super) fn resource(kind: &ResourceType) -> Value {
+    let attributes: Map<String, Value> = kind
+        .attributes
+        .iter()
+        .filter(|attribute| attribute.access.readable())
+        .map(|attribute| (attribute.name.to_owned(), nullable(&attribute.schema())))
+        .collect();
+    let relationships: Map<String, Value> = kind
+        .relationships
+        .iter()
+        .map(|relationship| (relationship.name.to_owned(), linkage(relationship)))
+        .collect();
+    json!({
+        "type": "object",
+        "description": kind.about,
+        "required": ["type", "id"],
+        "properties": {
+            "type": {"type": "string", "const": kind.name},
+            "id": {"type": "string"},
+            "attributes": {"type": "object", "properties": attributes},
+            "relationships": {"type": "object", "properties": relationships},
+            "links": {"type": "object"},
+            "meta": {"type": "object"},
+        },
+    })
+}
+
+/// A document that makes or changes a resource.
+pub(super) fn request(kind: &ResourceType, mode: Mode) -> Value {
+    let attributes: Map<String, Value> = kind
+        .attributes
+        .iter()
+        .filter(|attribute| attribute.access.writable(mode))
+        .map(|attribute| (attribute.name.to_owned(), nullable(&attribute.schema())))
+        .collect();
+    let settable = |relationship: &&Relationship| match mode {
+        Mode::Create => relationship.on_create != Given::Never,
+        Mode::Update => relationship.on_update,
+    };
+    let relationships: Map<String, Value> = kind
+        .relationships
+        .iter()
+        .filter(settable)
+        .map(|relationship| (relationship.name.to_owned(), linkage(relationship)))
+        .collect();
+    let required: Vec<&str> = kind
+        .relationships
+        .iter()
+        .filter(|relationship| mode == Mode::Create && relationship.on_create == Given::Always)
+        .map(|relationship| relationship.name)
+        .collect();
+    let mut data = json!({
+        "type": "object",
+        "required": if mode == Mode::Create { vec!["type"] } else { vec!["type", "id"] },
+        "properties": {
+            "type": {"type": "string", "const": kind.name},
+            "attributes": {
+                "type": "object",
+                "properties": attributes,
+                "additionalProperties": false,
+            },
+            "relationships": {
+                "type": "object",
+                "required": required,
+                "properties": relationships,
+                "additionalProperties": false,
+            },
+        },
+    });
+    if mode == Mode::Update
+        && let Some(Value::Object(properties)) = data.get_mut("properties")
+    {
+        properties.insert("id".to_owned(), json!({"type": "string"}));
+    }
+    json!({"type": "object", "required": ["data"], "properties": {"data": data}})
+}

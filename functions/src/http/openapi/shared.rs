@@ -1,0 +1,114 @@
+//! Schemas that are of no one resource.
+
+use serde_json::{Map, Value, json};
+
+use crate::http::{error::Code, query::BOUND};
+
+/// The schemas that are of no one resource.
+pub(super) fn schemas() -> Map<String, Value> {
+    let codes: Vec<&str> = Code::ALL.iter().map(|code| code.facts().1).collect();
+    let shared = json!({
+        "frequency": {
+            "description": "How often: a name, so many units, or a crontab expression of five \
+                fields in the subscription's time zone.",
+            "oneOf": [
+                {
+                    "type": "string",
+                    "examples": ["monthly", "every 2 weeks", "0 9 * * 1"],
+                },
+                {
+                    "type": "object",
+                    "required": ["every", "unit"],
+                    "properties": {
+                        "every": {"type": "integer", "minimum": 1},
+                        "unit": {
+                            "type": "string",
+                            "enum": ["hour", "day", "week", "month", "year"],
+                        },
+                    },
+                    "additionalProperties": false,
+                },
+            ],
+        },
+        "page_links": {
+            "type": "object",
+            "description": "Without `page[number]` only `first` and `next`, by cursor.",
+            "properties": {
+                "self": {"type": "string"},
+                "first": {"type": "string"},
+                "prev": {"type": ["string", "null"]},
+                "next": {"type": ["string", "null"]},
+                "last": {"type": ["string", "null"]},
+            },
+        },
+        "page_meta": {
+            "type": "object",
+            "properties": {
+                "record_count": {
+                    "type": ["integer", "null"],
+                    "description": format!(
+                        "How many there are on all pages: exact up to {BOUND}, null beyond and on \
+                         pages by cursor of a list in its own order, which is not read as a whole."
+                    ),
+                },
+                "page_count": {"type": ["integer", "null"]},
+                "page": {
+                    "type": "object",
+                    "properties": {
+                        "size": {"type": "integer"},
+                        "number": {"type": ["integer", "null"]},
+                        "next_cursor": {"type": ["string", "null"]},
+                        "has_more": {"type": "boolean"},
+                    },
+                },
+            },
+        },
+        "nothing_document": {
+            "type": "object",
+            "description": "The relationship leads nowhere.",
+            "required": ["data"],
+            "properties": {
+                "jsonapi": {"type": "object"},
+                "data": {"type": "null"},
+                "links": {"type": "object"},
+            },
+        },
+        "error_document": {
+            "type": "object",
+            "required": ["errors"],
+            "properties": {
+                "jsonapi": {"type": "object"},
+                "errors": {
+                    "type": "array",
+                    "items": {
+                        "type": "object",
+                        "required": ["status", "code", "title", "detail"],
+                        "properties": {
+                            "status": {"type": "string"},
+                            "code": {"type": "string", "enum": codes},
+                            "title": {"type": "string"},
+                            "detail": {"type": "string"},
+                            "source": {
+                                "type": "object",
+                                "properties": {
+                                    "pointer": {"type": "string"},
+                                    "parameter": {"type": "string"},
+                                    "header": {"type": "string"},
+                                },
+                            },
+                            "meta": {"type": "object"},
+                        },
+                    },
+                },
+                "meta": {
+                    "type": "object",
+                    "properties": {"request_id": {"type": "string"}},
+                },
+            },
+        },
+    });
+    match shared {
+        Value::Object(members) => members,
+        _ => Map::new(),
+    }
+}
