@@ -30,6 +30,12 @@ pub(crate) static KIND: ResourceType = ResourceType {
             Kind::Text(500),
             "The payment provider's token. Answered masked.",
         ),
+        Attribute::write(
+            "expires_on",
+            Kind::Date,
+            "The last day on which it can be charged: of a card, the last of its month of expiry. \
+             Null when not known.",
+        ),
         CREATED_AT,
         UPDATED_AT,
     ],
@@ -83,7 +89,8 @@ fn masked(token: &str) -> String {
 }
 
 pub(super) fn object(source: &PaymentSource) -> Object {
-    let PaymentSource { id, customer_id, token, name, version, created_at, updated_at } = source;
+    let PaymentSource { id, customer_id, token, name, expires_on, version, created_at, updated_at } =
+        source;
     Object {
         kind: &KIND,
         id: id.to_string(),
@@ -91,6 +98,7 @@ pub(super) fn object(source: &PaymentSource) -> Object {
         attributes: json!({
             "name": name,
             "payment_source_token": masked(token),
+            "expires_on": expires_on,
             "created_at": created_at,
             "updated_at": updated_at,
         }),
@@ -131,6 +139,7 @@ async fn create(context: &Context<'_>) -> Outcome<Answer> {
     let mut attributes = document.attributes(&mut problems);
     let token: Option<String> = attributes.required("payment_source_token", &mut problems);
     let name = attributes.optional("name", &mut problems).value();
+    let expires_on = attributes.optional("expires_on", &mut problems).value();
     let customer: Related<CustomerId> = document.related("customer", &mut problems);
     let customer_id = customer.id();
     if let Some(id) = &customer_id {
@@ -146,6 +155,7 @@ async fn create(context: &Context<'_>) -> Outcome<Answer> {
         customer_id,
         token,
         name,
+        expires_on,
         version: 1,
         created_at: context.now,
         updated_at: context.now,
@@ -165,6 +175,7 @@ async fn update(context: &Context<'_>) -> Outcome<Answer> {
         source.token = token;
     }
     attributes.optional("name", &mut problems).apply(&mut source.name);
+    attributes.optional("expires_on", &mut problems).apply(&mut source.expires_on);
     problems.check()?;
     source.version += 1;
     source.updated_at = context.now;

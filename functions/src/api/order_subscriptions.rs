@@ -2,6 +2,7 @@
 
 use perennial_domain::{
     ids::SubscriptionId,
+    renewal_alert::MAXIMUM_PERIOD_HOURS,
     subscription::{Subscription, Unsettled},
     time::OccurrenceNumber,
 };
@@ -80,6 +81,7 @@ pub(crate) static KIND: ResourceType = ResourceType {
             "When a pause ends by itself; null for when somebody ends it. Given with `_deactivate`, \
              or changed while it rests. What falls due during a pause is passed over.",
         ),
+        RENEWAL_ALERT_PERIOD,
         Attribute::read("last_run_at", Kind::Instant, "When it last made a run."),
         Attribute::read(
             "current_recurrence",
@@ -147,6 +149,14 @@ pub(crate) static KIND: ResourceType = ResourceType {
 const TIME_ZONE_ABOUT: &str = "Zone whose wall clock the schedule follows. In another zone, runs \
     keep their wall-clock time and their numbers.";
 
+/// How long before each run it is announced.
+pub(super) const RENEWAL_ALERT_PERIOD: Attribute = Attribute::write(
+    "renewal_alert_period",
+    Kind::Integer(1, MAXIMUM_PERIOD_HOURS as i64),
+    "How many hours before each run the event order_subscriptions.renewal announces it; null for \
+     not at all.",
+);
+
 pub(super) const OPERATIONS: &[Operation] = &[
     Operation {
         action: Action::List,
@@ -199,6 +209,8 @@ pub(super) fn object(subscription: &Subscription) -> Object {
         max_occurrences,
         jumped_numbers: _,
         resumes_at,
+        renewal_alert_period,
+        alerted: _,
         last_run_at,
         occurrencies,
         errors_count,
@@ -243,6 +255,7 @@ pub(super) fn object(subscription: &Subscription) -> Object {
             "next_run_at": subscription.coming().map(|next| next.at),
             "max_occurrences": max_occurrences,
             "resumes_at": resumes_at,
+            "renewal_alert_period": renewal_alert_period,
             "last_run_at": last_run_at,
             "current_recurrence": current,
             "occurrencies": occurrencies,

@@ -7,6 +7,7 @@ use chrono_tz::Tz;
 use perennial_domain::{
     ids::PaymentSourceId,
     plan::{DatesChange, DatesError, PlanError, change_dates, rest_until},
+    renewal_alert::RenewalAlertPeriod,
     subscription::Subscription,
     time::{AnchorChange, Frequency, Pause, Term},
 };
@@ -67,6 +68,7 @@ pub(super) struct Wanted {
     rules: RulesChange,
     max_occurrences: Given<NonZeroU32>,
     expires_at: Given<DateTime<Utc>>,
+    renewal_alert_period: Given<RenewalAlertPeriod>,
     next_run: Option<(DateTime<Utc>, AnchorChange)>,
     reference: Given<String>,
     metadata: Given<Value>,
@@ -100,6 +102,7 @@ impl Wanted {
             rules: RulesChange::read(&mut attributes, problems),
             max_occurrences: attributes.optional("max_occurrences", problems),
             expires_at: whole_seconds(attributes.optional("expires_at", problems)),
+            renewal_alert_period: attributes.optional("renewal_alert_period", problems),
             next_run: next_run_at.map(|at| (at.trunc_subsecs(0), anchor.unwrap_or_default())),
             reference: attributes.optional("reference", problems),
             metadata: match attributes.optional("metadata", problems) {
@@ -114,6 +117,7 @@ impl Wanted {
     pub(super) fn edits(&self) -> bool {
         self.changes_dates()
             || self.pause().is_some()
+            || self.renewal_alert_period.is_given()
             || self.reference.is_given()
             || self.metadata.is_given()
             || self.payment_source != Related::Absent
@@ -172,6 +176,7 @@ impl Wanted {
         if let Some(pause) = self.pause() {
             rest_until(&mut after, pause, now).map_err(|error| no_pause(&error.into()))?;
         }
+        self.renewal_alert_period.clone().apply(&mut after.renewal_alert_period);
         self.reference.clone().apply(&mut after.reference);
         self.metadata.clone().or_default(&mut after.metadata);
         match &self.payment_source {
@@ -259,6 +264,7 @@ pub(super) fn told(subscription: &Subscription) -> Value {
         "expires_at": subscription.expires_at,
         "max_occurrences": subscription.max_occurrences,
         "resumes_at": subscription.resumes_at,
+        "renewal_alert_period": subscription.renewal_alert_period,
         "reference": subscription.reference,
         "metadata": subscription.metadata,
         "customer_payment_source_id": subscription.payment_source_id,

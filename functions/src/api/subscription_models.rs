@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::{
     CREATED_AT, UPDATED_AT, answer, create_once,
+    order_subscriptions::RENEWAL_ALERT_PERIOD,
     schedule_rules::{
         self, ANCHOR_DAY, ANCHOR_WEEKDAY, DST_GAP, DST_OVERLAP, MONTH_END, RulesChange,
         WORKING_DAYS,
@@ -66,6 +67,7 @@ pub(crate) static KIND: ResourceType = ResourceType {
             "How many occurrences each subscription has at all, the source order included; null \
              for no end.",
         ),
+        RENEWAL_ALERT_PERIOD,
         Attribute::write("catch_up", CATCH_UP, "What happens to runs missed during downtime."),
         Attribute::write(
             "retry_policy",
@@ -166,6 +168,7 @@ pub(super) fn object(model: &SubscriptionModel) -> Object {
         auto_cancel,
         rules,
         max_occurrences,
+        renewal_alert_period,
         catch_up,
         retry,
         version,
@@ -181,6 +184,7 @@ pub(super) fn object(model: &SubscriptionModel) -> Object {
             "catch_up": catch_up,
             "retry_policy": retry,
             "max_occurrences": max_occurrences,
+            "renewal_alert_period": renewal_alert_period,
             "created_at": created_at,
             "updated_at": updated_at,
     });
@@ -239,6 +243,7 @@ async fn create(context: &Context<'_>) -> Outcome<Answer> {
         auto_cancel: attributes.value("auto_cancel", &mut problems).unwrap_or(false),
         rules: RulesChange::read(&mut attributes, &mut problems).of(&ScheduleRules::default()),
         max_occurrences: attributes.optional("max_occurrences", &mut problems).value(),
+        renewal_alert_period: attributes.optional("renewal_alert_period", &mut problems).value(),
         catch_up: attributes.value::<CatchUp>("catch_up", &mut problems).unwrap_or_default(),
         retry: attributes.value::<RetryPolicy>("retry_policy", &mut problems).unwrap_or_default(),
         version: 1,
@@ -277,6 +282,9 @@ async fn update(context: &Context<'_>) -> Outcome<Answer> {
     }
     model.rules = RulesChange::read(&mut attributes, &mut problems).of(&model.rules);
     attributes.optional("max_occurrences", &mut problems).apply(&mut model.max_occurrences);
+    attributes
+        .optional("renewal_alert_period", &mut problems)
+        .apply(&mut model.renewal_alert_period);
     if let Some(catch_up) = attributes.value("catch_up", &mut problems) {
         model.catch_up = catch_up;
     }

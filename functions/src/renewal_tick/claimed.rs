@@ -1,6 +1,5 @@
 //! From a claimed subscription to work for another function.
 
-use chrono::{DateTime, Utc};
 use perennial_domain::{
     ids::{JobRunId, OrganizationId, SubscriptionId},
     journal::{Cause, Change, append},
@@ -9,7 +8,7 @@ use perennial_domain::{
     time::OccurrenceNumber,
 };
 use perennial_messages::{JobRef, Outgoing, RetryDue, RunDue, ValidateOrder};
-use perennial_store::{Expect, JobBatch, RunResult};
+use perennial_store::{Claim, Expect, JobBatch, RunResult, StoreError};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -38,9 +37,9 @@ impl RenewalTick {
         &self,
         organization: &OrganizationId,
         subscription: Subscription,
-        now: DateTime<Utc>,
+        claim: &Claim,
     ) -> Result<Option<Work>, HandleError> {
-        let id = subscription.id.clone();
+        let (id, now) = (subscription.id.clone(), claim.now);
         let plan = match plan_claim(&subscription, now) {
             Ok(plan) => plan,
             Err(error) => {
@@ -58,7 +57,7 @@ impl RenewalTick {
             }
             ClaimPlan::Skip { skipped, next } => {
                 let (after, change) = skip_missed(&subscription, skipped, next, now)?;
-                self.commit(organization, &subscription, after, change, now).await?;
+                self.commit(organization, &subscription, after, change, claim).await?;
                 Ok(Some(Work::Skipped(id, skipped.last)))
             }
             ClaimPlan::Retry(unsettled) => {
@@ -67,43 +66,41 @@ impl RenewalTick {
             }
             ClaimPlan::Expire => {
                 let (after, change) = expire(&subscription, now)?;
-                self.commit(organization, &subscription, after, change, now).await?;
+                self.commit(organization, &subscription, after, change, claim).await?;
                 Ok(None)
             }
             ClaimPlan::Resume => {
                 let (after, change, skipped) = end_pause(&subscription, now)?;
-                self.commit(organization, &subscription, after, change, now).await?;
+                self.commit(organization, &subscription, after, change, claim).await?;
                 Ok(skipped.map(|skipped| Work::Skipped(id, skipped.last)))
             }
             ClaimPlan::Nothing => {
                 let (after, change) = abandon_run(&subscription, now);
-                self.commit(organization, &subscription, after, change, now).await?;
+                self.commit(organization, &subscription, after, change, claim).await?;
                 Ok(None)
             }
         }
     }
 
-    async fn commit(
+    /// Writes a subscription and the journal entry of its change.
+    pub(super) async fn commit(
         &self,
         organization: &OrganizationId,
         before: &Subscription,
         mut after: Subscription,
         change: Change,
-        now: DateTime<Utc>,
-    ) -> Result<(), HandleError> {
-        let cause = Cause {
-            actor: "system:renewal-tick".to_owned(),
-            reason: before.job_run_id.as_ref().map(ToString::to_string).unwrap_or_default(),
-        };
+        claim: &Claim,
+    ) -> Result<(), StoreError> {
+        let cause =
+            Cause { actor: "system:renewal-tick".to_owned(), reason: claim.job_run_id.to_string() };
         let id = after.id.to_string();
-        let entry = append(&mut after.journal, organization, &id, now, cause, change);
+        let entry = append(&mut after.journal, organization, &id, claim.now, cause, change);
         self.store
             .commit(organization)
             .subscription(&after, Expect::Version(before.version))
             .entry("S", &entry)
             .run()
-            .await?;
-        Ok(())
+            .await
     }
 
     /// Records claimed work in the job log, then sends it. The log comes first: a result must find

@@ -3,6 +3,7 @@
 //! It asks for everything due up to now and claims it bit by bit, so it may run late, twice, or at
 //! the same moment as another, and after any downtime, without losing or repeating a run.
 
+mod alerts;
 mod claimed;
 mod retry_failed;
 
@@ -23,7 +24,7 @@ use perennial_runtime::{
 use perennial_store::{Claim, Cursor, DueEntry, DueSubject, JobKind, JobRun, Store};
 use serde_json::Value;
 
-use self::claimed::Work;
+use self::{alerts::Alerted, claimed::Work};
 use crate::{
     Aws, settings,
     sqs_batch::{DeadLetterQueue, HandleError, Outcomes, Received, guarded, handle_batch},
@@ -206,11 +207,19 @@ impl RenewalTick {
                 })
             }));
         }
+        let mut due_at = entry.due_at;
+        if let DueSubject::Alert(id) = &entry.subject
+            && self.alert(entry, id, claim).await? == Alerted::Done
+        {
+            note_lag(due_at, claim.now);
+            return Ok(None);
+        }
         let Some(subscription) = self.store.claim(entry, claim).await? else { return Ok(None) };
-        let lag = (claim.now - entry.due_at).num_seconds();
-        metrics::histogram!(telemetry::TICK_LAG)
-            .record(f64::from(u32::try_from(lag).unwrap_or(u32::MAX)));
-        self.decide(&entry.organization, subscription, claim.now).await
+        if let DueSubject::Alert(_) = entry.subject {
+            due_at = subscription.next_run_at.unwrap_or(due_at);
+        }
+        note_lag(due_at, claim.now);
+        self.decide(&entry.organization, subscription, claim).await
     }
 
     async fn hand_on(&self, message: TickShards) -> Result<(), HandleError> {
@@ -221,6 +230,12 @@ impl RenewalTick {
             .await
             .map_err(|error| HandleError::Transient(error.to_string()))
     }
+}
+
+/// Measures how late something is taken up.
+fn note_lag(due_at: DateTime<Utc>, now: DateTime<Utc>) {
+    let lag = u32::try_from((now - due_at).num_seconds()).unwrap_or(u32::MAX);
+    metrics::histogram!(telemetry::TICK_LAG).record(f64::from(lag));
 }
 
 /// The due index in groups of shards, one for each message of a tick.

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU32;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
@@ -10,6 +10,7 @@ use crate::{
     dunning::RetryPolicy,
     ids::{CustomerId, MarketId, ModelId, PaymentSourceId, SkuId},
     money::{Currency, MinorUnits},
+    renewal_alert::RenewalAlertPeriod,
     time::{CatchUp, Frequency, ScheduleRules},
 };
 
@@ -76,6 +77,9 @@ pub struct PaymentSource {
     /// Name for people ("Visa ending 4242").
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// The last day on which it can be charged; `None` when not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_on: Option<NaiveDate>,
     /// Counts changes.
     pub version: u64,
     /// When it was made.
@@ -140,6 +144,9 @@ pub struct SubscriptionModel {
     /// How many occurrences each has at all, the source order included.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_occurrences: Option<NonZeroU32>,
+    /// How long before each run it is announced; `None` for not at all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub renewal_alert_period: Option<RenewalAlertPeriod>,
     /// What happens to runs missed during downtime.
     #[serde(default)]
     pub catch_up: CatchUp,

@@ -6,6 +6,7 @@
 //! - [`lifecycle`], [`subscription`], [`run`], [`plan`]: what a subscription may do, and what is to
 //!   be done when it is due
 //! - [`proration`]: what part of it is due when terms change within a period
+//! - [`renewal_alert`]: when a run is announced, and whether it can be paid
 //! - [`dunning`]: what follows a declined payment
 //! - [`placement`]: whether an order may be placed
 //! - [`journal`]: how every change is recorded
@@ -23,6 +24,7 @@ pub mod order;
 pub mod placement;
 pub mod plan;
 pub mod proration;
+pub mod renewal_alert;
 pub mod run;
 pub mod subscription;
 pub mod time;

@@ -341,6 +341,8 @@ pub fn create_subscriptions(
                 max_occurrences: model.max_occurrences,
                 jumped_numbers: 0,
                 resumes_at: None,
+                renewal_alert_period: model.renewal_alert_period,
+                alerted: None,
                 last_run_at: order.placed_at,
                 occurrencies: 0,
                 errors_count: 0,

@@ -18,6 +18,7 @@ use crate::{
     lifecycle::SubscriptionStatus,
     money::{Currency, MinorUnits, MoneyError},
     order,
+    renewal_alert::RenewalAlertPeriod,
     time::{
         CatchUp, Frequency, Occurrence, OccurrenceNumber, Schedule, ScheduleRules, Slot, Term,
         TermEnd, resume,
@@ -108,6 +109,12 @@ pub struct Subscription {
     /// When it becomes active again by itself; only while it rests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resumes_at: Option<DateTime<Utc>>,
+    /// How long before each run it is announced; `None` for not at all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub renewal_alert_period: Option<RenewalAlertPeriod>,
+    /// The occurrence that was announced last, on the date that was told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alerted: Option<Slot>,
     /// When it last made a run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_run_at: Option<DateTime<Utc>>,
@@ -177,6 +184,8 @@ pub enum WakeKind {
     Finish,
     /// Its pause ends.
     Resume,
+    /// Its next run is to be announced.
+    Alert,
 }
 
 impl WakeKind {
@@ -189,6 +198,7 @@ impl WakeKind {
             Self::Run => "run",
             Self::Finish => "finish",
             Self::Resume => "resume",
+            Self::Alert => "alert",
         }
     }
 }
@@ -293,7 +303,23 @@ impl Subscription {
             .filter(|_| repeats || self.status == SubscriptionStatus::Cancelled)
             .map(|unsettled| (unsettled.retry_at, WakeKind::Retry))
             .min();
-        [run, end, resumption, retry].into_iter().flatten().min()
+        let alert = self
+            .alert_at()
+            .filter(|_| repeats && self.run_number.is_none())
+            .map(|at| (at, WakeKind::Alert));
+        [run, end, resumption, retry, alert].into_iter().flatten().min()
+    }
+
+    /// When its next run is to be announced; `None` where nobody wants that, or where it was done
+    /// for this occurrence on this date.
+    ///
+    /// An alert whose time had come before the last change is due from that change on. What was due
+    /// by then itself is not announced any more.
+    #[must_use]
+    pub fn alert_at(&self) -> Option<DateTime<Utc>> {
+        let period = self.renewal_alert_period?;
+        let next = self.next().filter(|next| self.alerted != Some(*next))?;
+        (next.at > self.updated_at).then(|| period.before(next.at).max(self.updated_at))
     }
 
     /// What one run costs, in minor units.

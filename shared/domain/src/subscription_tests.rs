@@ -40,6 +40,8 @@ pub(crate) fn subscription(frequency: &str, anchor: &str) -> Result<Subscription
         max_occurrences: None,
         jumped_numbers: 0,
         resumes_at: None,
+        renewal_alert_period: None,
+        alerted: None,
         last_run_at: None,
         occurrencies: 0,
         errors_count: 0,

@@ -30,6 +30,9 @@ pub struct Claim {
     pub lease: TimeDelta,
 }
 
+/// The states in which a run may begin.
+const MAY_RUN: &str = "(#status = :active OR #status = :running)";
+
 /// An order whose validation was claimed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClaimedOrder;
@@ -40,7 +43,8 @@ impl Store {
     /// version, so that nobody who read the subscription before can write over the claim. `None` means that
     /// somebody else holds it, or that it is not due any more. One write unit per KB.
     ///
-    /// A claim whose lease has run out is taken over with the number it had.
+    /// A claim whose lease has run out is taken over with the number it had. An entry that stands
+    /// for an alert is claimed for its run, and only if that is due.
     ///
     /// # Errors
     /// When storage does not answer or holds something unreadable.
@@ -49,23 +53,26 @@ impl Store {
         entry: &DueEntry,
         claim: &Claim,
     ) -> Result<Option<Subscription>, StoreError> {
-        let (id, is_run) = match &entry.subject {
-            DueSubject::Run(id) => (id, true),
-            DueSubject::Other(id) => (id, false),
+        let (id, run_if) = match &entry.subject {
+            DueSubject::Run(id) => (id, Some(MAY_RUN.to_owned())),
+            DueSubject::Alert(id) => (id, Some(format!("{MAY_RUN} AND next_run_at <= :now"))),
+            DueSubject::Other(id) => (id, None),
             DueSubject::Order(_) => return Ok(None),
         };
         let base = "SET lease_until = :until, job_run_id = :job";
-        let expression = if is_run {
+        let expression = if run_if.is_some() {
             format!(
                 "{base}, run_number = if_not_exists(run_number, next_number), \
-                 #status = :running ADD lease_claims :one, version :one"
+                 #status = :running REMOVE alerted ADD lease_claims :one, version :one"
             )
         } else {
             format!("{base} ADD lease_claims :one, version :one")
         };
         let free = "due_sk = :seen AND (attribute_not_exists(lease_until) OR lease_until <= :now)";
-        let may_run = "(#status = :active OR #status = :running)";
-        let condition = if is_run { format!("{free} AND {may_run}") } else { free.to_owned() };
+        let condition = match &run_if {
+            Some(run_if) => format!("{free} AND {run_if}"),
+            None => free.to_owned(),
+        };
         let update = self
             .client
             .update_item()
@@ -79,7 +86,7 @@ impl Store {
             .expression_attribute_values(":now", s(instant(claim.now)))
             .expression_attribute_values(":one", n(1))
             .return_values(ReturnValue::AllNew);
-        let update = if is_run {
+        let update = if run_if.is_some() {
             update
                 .expression_attribute_names("#status", "status")
                 .expression_attribute_values(":running", status(SubscriptionStatus::Running)?)

@@ -21,6 +21,9 @@ pub(crate) const VALIDATE: &str = "validate";
 pub enum DueSubject {
     /// A subscription whose next occurrence is due.
     Run(SubscriptionId),
+    /// A subscription whose next run is to be announced. To claim it is to claim that run, for
+    /// when it is due too by now; to announce it, a commit is enough.
+    Alert(SubscriptionId),
     /// A subscription with something else to do: a retry, its expiry.
     Other(SubscriptionId),
     /// An order whose validation is overdue.
@@ -98,6 +101,7 @@ fn entry(item: &Item) -> Option<DueEntry> {
     let subject = match kind {
         VALIDATE => DueSubject::Order(id.parse().ok()?),
         "run" => DueSubject::Run(id.parse().ok()?),
+        "alert" => DueSubject::Alert(id.parse().ok()?),
         _ => DueSubject::Other(id.parse().ok()?),
     };
     Some(DueEntry { organization, subject, due_at, sk })

@@ -12,6 +12,7 @@ mod main_job;
 mod permissions;
 mod poison;
 mod previews;
+mod renewal_alerts;
 mod restart;
 mod schedule_rules;
 mod template;

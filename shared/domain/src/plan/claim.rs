@@ -68,7 +68,7 @@ pub fn plan_claim(subscription: &Subscription, now: DateTime<Utc>) -> Result<Cla
                 .cloned()
                 .collect(),
         ),
-        Some((_, WakeKind::Run | WakeKind::Finish)) | None => ClaimPlan::Nothing,
+        Some((_, WakeKind::Run | WakeKind::Finish | WakeKind::Alert)) | None => ClaimPlan::Nothing,
     })
 }
 

@@ -1,6 +1,7 @@
 //! What is to be done when a subscription is due, and what becomes of it afterwards. Every
 //! function takes values and returns a decision; the functions of `functions/` carry it out.
 
+mod alert;
 mod blocked;
 mod claim;
 mod dates;
@@ -21,6 +22,7 @@ use crate::{
     time::{ScheduleError, TermEnd},
 };
 
+pub use alert::{AlertPlan, alert, plan_alert};
 pub use blocked::{block, discard_run, postpone_retry, unblock};
 pub use claim::{ClaimPlan, plan_claim};
 pub use dates::{DatesChange, change_dates};

@@ -34,6 +34,7 @@ struct World {
     runs: BTreeMap<OccurrenceNumber, Run>,
     skipped: BTreeSet<OccurrenceNumber>,
     rested: BTreeSet<OccurrenceNumber>,
+    alerted: BTreeSet<OccurrenceNumber>,
 }
 
 fn fails(error: impl std::fmt::Display) -> TestCaseError {
@@ -106,6 +107,21 @@ impl World {
         Ok(())
     }
 
+    /// One alert, if it is not too late for it; answers whether the run is to be claimed instead.
+    fn alert(&mut self, now: DateTime<Utc>) -> Result<bool, TestCaseError> {
+        match plan_alert(&self.subscription, now).map_err(fails)? {
+            AlertPlan::Claim => Ok(true),
+            AlertPlan::Nothing => Err(fails("it was woken for nothing")),
+            AlertPlan::Tell(planned) => {
+                prop_assert!(planned.due_at > now, "what is due is not announced");
+                let first = self.alerted.insert(planned.number);
+                prop_assert!(first, "{} was announced twice", planned.number);
+                self.subscription = alert(&self.subscription, &planned, None, now).0;
+                Ok(false)
+            }
+        }
+    }
+
     /// One claim, as the tick and the functions behind it carry it out.
     fn wake(
         &mut self,
@@ -114,8 +130,11 @@ impl World {
         lost: bool,
         now: DateTime<Utc>,
     ) -> Checked {
+        if kind == WakeKind::Alert && !self.alert(now)? {
+            return Ok(());
+        }
         let mut held = match kind {
-            WakeKind::Run | WakeKind::Finish => claimed(&self.subscription),
+            WakeKind::Run | WakeKind::Finish | WakeKind::Alert => claimed(&self.subscription),
             WakeKind::Retry | WakeKind::Expire | WakeKind::Resume => self.subscription.clone(),
         };
         match plan_claim(&held, now).map_err(fails)? {
@@ -196,6 +215,11 @@ impl World {
         if subscription.status.repeats() && subscription.next().is_none() {
             prop_assert!(subscription.end_at(expected).is_some());
         }
+        if let Some((period, next)) = subscription.renewal_alert_period.zip(subscription.next()) {
+            let told = self.alerted.contains(&next.number);
+            let time_for_it = subscription.status.repeats() && period.before(next.at) <= now;
+            prop_assert!(told || !time_for_it, "{} was not announced", next.number);
+        }
         let paid = self.runs.values().filter(|run| run.status == RunStatus::Successful).count();
         prop_assert_eq!(paid, subscription.occurrencies as usize);
         for run in self.runs.values() {
@@ -249,6 +273,7 @@ proptest! {
         retry in retry(),
         expires_after in proptest::option::of(1_i64..10_000),
         maximum in proptest::option::of(1_u32..200),
+        alert_period in proptest::option::of(1_u16..=720),
         steps in steps(),
     ) {
         let mut subscription =
@@ -258,8 +283,10 @@ proptest! {
         subscription.retry = retry;
         subscription.max_occurrences = maximum.and_then(std::num::NonZeroU32::new);
         subscription.expires_at = expires_after.map(|hours| now + TimeDelta::hours(hours));
-        let (runs, skipped, rested) = Default::default();
-        let mut world = World { subscription, runs, skipped, rested };
+        subscription.renewal_alert_period =
+            alert_period.map(TryInto::try_into).transpose().map_err(fails)?;
+        let (runs, skipped, rested, alerted) = Default::default();
+        let mut world = World { subscription, runs, skipped, rested, alerted };
         for step in &steps {
             now += TimeDelta::hours(step.hours);
             world.step(step, now)?;

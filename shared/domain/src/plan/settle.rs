@@ -43,6 +43,20 @@ pub fn plan_run(subscription: &Subscription) -> Result<Option<PlannedRun>, PlanE
     if number < next.number {
         return Ok(None);
     }
+    plan_number(subscription, next, number).map(Some)
+}
+
+/// Plans the next run as it would be made if nothing changed until it is due.
+pub(super) fn plan_next(subscription: &Subscription, next: Slot) -> Result<PlannedRun, PlanError> {
+    plan_number(subscription, next, next.number)
+}
+
+/// Plans a run, which is the next or a later one.
+fn plan_number(
+    subscription: &Subscription,
+    next: Slot,
+    number: OccurrenceNumber,
+) -> Result<PlannedRun, PlanError> {
     let schedule = subscription.schedule();
     let mut occurrence = next;
     while occurrence.number < number {
@@ -52,14 +66,14 @@ pub fn plan_run(subscription: &Subscription) -> Result<Option<PlannedRun>, PlanE
         .previous()
         .filter(|last| *last >= next.number)
         .map(|last| Skipped { first: next.number, last });
-    Ok(Some(PlannedRun {
+    Ok(PlannedRun {
         number,
         due_at: occurrence.at,
         order_id: OrderId::of_run(&subscription.id, number),
         total: subscription.total()?,
         skipped,
         next: schedule.following(occurrence).ok().map(Occurrence::slot),
-    }))
+    })
 }
 
 /// How an attempt at a run's payment ended.

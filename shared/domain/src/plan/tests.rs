@@ -37,6 +37,7 @@ pub(super) fn claimed(subscription: &Subscription) -> Subscription {
     claimed.run_number = claimed.run_number.or(claimed.next_number);
     claimed.lease_claims = Some(claimed.lease_claims.unwrap_or_default() + 1);
     claimed.status = claimed.status.after(Trigger::StartRun).unwrap_or(claimed.status);
+    claimed.alerted = None;
     claimed.version += 1;
     claimed
 }

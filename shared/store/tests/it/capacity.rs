@@ -62,16 +62,28 @@ async fn stored_size(
     Ok(size)
 }
 
-/// The second renewal of a subscription of so many items: the first leaves traces that stay.
-async fn cost_of_renewal(items: usize) -> Result<Cost, Box<dyn std::error::Error>> {
+/// The second renewal of a subscription of so many items, announced before or not: the first leaves
+/// traces that stay.
+async fn cost_of_renewal(
+    items: usize,
+    alert: Option<u16>,
+) -> Result<Cost, Box<dyn std::error::Error>> {
     let Embedded { store, client, meter } = embedded().await?;
     // A clock tells nanoseconds, which make timestamps longer.
     let (acme, first) = (acme()?, at("2027-02-28T10:00:41.123456789Z")?);
     let now = at("2027-03-31T10:00:59.987654321Z")?;
     let mut kept = subscription("s", items)?;
+    kept.renewal_alert_period = alert.map(TryInto::try_into).transpose()?;
     kept.created_at = at("2027-01-31T10:00:00.123456789Z")?;
     let kept = keep(&store, &acme, &kept).await?;
-    renewed(&store, &acme, &paid(), first).await?;
+    let made = renewed(&store, &acme, &paid(), first).await?;
+    if alert.is_some() {
+        let mut told = made.subscription;
+        told.alerted = told.next();
+        told.version += 1;
+        let seen = Expect::Version(told.version - 1);
+        store.commit(&acme).subscription(&told, seen).run().await?;
+    }
     meter.read();
     let before = claimed(&store, now).await?;
     let claim = meter.read();
@@ -99,20 +111,24 @@ async fn cost_of_renewal(items: usize) -> Result<Cost, Box<dyn std::error::Error
 
 #[tokio::test]
 async fn the_items_of_a_typical_renewal_fit_a_write_unit_each() -> TestResult {
-    let cost = cost_of_renewal(1).await?;
-    for (what, size) in [
-        ("claimed subscription", cost.subscription_claimed),
-        ("subscription", cost.subscription),
-        ("run", cost.run),
-    ] {
-        assert!(size <= 1_024, "the {what} is {size} bytes");
+    for alert in [None, Some(720)] {
+        let cost = cost_of_renewal(1, alert).await?;
+        for (what, size) in [
+            ("claimed subscription", cost.subscription_claimed),
+            ("subscription", cost.subscription),
+            ("run", cost.run),
+        ] {
+            assert!(size <= 1_024, "{alert:?}: the {what} is {size} bytes");
+        }
     }
     Ok(())
 }
 
 #[tokio::test]
 async fn a_renewal_costs_at_most_nine_write_units() -> TestResult {
-    let Cost { claim, commit, .. } = cost_of_renewal(1).await?;
-    assert!(claim + commit <= 9.0, "claim {claim}, commit {commit}");
+    for alert in [None, Some(720)] {
+        let Cost { claim, commit, .. } = cost_of_renewal(1, alert).await?;
+        assert!(claim + commit <= 9.0, "{alert:?}: claim {claim}, commit {commit}");
+    }
     Ok(())
 }

@@ -243,3 +243,33 @@ async fn a_payment_retry_and_an_expiry_are_claimed_without_a_run() -> TestResult
     assert!(store.due(0, at("2040-01-01T00:00:00Z")?, 10, None).await?.items.is_empty());
     Ok(())
 }
+
+#[tokio::test]
+async fn an_entry_for_an_alert_is_claimed_for_its_run_once_that_is_due() -> TestResult {
+    let (store, acme) = (store().await?, acme()?);
+    let mut announcing = subscription("s", 1)?;
+    announcing.renewal_alert_period = Some(24.try_into()?);
+    let kept = keep(&store, &acme, &announcing).await?;
+    let (due, alert_at) = (at(DUE)?, at(DUE)? - TimeDelta::hours(24));
+    let entry = only_due(&store, alert_at).await?;
+    assert_eq!((entry.subject.clone(), entry.due_at), (DueSubject::Alert(kept.id), alert_at));
+    let early = due - TimeDelta::seconds(1);
+    assert_eq!(store.claim(&entry, &claim("early", early)).await?, None);
+    let held = store.claim(&entry, &claim("tick", due)).await?.ok_or("refused")?;
+    assert_eq!((held.run_number, held.status), (Some(FIRST), SubscriptionStatus::Running));
+    assert_eq!(plan_claim(&held, due)?, ClaimPlan::Run(FIRST));
+    assert_eq!(store.claim(&entry, &claim("other", due)).await?, None, "the lease holds");
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_claim_of_a_run_forgets_its_alert() -> TestResult {
+    let (store, acme) = (store().await?, acme()?);
+    let mut announced = subscription("s", 1)?;
+    announced.renewal_alert_period = Some(24.try_into()?);
+    announced.alerted = announced.next();
+    keep(&store, &acme, &announced).await?;
+    let held = claimed(&store, at(DUE)?).await?;
+    assert_eq!((held.run_number, held.alerted), (Some(FIRST), None));
+    Ok(())
+}

@@ -73,6 +73,8 @@ pub(crate) fn subscription(name: &str, items: usize) -> Made<Subscription> {
         max_occurrences: None,
         jumped_numbers: 0,
         resumes_at: None,
+        renewal_alert_period: None,
+        alerted: None,
         last_run_at: Some(anchor),
         occurrencies: 0,
         errors_count: 0,

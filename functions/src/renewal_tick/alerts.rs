@@ -1,0 +1,52 @@
+//! Announcing runs. An alert is one commit, of the mark that it was told and of the journal entry
+//! that tells it, so it needs no claim: of two ticks at once one commits, and no lease stands in
+//! the way of the run if this process ends.
+
+use perennial_domain::{
+    catalog::PaymentSource,
+    ids::SubscriptionId,
+    plan::{AlertPlan, alert, plan_alert},
+};
+use perennial_store::{Claim, DueEntry, StoreError};
+
+use super::RenewalTick;
+use crate::sqs_batch::HandleError;
+
+/// What has become of an alert.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Alerted {
+    /// It was told, here or elsewhere, or is not to be told any more.
+    Done,
+    /// The run itself is due: it is to be claimed by the entry of its alert.
+    RunIsDue,
+}
+
+impl RenewalTick {
+    /// Announces the next run of a subscription, if it is still to come.
+    pub(super) async fn alert(
+        &self,
+        entry: &DueEntry,
+        id: &SubscriptionId,
+        claim: &Claim,
+    ) -> Result<Alerted, HandleError> {
+        let organization = &entry.organization;
+        let Some(subscription) = self.store.subscription(organization, id).await? else {
+            return Ok(Alerted::Done);
+        };
+        let planned = match plan_alert(&subscription, claim.now)? {
+            AlertPlan::Tell(planned) => planned,
+            AlertPlan::Claim => return Ok(Alerted::RunIsDue),
+            AlertPlan::Nothing => return Ok(Alerted::Done),
+        };
+        let source: Option<PaymentSource> = match &subscription.payment_source_id {
+            Some(source) => self.store.get(organization, source.as_str()).await?,
+            None => None,
+        };
+        let (after, change) = alert(&subscription, &planned, source.as_ref(), claim.now);
+        match self.commit(organization, &subscription, after, change, claim).await {
+            // Another tick was first, or somebody has just changed it: the next one looks again.
+            Err(StoreError::Conflict(_)) => Ok(Alerted::Done),
+            committed => Ok(committed.map(|()| Alerted::Done)?),
+        }
+    }
+}
