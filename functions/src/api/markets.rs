@@ -1,5 +1,6 @@
 //! Markets: where, in which currency and by which model orders are taken.
 
+use perennial_domain::time::Zone;
 use perennial_domain::{
     catalog::{Market, SubscriptionModel},
     ids::{MarketId, ModelId},
@@ -156,7 +157,7 @@ async fn create(context: &Context<'_>) -> Outcome<Answer> {
     let mut attributes = document.attributes(&mut problems);
     let name: Option<String> = attributes.required("name", &mut problems);
     let currency: Option<Currency> = attributes.required("currency_code", &mut problems);
-    let time_zone = attributes.value("time_zone", &mut problems).unwrap_or(chrono_tz::Tz::UTC);
+    let time_zone = attributes.value("time_zone", &mut problems).unwrap_or(Zone::utc());
     let model_id = model(context, &document, &mut problems).await?.id();
     let (name, currency) = problems.finish(name.zip(currency))?;
     let market = Market {

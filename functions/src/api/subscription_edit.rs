@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 
 use chrono::{DateTime, SubsecRound, Utc};
-use chrono_tz::Tz;
+use perennial_domain::time::Zone;
 use perennial_domain::{
     ids::PaymentSourceId,
     plan::{DatesChange, DatesError, PlanError, change_dates, rest_until},
@@ -64,7 +64,7 @@ pub(super) struct Wanted {
     pub(super) asked: Option<Asked>,
     resumes_at: Given<DateTime<Utc>>,
     frequency: Option<Frequency>,
-    time_zone: Option<Tz>,
+    time_zone: Option<Zone>,
     rules: RulesChange,
     max_occurrences: Given<NonZeroU32>,
     expires_at: Given<DateTime<Utc>>,

@@ -1,5 +1,6 @@
 //! Kinds of values: what an attribute takes, how a value of it is checked, and its JSON schema.
 
+use perennial_domain::time::Zone;
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -134,7 +135,7 @@ pub(super) fn check(kind: &Kind, name: &str, pointer: &str, value: &Value) -> Ve
             None => {
                 wrong(Code::WrongType, "an IANA time zone such as \"Europe/Berlin\"".to_owned())
             }
-            Some(text) if text.parse::<chrono_tz::Tz>().is_err() => {
+            Some(text) if text.parse::<Zone>().is_err() => {
                 wrong(Code::InvalidValue, "an IANA time zone such as \"Europe/Berlin\"".to_owned())
             }
             Some(_) => Vec::new(),

@@ -2,8 +2,8 @@
 
 use std::num::NonZeroU32;
 
+use crate::time::Zone;
 use chrono::{DateTime, NaiveDate, Utc};
-use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -98,7 +98,7 @@ pub struct Market {
     /// Currency of all its orders.
     pub currency: Currency,
     /// IANA zone in which its subscriptions repeat.
-    pub time_zone: Tz,
+    pub time_zone: Zone,
     /// How its orders become subscriptions; without one they don't.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model_id: Option<ModelId>,

@@ -1,8 +1,8 @@
 //! Rules that a frequency has no use for lie dormant: an anchor day of 31 outlasts a time in which
 //! its subscription repeats weekly.
 
+use crate::time::Zone;
 use chrono::{DateTime, Utc};
-use chrono_tz::Tz;
 
 use crate::time::{Frequency, OverlapPolicy, RuleError, Schedule, ScheduleRules};
 
@@ -10,7 +10,7 @@ use crate::time::{Frequency, OverlapPolicy, RuleError, Schedule, ScheduleRules};
 pub(crate) fn schedule(
     frequency: &Frequency,
     anchor: DateTime<Utc>,
-    zone: Tz,
+    zone: Zone,
     rules: &ScheduleRules,
 ) -> Schedule {
     let plain = Schedule::new(frequency.clone(), anchor, zone);

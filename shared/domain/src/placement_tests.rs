@@ -1,3 +1,4 @@
+use crate::time::iana;
 use std::error::Error;
 
 use super::*;
@@ -79,7 +80,7 @@ impl Case {
                 id: MarketId::derived(&["market"]),
                 name: "Europe".to_owned(),
                 currency,
-                time_zone: chrono_tz::Tz::Europe__London,
+                time_zone: iana("Europe/London"),
                 model_id: Some(ModelId::derived(&["model"])),
                 version: 1,
                 created_at: now,

@@ -2,8 +2,8 @@
 
 use std::num::NonZeroU32;
 
+use crate::time::Zone;
 use chrono::{DateTime, Utc};
-use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -83,7 +83,7 @@ pub struct Subscription {
     /// The instant from which all dates are computed; never moved by a run.
     pub anchor: DateTime<Utc>,
     /// IANA zone whose wall clock the schedule follows.
-    pub time_zone: Tz,
+    pub time_zone: Zone,
     /// How dates are computed, beyond frequency, anchor and zone. A rule that the frequency has no
     /// use for lies dormant until a frequency comes that has.
     #[serde(default, skip_serializing_if = "ScheduleRules::is_default")]

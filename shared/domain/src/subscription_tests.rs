@@ -1,3 +1,4 @@
+use crate::time::iana;
 use std::error::Error;
 
 use super::*;
@@ -32,7 +33,7 @@ pub(crate) fn subscription(frequency: &str, anchor: &str) -> Result<Subscription
         items: vec![item("BEANS", 2, 1_000), item("FILTERS", 1, 1_000)],
         frequency: frequency.parse()?,
         anchor,
-        time_zone: Tz::Europe__London,
+        time_zone: iana("Europe/London"),
         rules: ScheduleRules::default(),
         next_number: None,
         next_run_at: None,

@@ -1,6 +1,6 @@
 //! Proration previews: what a change, a start or an end within a period gives back and costs.
 
-use chrono_tz::Tz;
+use perennial_domain::time::Zone;
 use perennial_domain::{
     money::Currency,
     proration::{
@@ -169,7 +169,7 @@ fn read(attributes: &mut Attributes, problems: &mut Problems) -> Option<Request>
 }
 
 fn read_policy(attributes: &mut Attributes, problems: &mut Problems) -> Policy {
-    let time_zone = attributes.optional(TIME_ZONE.name, problems).value().unwrap_or(Tz::UTC);
+    let time_zone = attributes.optional(TIME_ZONE.name, problems).value().unwrap_or(Zone::utc());
     let unit: Option<Unit> = attributes.optional("unit", problems).value();
     let denominator: Option<Denominator> = attributes.optional("denominator", problems).value();
     let rounding = attributes.optional("rounding", problems).value();

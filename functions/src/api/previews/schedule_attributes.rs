@@ -1,7 +1,7 @@
 //! The attributes of previews that make a schedule.
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use chrono_tz::Tz;
+use perennial_domain::time::Zone;
 use perennial_domain::time::{Frequency, Occurrence, Schedule, ScheduleError, ScheduleRules};
 use serde_json::{Map, Value, json};
 
@@ -33,7 +33,7 @@ pub(super) const TIME_ZONE: Attribute =
 pub(super) fn read(attributes: &mut Attributes, problems: &mut Problems) -> Option<Schedule> {
     let frequency: Option<Frequency> = attributes.required(FREQUENCY.name, problems);
     let starts_at: Option<DateTime<Utc>> = attributes.required(STARTS_AT.name, problems);
-    let zone = attributes.optional(TIME_ZONE.name, problems).value().unwrap_or(Tz::UTC);
+    let zone = attributes.optional(TIME_ZONE.name, problems).value().unwrap_or(Zone::utc());
     let rules = RulesChange::read(attributes, problems).of(&ScheduleRules::default());
     match Schedule::new(frequency?, starts_at?, zone).with_rules(rules) {
         Ok(schedule) => Some(schedule),

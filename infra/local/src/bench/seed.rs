@@ -5,7 +5,6 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, SubsecRound, Utc};
-use chrono_tz::Tz;
 use futures::{StreamExt, TryStreamExt, stream};
 use perennial_domain::{
     catalog::{Customer, Market, PaymentSource, Sku, Strategy, SubscriptionModel},
@@ -90,7 +89,7 @@ impl Shop {
             id: MarketId::from_uuid(Uuid::now_v7()),
             name: "Europe".to_owned(),
             currency,
-            time_zone: Tz::Europe__Berlin,
+            time_zone: "Europe/Berlin".parse()?,
             model_id: Some(model.id.clone()),
             version: 1,
             created_at: now,

@@ -1,8 +1,10 @@
 //! The story, chapter by chapter. What it says happened, it has read back first.
 
 use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveTime, TimeDelta, Utc};
-use chrono_tz::Tz;
-use perennial_domain::money::{Amount, MinorUnits};
+use perennial_domain::{
+    money::{Amount, MinorUnits},
+    time::Zone,
+};
 
 use super::{
     Failure,
@@ -13,7 +15,9 @@ use super::{
 };
 
 /// The time zone of the shop.
-const ZONE: Tz = Tz::Europe__Berlin;
+fn zone() -> Zone {
+    "Europe/Berlin".parse().unwrap_or_else(|_| Zone::utc())
+}
 /// The months that go by.
 pub(super) const MONTHS: u32 = 12;
 /// How long the outage lasts, in days.
@@ -165,12 +169,12 @@ impl Story {
         }
         let written: Vec<String> = dates
             .iter()
-            .map(|date| date.with_timezone(&ZONE).format("%-d %b").to_string())
+            .map(|date| date.with_timezone(&zone()).format("%-d %b").to_string())
             .collect();
         stage.tell("Ben ordered filters on the 31st. Each month they come on its last day:")?;
         stage.tell(&format!("    {}", written.join(", ")))?;
         let is_last = |date: &DateTime<Utc>| {
-            let local = date.with_timezone(&ZONE).date_naive();
+            let local = date.with_timezone(&zone()).date_naive();
             local.checked_add_days(Days::new(1)).is_some_and(|next| next.day() == 1)
         };
         if dates.len() <= MONTHS as usize || !dates.iter().all(is_last) {
@@ -249,7 +253,7 @@ async fn serve(
 fn next_opening(now: DateTime<Utc>) -> Result<DateTime<Utc>, Failure> {
     let in_year = |year: i32| {
         let at = NaiveDate::from_ymd_opt(year, 1, 31)?.and_hms_opt(9, 0, 0)?;
-        Some(at.and_local_timezone(ZONE).single()?.to_utc())
+        Some(at.and_local_timezone(zone()).single()?.to_utc())
     };
     let opening = [now.year(), now.year() + 1].into_iter().filter_map(in_year).find(|at| *at > now);
     opening.ok_or_else(|| "the calendar ends before the next 31 January".into())
@@ -257,7 +261,7 @@ fn next_opening(now: DateTime<Utc>) -> Result<DateTime<Utc>, Failure> {
 
 /// A day as the shop's calendar shows it.
 fn day(at: DateTime<Utc>) -> String {
-    at.with_timezone(&ZONE).format("%e %b %Y").to_string()
+    at.with_timezone(&zone()).format("%e %b %Y").to_string()
 }
 
 fn last(runs: Vec<Resource>) -> Result<Resource, Failure> {

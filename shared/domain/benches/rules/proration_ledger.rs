@@ -2,7 +2,6 @@
 
 use std::{error::Error, hint::black_box};
 
-use chrono_tz::Europe;
 use criterion::Criterion;
 use perennial_domain::{
     money::{Currency, MinorUnits},
@@ -11,7 +10,7 @@ use perennial_domain::{
 
 pub(crate) fn measure(criterion: &mut Criterion) -> Result<(), Box<dyn Error>> {
     let mut group = criterion.benchmark_group("proration_ledger");
-    let days = Policy::defaults_in(Europe::Berlin);
+    let days = Policy::defaults_in("Europe/Berlin".parse()?);
     for (name, policy, change_at) in [
         ("days", days, "2027-03-18"),
         ("days from an instant", days, "2027-03-18T09:30:00Z"),

@@ -2,8 +2,8 @@
 
 use std::error::Error;
 
+use crate::time::{Zone, iana};
 use chrono::{DateTime, TimeDelta, Utc};
-use chrono_tz::Tz;
 use proptest::prelude::*;
 
 use super::*;
@@ -43,13 +43,13 @@ fn rules() -> impl Strategy<Value = ScheduleRules> {
     rules.prop_filter_map("these are rules", |text| serde_json::from_str(text).ok())
 }
 
-fn zones() -> impl Strategy<Value = Tz> {
+fn zones() -> impl Strategy<Value = Zone> {
     prop::sample::select(vec![
-        Tz::UTC,
-        Tz::Europe__Berlin,
-        Tz::America__New_York,
-        Tz::Australia__Lord_Howe,
-        Tz::Asia__Kolkata,
+        Zone::utc(),
+        iana("Europe/Berlin"),
+        iana("America/New_York"),
+        iana("Australia/Lord_Howe"),
+        iana("Asia/Kolkata"),
     ])
 }
 

@@ -1,7 +1,7 @@
 //! What goes on an invoice, before it is drawn up.
 
+use crate::time::Zone;
 use chrono::{DateTime, Utc};
-use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use super::{InvoiceTerms, TaxRate};
@@ -17,7 +17,7 @@ pub struct InvoiceInput {
     /// The currency of every amount.
     pub currency: Currency,
     /// Whose local date is the invoice's date.
-    pub time_zone: Tz,
+    pub time_zone: Zone,
     /// When the invoice is drawn up; no earlier than any of its periods is to be invoiced.
     pub issued_at: DateTime<Utc>,
     /// The periods that it bills. Several where periods before the initial invoice date, or missed

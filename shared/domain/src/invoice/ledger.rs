@@ -1,7 +1,7 @@
 //! The ledger of a change within a period, as adjustments of the next invoice.
 
+use crate::time::Zone;
 use chrono::{DateTime, NaiveTime, Utc};
-use chrono_tz::Tz;
 
 use super::{Adjustment, ServicePeriod, TaxRate};
 use crate::{
@@ -36,7 +36,7 @@ pub fn adjustments(
 }
 
 /// When a local day or an instant begins; `None` at the end of the calendar.
-fn start_of(moment: Moment, zone: Tz) -> Option<DateTime<Utc>> {
+fn start_of(moment: Moment, zone: Zone) -> Option<DateTime<Utc>> {
     match moment {
         Moment::Instant(at) => Some(at),
         Moment::Date(date) => {

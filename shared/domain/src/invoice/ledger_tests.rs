@@ -1,3 +1,4 @@
+use crate::time::Zone;
 use std::error::Error;
 
 use super::*;
@@ -20,7 +21,7 @@ fn a_change_within_the_period_lands_on_the_next_invoice() -> Result<(), Box<dyn 
         new_amount: Some(MinorUnits::new(2_000)),
         charged_amount: None,
         already_credited: MinorUnits::ZERO,
-        policy: Policy::defaults_in(chrono_tz::UTC),
+        policy: Policy::defaults_in(Zone::utc()),
     };
     let ledger = prorate(&request)?;
     let mut input = january()?;

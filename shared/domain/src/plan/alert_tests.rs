@@ -1,3 +1,4 @@
+use crate::time::iana;
 use chrono::{NaiveDate, TimeDelta};
 use proptest::prelude::*;
 use serde_json::Value;
@@ -130,7 +131,7 @@ fn an_alert_tells_what_the_run_will_cost_and_whether_it_can_be_paid() -> TestRes
 fn the_day_of_a_run_is_that_of_its_own_zone() -> TestResult {
     let mut one = announced(24)?;
     // 10 o'clock in London is 23 o'clock in Auckland, and an hour and a half later the next day.
-    one.time_zone = chrono_tz::Tz::Pacific__Auckland;
+    one.time_zone = iana("Pacific/Auckland");
     let source = source(NaiveDate::from_ymd_opt(2027, 2, 28));
     for (due_at, state) in
         [("2027-02-28T10:00:00Z", "valid"), ("2027-02-28T11:30:00Z", "expires_before_run")]

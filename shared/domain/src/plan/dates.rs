@@ -4,8 +4,8 @@
 //! A run's number is a licence that exists once. Whatever is changed, numbers go on: none is used
 //! again, and no date whose number is used comes again.
 
+use crate::time::Zone;
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
-use chrono_tz::Tz;
 
 use super::DatesError;
 use crate::{
@@ -24,7 +24,7 @@ pub struct DatesChange {
     /// How long it goes on.
     pub term: Option<Term>,
     /// Whose wall clock it follows.
-    pub time_zone: Option<Tz>,
+    pub time_zone: Option<Zone>,
     /// How often it repeats.
     pub frequency: Option<Frequency>,
     /// By which rules.
@@ -90,7 +90,7 @@ fn set_term(after: &mut Subscription, term: Term, now: DateTime<Utc>) -> Result<
 }
 
 /// Keeps numbers and wall-clock times in another zone.
-fn move_to(after: &mut Subscription, zone: Tz) -> Result<(), ScheduleError> {
+fn move_to(after: &mut Subscription, zone: Zone) -> Result<(), ScheduleError> {
     let schedule = after.schedule();
     let last_run = after.last_run_at.map(|at| at.trunc_subsecs(0));
     let next = after.expected().map(|next| schedule.in_zone(zone, next, last_run)).transpose()?;

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use crate::time::{Zone, iana};
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc, Weekday};
-use chrono_tz::Tz;
 use proptest::prelude::*;
 
 use super::claimed;
@@ -87,16 +87,16 @@ fn frequencies() -> impl Strategy<Value = &'static str> {
     ])
 }
 
-fn zones() -> impl Strategy<Value = Tz> {
+fn zones() -> impl Strategy<Value = Zone> {
     prop::sample::select(vec![
-        Tz::UTC,
-        Tz::Europe__Berlin,
-        Tz::America__New_York,
-        Tz::Australia__Lord_Howe,
-        Tz::America__Santiago,
-        Tz::Asia__Kathmandu,
-        Tz::Pacific__Apia,
-        Tz::Africa__Casablanca,
+        Zone::utc(),
+        iana("Europe/Berlin"),
+        iana("America/New_York"),
+        iana("Australia/Lord_Howe"),
+        iana("America/Santiago"),
+        iana("Asia/Kathmandu"),
+        iana("Pacific/Apia"),
+        iana("Africa/Casablanca"),
     ])
 }
 

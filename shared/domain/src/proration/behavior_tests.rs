@@ -1,3 +1,4 @@
+use crate::time::iana;
 use std::error::Error;
 
 use super::*;
@@ -18,7 +19,7 @@ fn a_ledger_is_settled_now_or_later_or_not_at_all() -> Result<(), Box<dyn Error>
             new_amount: Some(MinorUnits::new(new)),
             charged_amount: None,
             already_credited: MinorUnits::ZERO,
-            policy: Policy::defaults_in(chrono_tz::Europe::Berlin),
+            policy: Policy::defaults_in(iana("Europe/Berlin")),
         })?;
         Ok(ledger.settle(behavior)?)
     };

@@ -1,3 +1,4 @@
+use crate::time::iana;
 use std::error::Error;
 
 use super::*;
@@ -11,7 +12,7 @@ fn january(policy: Policy) -> Result<Book, Box<dyn Error>> {
 }
 
 fn defaults() -> Policy {
-    Policy::defaults_in(chrono_tz::Europe::Berlin)
+    Policy::defaults_in(iana("Europe/Berlin"))
 }
 
 fn terms(price: i64, quantity: u32) -> Result<Terms, Box<dyn Error>> {

@@ -1,3 +1,4 @@
+use crate::time::iana;
 use std::{error::Error, num::NonZeroU32};
 
 use super::*;
@@ -13,7 +14,7 @@ fn terms(price: i64) -> Terms {
 }
 
 fn monthly() -> Result<Book, Box<dyn Error>> {
-    let policy = Policy::defaults_in(chrono_tz::Europe::Berlin);
+    let policy = Policy::defaults_in(iana("Europe/Berlin"));
     let period = Period::new("2027-01-01".parse()?, "2027-02-01".parse()?, policy)?;
     let mut book = Book::open(Currency::EUR, period);
     book.change_terms("2027-01-01".parse()?, terms(3100))?;

@@ -1,3 +1,4 @@
+use crate::time::Zone;
 use std::error::Error;
 
 use chrono::{DateTime, NaiveDate, Utc};
@@ -20,7 +21,7 @@ fn change_of_january() -> Result<Request, Box<dyn Error>> {
         new_amount: Some(MinorUnits::new(6200)),
         charged_amount: None,
         already_credited: MinorUnits::ZERO,
-        policy: Policy::defaults_in(chrono_tz::UTC),
+        policy: Policy::defaults_in(Zone::utc()),
     })
 }
 

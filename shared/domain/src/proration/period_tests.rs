@@ -1,3 +1,4 @@
+use crate::time::Zone;
 use std::error::Error;
 
 use super::*;
@@ -5,7 +6,7 @@ use super::*;
 type TestResult = Result<(), Box<dyn Error>>;
 
 fn thirty_day_months() -> Policy {
-    Policy { denominator: Denominator::Fixed30, ..Policy::defaults_in(chrono_tz::UTC) }
+    Policy { denominator: Denominator::Fixed30, ..Policy::defaults_in(Zone::utc()) }
 }
 
 /// The anchor day in a month, or the month's last day; months are counted from January 2026.
@@ -49,7 +50,7 @@ fn with_fixed_30_month_ends_that_stick_are_30_days_apart() -> TestResult {
 #[test]
 fn positions_never_fall_and_reach_from_nothing_to_the_whole() -> TestResult {
     for denominator in [Denominator::Actual, Denominator::Fixed30] {
-        let policy = Policy { denominator, ..Policy::defaults_in(chrono_tz::UTC) };
+        let policy = Policy { denominator, ..Policy::defaults_in(Zone::utc()) };
         for start in NaiveDate::from_ymd_opt(2026, 12, 20).ok_or("date")?.iter_days().take(500) {
             for days in [2, 28, 29, 30, 31, 90, 366] {
                 let end = start + chrono::Days::new(days);
@@ -71,7 +72,7 @@ fn positions_never_fall_and_reach_from_nothing_to_the_whole() -> TestResult {
 
 #[test]
 fn the_calendars_last_day_can_be_billed() -> TestResult {
-    let policy = Policy::defaults_in(chrono_tz::UTC);
+    let policy = Policy::defaults_in(Zone::utc());
     let period = Period::new("9999-12-01".parse()?, "9999-12-31".parse()?, policy)?;
     assert_eq!(period.cut_after_day("9999-12-31".parse()?)?, period.end());
     assert_eq!(period.cut_after_day("9999-12-30".parse()?)?, period.end());

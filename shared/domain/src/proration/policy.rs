@@ -1,6 +1,6 @@
 //! The settings of proration, each with its default.
 
-use chrono_tz::Tz;
+use crate::time::Zone;
 use serde::{Deserialize, Serialize};
 
 use crate::money::Rounding;
@@ -56,7 +56,7 @@ pub enum TerminationDay {
 #[serde(deny_unknown_fields)]
 pub struct Policy {
     /// Whose calendar days are counted.
-    pub time_zone: Tz,
+    pub time_zone: Zone,
     /// Days or seconds.
     #[serde(default)]
     pub unit: Unit,
@@ -77,7 +77,7 @@ pub struct Policy {
 impl Policy {
     /// Every default, on the calendar of a zone.
     #[must_use]
-    pub fn defaults_in(time_zone: Tz) -> Self {
+    pub fn defaults_in(time_zone: Zone) -> Self {
         Self {
             time_zone,
             unit: Unit::default(),

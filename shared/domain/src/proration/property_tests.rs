@@ -1,5 +1,6 @@
 //! What holds whatever is cut: no cent is created or lost, and no credit exceeds its charge.
 
+use crate::time::{Zone, iana};
 use std::num::NonZeroU32;
 
 use chrono::{DateTime, Days, NaiveDate, TimeDelta};
@@ -13,11 +14,11 @@ const CHANGES: usize = 12;
 
 fn policies() -> impl Strategy<Value = Policy> {
     let zones = prop::sample::select(vec![
-        chrono_tz::UTC,
-        chrono_tz::Europe::Berlin,
-        chrono_tz::America::New_York,
-        chrono_tz::Australia::Lord_Howe,
-        chrono_tz::Asia::Kathmandu,
+        Zone::utc(),
+        iana("Europe/Berlin"),
+        iana("America/New_York"),
+        iana("Australia/Lord_Howe"),
+        iana("Asia/Kathmandu"),
     ]);
     let counts = prop::sample::select(vec![
         (Unit::Day, Denominator::Actual),

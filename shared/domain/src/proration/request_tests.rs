@@ -1,3 +1,4 @@
+use crate::time::iana;
 use std::error::Error;
 
 use super::*;
@@ -20,7 +21,7 @@ fn change(period: [&str; 2], at: &str, old: i64, new: i64) -> Result<Request, Bo
         new_amount: Some(MinorUnits::new(new)),
         charged_amount: None,
         already_credited: MinorUnits::ZERO,
-        policy: Policy::defaults_in(chrono_tz::Europe::Berlin),
+        policy: Policy::defaults_in(iana("Europe/Berlin")),
     })
 }
 
@@ -159,7 +160,7 @@ fn seconds_follow_clocks_that_change() -> TestResult {
 fn a_day_without_a_midnight_begins_when_its_clock_does() -> TestResult {
     // São Paulo, 4 November 2018: from 23:59:59 to 01:00, which is 03:00 UTC.
     let mut request = change(["2018-11-04", "2018-11-05"], "2018-11-04T04:00:00Z", 2300, 0)?;
-    request.policy.time_zone = chrono_tz::America::Sao_Paulo;
+    request.policy.time_zone = iana("America/Sao_Paulo");
     request.policy.unit = Unit::Second;
     assert!(shown(&request)?.starts_with("2200 for 79200/82800"));
     Ok(())

@@ -1,3 +1,4 @@
+use crate::time::{Zone, iana};
 use std::error::Error;
 
 use super::*;
@@ -7,7 +8,7 @@ type TestResult = Result<(), Box<dyn Error>>;
 
 #[test]
 fn a_price_is_shared_out_over_the_pieces_of_its_period() -> TestResult {
-    let policy = Policy::defaults_in(chrono_tz::Europe::Berlin);
+    let policy = Policy::defaults_in(iana("Europe/Berlin"));
     for (end, price, cuts, expected) in [
         ("2027-02-01", 1000, vec![], vec![("31/31", 1000)]),
         // 548.39 and 451.61.
@@ -50,7 +51,7 @@ fn a_price_is_shared_out_over_the_pieces_of_its_period() -> TestResult {
 
 #[test]
 fn negative_prices_and_cuts_outside_are_refused() -> TestResult {
-    let policy = Policy::defaults_in(chrono_tz::UTC);
+    let policy = Policy::defaults_in(Zone::utc());
     let period = Period::new("2027-01-01".parse()?, "2027-02-01".parse()?, policy)?;
     let field = |price, cuts: &[Moment]| {
         slices(Currency::EUR, &period, MinorUnits::new(price), cuts)

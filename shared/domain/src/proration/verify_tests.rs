@@ -1,3 +1,4 @@
+use crate::time::iana;
 use std::{error::Error, num::NonZeroU32};
 
 use super::*;
@@ -9,7 +10,7 @@ use crate::{
 type TestResult = Result<(), Box<dyn Error>>;
 
 fn january() -> Result<Period, Box<dyn Error>> {
-    let policy = Policy::defaults_in(chrono_tz::Europe::Berlin);
+    let policy = Policy::defaults_in(iana("Europe/Berlin"));
     Ok(Period::new("2027-01-01".parse()?, "2027-02-01".parse()?, policy)?)
 }
 
@@ -305,7 +306,7 @@ fn damage_to_a_ledger_of_changes_is_found() -> TestResult {
 
 #[test]
 fn another_rounding_is_found_where_there_was_a_tie() -> TestResult {
-    let policy = Policy::defaults_in(chrono_tz::Europe::Berlin);
+    let policy = Policy::defaults_in(iana("Europe/Berlin"));
     let period = Period::new("2027-04-01".parse()?, "2027-05-01".parse()?, policy)?;
     let mut book = Book::open(Currency::EUR, period);
     let terms = Terms::at_list_price(MinorUnits::new(1001), NonZeroU32::MIN);

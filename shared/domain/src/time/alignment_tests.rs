@@ -1,4 +1,4 @@
-use chrono_tz::{Europe, Tz};
+use crate::time::{Zone, iana};
 
 use super::{
     super::{
@@ -12,9 +12,9 @@ use super::{
 fn several_subscriptions_come_to_one_day_each_by_its_own_stub() -> TestResult {
     let rules = ScheduleRules::default;
     let (ninth, first, quarter) = (
-        schedule("monthly", "2027-01-09T10:00:00", Europe::Berlin, rules())?,
-        schedule("monthly", "2027-01-01T08:00:00", Tz::UTC, rules())?,
-        schedule("three-month", "2026-11-30T12:00:00", Tz::UTC, rules())?,
+        schedule("monthly", "2027-01-09T10:00:00", iana("Europe/Berlin"), rules())?,
+        schedule("monthly", "2027-01-01T08:00:00", Zone::utc(), rules())?,
+        schedule("three-month", "2026-11-30T12:00:00", Zone::utc(), rules())?,
     );
     let from = |schedule: &Schedule, number| {
         schedule.occurrence(OccurrenceNumber::new(number)).map(super::super::Occurrence::slot)
@@ -58,8 +58,9 @@ fn several_subscriptions_come_to_one_day_each_by_its_own_stub() -> TestResult {
 
 #[test]
 fn the_first_that_cannot_be_aligned_is_named() -> TestResult {
-    let monthly = schedule("monthly", "2027-01-09T10:00:00", Tz::UTC, ScheduleRules::default())?;
-    let weekly = schedule("weekly", "2027-01-09T10:00:00", Tz::UTC, ScheduleRules::default())?;
+    let monthly =
+        schedule("monthly", "2027-01-09T10:00:00", Zone::utc(), ScheduleRules::default())?;
+    let weekly = schedule("weekly", "2027-01-09T10:00:00", Zone::utc(), ScheduleRules::default())?;
     let start = |schedule: &Schedule| schedule.occurrence(OccurrenceNumber::ANCHOR);
     let given = [(&monthly, start(&monthly)?.slot()), (&weekly, start(&weekly)?.slot())];
     let refused = align(given, CommonDay::OfMonth(AnchorDay::new(1)?));

@@ -1,7 +1,7 @@
 //! Another anchor for a schedule: from a wall-clock time, or just before a firing.
 
+use crate::time::Zone;
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
-use chrono_tz::Tz;
 
 use super::{Occurrence, OccurrenceNumber, Schedule, ScheduleError, ScheduleRules, Slot, zone};
 
@@ -24,7 +24,7 @@ impl Schedule {
     /// taken where it is one of two instants that show the time.
     pub(super) fn anchored(
         &self,
-        zone: Tz,
+        zone: Zone,
         local: NaiveDateTime,
         at: DateTime<Utc>,
         rules: ScheduleRules,
@@ -37,7 +37,7 @@ impl Schedule {
 
     /// The same cron expression, anchored so that counting from the anchor comes to `next`: right
     /// before it, or at it when it has the lowest of all numbers.
-    pub(super) fn anchored_before(&self, zone: Tz, next: Slot) -> Result<Self, ScheduleError> {
+    pub(super) fn anchored_before(&self, zone: Zone, next: Slot) -> Result<Self, ScheduleError> {
         let (anchor_number, anchor) = match next.number.previous() {
             Some(previous) => (previous, next.at.checked_sub_signed(TimeDelta::seconds(1))),
             None => (OccurrenceNumber::ANCHOR, Some(next.at)),

@@ -1,4 +1,4 @@
-use chrono_tz::Tz;
+use crate::time::Zone;
 
 use super::{
     super::{
@@ -10,7 +10,7 @@ use super::{
 
 /// Daily at 06:00; the service was down from number 2 on and is back on 6 January at 11:00.
 fn preview(catch_up: CatchUp, limit: usize) -> Result<CatchUpPreview, Box<dyn std::error::Error>> {
-    let daily = schedule("daily", "2027-01-01T06:00:00", Tz::UTC, ScheduleRules::default())?;
+    let daily = schedule("daily", "2027-01-01T06:00:00", Zone::utc(), ScheduleRules::default())?;
     let next = daily.occurrence(OccurrenceNumber::new(2))?.slot();
     Ok(preview_catch_up(&daily, next, at("2027-01-06T11:00:00Z")?, catch_up, limit)?)
 }

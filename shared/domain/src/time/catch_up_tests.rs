@@ -1,6 +1,6 @@
 use std::{collections::BTreeSet, error::Error};
 
-use chrono_tz::{Europe, Tz};
+use crate::time::{Zone, iana};
 use proptest::prelude::*;
 
 use super::*;
@@ -8,7 +8,7 @@ use super::*;
 type TestResult = Result<(), Box<dyn Error>>;
 
 fn daily() -> Result<Schedule, Box<dyn Error>> {
-    Ok(Schedule::new("daily".parse()?, "2027-01-01T06:00:00Z".parse()?, Tz::UTC))
+    Ok(Schedule::new("daily".parse()?, "2027-01-01T06:00:00Z".parse()?, Zone::utc()))
 }
 
 fn policy(policy: CatchUpPolicy, maximum_lateness_hours: Option<u32>) -> CatchUp {
@@ -77,7 +77,7 @@ fn an_occurrence_that_is_due_this_very_moment_counts_as_elapsed() -> TestResult 
 
 #[test]
 fn at_the_end_of_the_calendar_nothing_is_expected_any_more() -> TestResult {
-    let schedule = Schedule::new("yearly".parse()?, "9999-01-01T00:00:00Z".parse()?, Tz::UTC);
+    let schedule = Schedule::new("yearly".parse()?, "9999-01-01T00:00:00Z".parse()?, Zone::utc());
     let anchor = Occurrence::anchor(schedule.anchor());
     let now = "9999-06-01T00:00:00Z".parse()?;
     let plan = plan_catch_up(&schedule, anchor.slot(), now, CatchUp::default())?;
@@ -122,7 +122,7 @@ proptest! {
         // 20 March 2027: the spring clock change lies ahead.
         let anchor = DateTime::from_timestamp(1_805_500_800, 0).ok_or_else(|| failed("anchor".into()))?;
         let parsed = frequency.parse().map_err(|error| failed(format!("{error}")))?;
-        let schedule = Schedule::new(parsed, anchor, Europe::Berlin);
+        let schedule = Schedule::new(parsed, anchor, iana("Europe/Berlin"));
         let fail = |error: ScheduleError| failed(error.to_string());
         let mut next = schedule.occurrence(OccurrenceNumber::FIRST).map_err(fail)?;
         let (mut now, mut accounted) = (anchor, BTreeSet::new());

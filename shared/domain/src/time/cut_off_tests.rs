@@ -1,4 +1,4 @@
-use chrono_tz::Tz;
+use crate::time::Zone;
 
 use super::{
     super::{
@@ -10,7 +10,7 @@ use super::{
 
 #[test]
 fn a_change_counts_up_to_the_cut_off_and_then_for_a_later_run() -> TestResult {
-    let daily = schedule("daily", "2027-01-01T06:00:00", Tz::UTC, ScheduleRules::default())?;
+    let daily = schedule("daily", "2027-01-01T06:00:00", Zone::utc(), ScheduleRules::default())?;
     let next = daily.occurrence(OccurrenceNumber::new(5))?.slot();
     // Number 5 is due on 6 January at 06:00.
     for (hours, now, affected) in [
@@ -31,7 +31,7 @@ fn a_change_counts_up_to_the_cut_off_and_then_for_a_later_run() -> TestResult {
 
 #[test]
 fn a_cut_off_beyond_the_calendar_is_an_error() -> TestResult {
-    let daily = schedule("daily", "2027-01-01T06:00:00", Tz::UTC, ScheduleRules::default())?;
+    let daily = schedule("daily", "2027-01-01T06:00:00", Zone::utc(), ScheduleRules::default())?;
     let next = daily.occurrence(OccurrenceNumber::FIRST)?.slot();
     let forever = CutOff { hours: u32::MAX };
     assert!(forever.first_affected(&daily, next, DateTime::<Utc>::MAX_UTC).is_err());

@@ -1,7 +1,7 @@
 //! When a cron expression fires in a zone, by a schedule's rules for clocks and working days.
 
+use crate::time::Zone;
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
-use chrono_tz::Tz;
 
 use super::{
     ClockReading, CronExpression, GapPolicy, MovedDay, OverlapPolicy, Reason, ScheduleRules,
@@ -14,7 +14,7 @@ use super::{
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Firings<'a> {
     cron: &'a CronExpression,
-    zone: Tz,
+    zone: Zone,
     gap: GapPolicy,
     overlap: OverlapPolicy,
     calendar: Option<Calendar<'a>>,
@@ -44,7 +44,7 @@ impl Firing {
 }
 
 impl<'a> Firings<'a> {
-    pub(super) fn new(cron: &'a CronExpression, zone: Tz, rules: &'a ScheduleRules) -> Self {
+    pub(super) fn new(cron: &'a CronExpression, zone: Zone, rules: &'a ScheduleRules) -> Self {
         let calendar = Calendar::new(rules.working_days.as_ref(), zone);
         Self { cron, zone, gap: rules.dst_gap, overlap: rules.dst_overlap, calendar }
     }

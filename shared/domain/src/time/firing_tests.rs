@@ -1,4 +1,4 @@
-use chrono_tz::{Australia, Europe, Pacific, Tz};
+use crate::time::{Zone, iana};
 
 use super::super::{
     GapPolicy, OverlapPolicy, ScheduleRules, WorkingDayRule, WorkingDays,
@@ -9,7 +9,7 @@ use super::super::{
 fn firings(
     expression: &str,
     start: &str,
-    zone: Tz,
+    zone: Zone,
     rules: &ScheduleRules,
     count: usize,
 ) -> Result<Vec<String>, Box<dyn std::error::Error>> {
@@ -45,7 +45,7 @@ fn each_policy_for_gaps_does_its_own_with_fixed_times() -> TestResult {
         ),
     ] {
         let rules = ScheduleRules { dst_gap, ..ScheduleRules::default() };
-        let found = firings("30 2 * * *", "2027-03-27T12:00:00", Europe::Berlin, &rules, 2)?;
+        let found = firings("30 2 * * *", "2027-03-27T12:00:00", iana("Europe/Berlin"), &rules, 2)?;
         assert_eq!(found, expected);
     }
     Ok(())
@@ -55,7 +55,7 @@ fn each_policy_for_gaps_does_its_own_with_fixed_times() -> TestResult {
 fn a_time_shifted_past_another_fires_after_it_and_once_where_they_meet() -> TestResult {
     let rules = ScheduleRules { dst_gap: GapPolicy::Shift, ..ScheduleRules::default() };
     // 02:00 is shifted onto 03:00, which stands for itself.
-    let found = firings("0 2,3 * * *", "2027-03-27T12:00:00", Europe::Berlin, &rules, 2)?;
+    let found = firings("0 2,3 * * *", "2027-03-27T12:00:00", iana("Europe/Berlin"), &rules, 2)?;
     assert_eq!(
         found,
         [
@@ -64,7 +64,8 @@ fn a_time_shifted_past_another_fires_after_it_and_once_where_they_meet() -> Test
         ]
     );
     // Samoa's Friday is shifted onto its Saturday, and both firings are kept.
-    let found = firings("0 9,17 * * MON-FRI", "2011-12-29T18:00:00", Pacific::Apia, &rules, 3)?;
+    let found =
+        firings("0 9,17 * * MON-FRI", "2011-12-29T18:00:00", iana("Pacific/Apia"), &rules, 3)?;
     assert_eq!(
         found,
         [
@@ -79,7 +80,7 @@ fn a_time_shifted_past_another_fires_after_it_and_once_where_they_meet() -> Test
 #[test]
 fn both_passes_fire_when_asked_for() -> TestResult {
     let rules = ScheduleRules { dst_overlap: OverlapPolicy::Both, ..ScheduleRules::default() };
-    let berlin = firings("30 2 * * *", "2027-10-30T12:00:00", Europe::Berlin, &rules, 3)?;
+    let berlin = firings("30 2 * * *", "2027-10-30T12:00:00", iana("Europe/Berlin"), &rules, 3)?;
     assert_eq!(
         berlin,
         [
@@ -89,7 +90,8 @@ fn both_passes_fire_when_asked_for() -> TestResult {
         ]
     );
     // Lord Howe repeats half an hour: asked for, both fire, though less than an hour apart.
-    let lord_howe = firings("45 1 * * *", "2027-04-03T12:00:00", Australia::Lord_Howe, &rules, 2)?;
+    let lord_howe =
+        firings("45 1 * * *", "2027-04-03T12:00:00", iana("Australia/Lord_Howe"), &rules, 2)?;
     assert_eq!(
         lord_howe,
         [
@@ -113,7 +115,7 @@ fn the_firings_of_a_day_off_move_together_unless_a_neighbour_serves_them() -> Te
     let next = firings(
         "0 9,17 * * 6,0",
         "2027-01-08T12:00:00",
-        Tz::UTC,
+        Zone::utc(),
         &rules(WorkingDayRule::Next)?,
         3,
     )?;
@@ -126,7 +128,7 @@ fn the_firings_of_a_day_off_move_together_unless_a_neighbour_serves_them() -> Te
         ]
     );
     let previous = rules(WorkingDayRule::Previous)?;
-    let found = firings("0 9 * * 6,0", "2027-01-08T12:00:00", Tz::UTC, &previous, 2)?;
+    let found = firings("0 9 * * 6,0", "2027-01-08T12:00:00", Zone::utc(), &previous, 2)?;
     assert_eq!(
         found,
         [
@@ -135,7 +137,7 @@ fn the_firings_of_a_day_off_move_together_unless_a_neighbour_serves_them() -> Te
         ]
     );
     let daily =
-        firings("0 9 * * *", "2027-01-07T12:00:00", Tz::UTC, &rules(WorkingDayRule::Next)?, 3)?;
+        firings("0 9 * * *", "2027-01-07T12:00:00", Zone::utc(), &rules(WorkingDayRule::Next)?, 3)?;
     assert_eq!(
         daily,
         [

@@ -2,8 +2,8 @@
 
 use std::error::Error;
 
+use crate::time::{Zone, iana};
 use chrono::{DateTime, NaiveDate, NaiveDateTime, TimeZone, Utc, Weekday};
-use chrono_tz::{America, Australia, Europe, Pacific, Tz};
 use proptest::prelude::*;
 
 use super::{
@@ -17,7 +17,7 @@ pub(super) type TestResult = Result<(), Box<dyn Error>>;
 pub(super) fn schedule(
     frequency: &str,
     start: &str,
-    zone: Tz,
+    zone: Zone,
     rules: ScheduleRules,
 ) -> Result<Schedule, Box<dyn Error>> {
     let local: NaiveDateTime = start.parse()?;
@@ -44,14 +44,14 @@ pub(super) fn failed(error: impl std::fmt::Display) -> TestCaseError {
 }
 
 /// Zones with jumps of an hour, half an hour and a day, and one without.
-pub(super) fn zones() -> impl Strategy<Value = Tz> {
+pub(super) fn zones() -> impl Strategy<Value = Zone> {
     prop::sample::select(vec![
-        Tz::UTC,
-        Europe::Berlin,
-        America::New_York,
-        America::St_Johns,
-        Australia::Lord_Howe,
-        Pacific::Apia,
+        Zone::utc(),
+        iana("Europe/Berlin"),
+        iana("America/New_York"),
+        iana("America/St_Johns"),
+        iana("Australia/Lord_Howe"),
+        iana("Pacific/Apia"),
     ])
 }
 

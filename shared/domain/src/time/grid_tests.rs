@@ -1,5 +1,5 @@
+use crate::time::Zone;
 use chrono::Weekday;
-use chrono_tz::Tz;
 
 use super::super::{
     AnchorDay, MonthEnd, ScheduleRules,
@@ -13,7 +13,7 @@ fn dates(
     rules: &ScheduleRules,
     count: usize,
 ) -> Result<Vec<String>, Box<dyn std::error::Error>> {
-    let schedule = schedule(frequency, &format!("{start}T10:00:00"), Tz::UTC, rules.clone())?;
+    let schedule = schedule(frequency, &format!("{start}T10:00:00"), Zone::utc(), rules.clone())?;
     let dates = schedule.occurrences().take(count).map(|found| {
         Ok::<_, super::super::ScheduleError>(found?.at.format("%Y-%m-%d").to_string())
     });

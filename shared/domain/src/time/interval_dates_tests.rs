@@ -1,5 +1,5 @@
+use crate::time::{Zone, iana};
 use chrono::NaiveDate;
-use chrono_tz::{America, Australia, Europe, Pacific, Tz};
 
 use super::super::{
     GapPolicy, OccurrenceNumber, Omission, ScheduleError, ScheduleRules, WorkingDayRule,
@@ -27,7 +27,7 @@ fn each_policy_for_gaps_does_its_own_in_every_zone() -> TestResult {
     let third = "anchor plus 2 intervals";
     for (zone, start, policy, expected) in [
         (
-            Europe::Berlin,
+            iana("Europe/Berlin"),
             "2027-03-27T02:30:00",
             GapPolicy::FirstValid,
             [
@@ -36,7 +36,7 @@ fn each_policy_for_gaps_does_its_own_in_every_zone() -> TestResult {
             ],
         ),
         (
-            Europe::Berlin,
+            iana("Europe/Berlin"),
             "2027-03-27T02:30:00",
             GapPolicy::Shift,
             [
@@ -45,7 +45,7 @@ fn each_policy_for_gaps_does_its_own_in_every_zone() -> TestResult {
             ],
         ),
         (
-            Europe::Berlin,
+            iana("Europe/Berlin"),
             "2027-03-27T02:30:00",
             GapPolicy::Skip,
             [
@@ -54,7 +54,7 @@ fn each_policy_for_gaps_does_its_own_in_every_zone() -> TestResult {
             ],
         ),
         (
-            America::New_York,
+            iana("America/New_York"),
             "2027-03-13T02:15:00",
             GapPolicy::Shift,
             [
@@ -64,7 +64,7 @@ fn each_policy_for_gaps_does_its_own_in_every_zone() -> TestResult {
         ),
         // Lord Howe's clocks jump by half an hour, from 02:00 to 02:30.
         (
-            Australia::Lord_Howe,
+            iana("Australia/Lord_Howe"),
             "2027-10-02T02:15:00",
             GapPolicy::FirstValid,
             [
@@ -73,7 +73,7 @@ fn each_policy_for_gaps_does_its_own_in_every_zone() -> TestResult {
             ],
         ),
         (
-            Australia::Lord_Howe,
+            iana("Australia/Lord_Howe"),
             "2027-10-02T02:15:00",
             GapPolicy::Shift,
             [
@@ -83,7 +83,7 @@ fn each_policy_for_gaps_does_its_own_in_every_zone() -> TestResult {
         ),
         // Samoa left out 30 December 2011 altogether.
         (
-            Pacific::Apia,
+            iana("Pacific/Apia"),
             "2011-12-29T12:00:00",
             GapPolicy::FirstValid,
             [
@@ -93,7 +93,7 @@ fn each_policy_for_gaps_does_its_own_in_every_zone() -> TestResult {
         ),
         // Shifted by a day it would be the next one.
         (
-            Pacific::Apia,
+            iana("Pacific/Apia"),
             "2011-12-29T12:00:00",
             GapPolicy::Shift,
             [
@@ -102,7 +102,7 @@ fn each_policy_for_gaps_does_its_own_in_every_zone() -> TestResult {
             ],
         ),
         (
-            Pacific::Apia,
+            iana("Pacific/Apia"),
             "2011-12-29T12:00:00",
             GapPolicy::Skip,
             [
@@ -120,7 +120,8 @@ fn each_policy_for_gaps_does_its_own_in_every_zone() -> TestResult {
 
 #[test]
 fn a_left_out_number_says_why() -> TestResult {
-    let schedule = schedule("daily", "2027-03-27T02:30:00", Europe::Berlin, gap(GapPolicy::Skip))?;
+    let schedule =
+        schedule("daily", "2027-03-27T02:30:00", iana("Europe/Berlin"), gap(GapPolicy::Skip))?;
     let number = OccurrenceNumber::FIRST;
     let error = schedule.occurrence(number);
     let omission = Omission::Gap("2027-03-28T02:30:00".parse()?);
@@ -135,7 +136,12 @@ fn an_occurrence_on_a_day_off_moves_to_a_working_day() -> TestResult {
     // Christmas 2027 is a Saturday; 27 December is a Monday.
     let christmas = ["2027-12-25", "2027-12-27"];
     let schedule_25th = |rule| {
-        schedule("monthly", "2027-11-25T09:00:00", Europe::Berlin, working(rule, &christmas)?)
+        schedule(
+            "monthly",
+            "2027-11-25T09:00:00",
+            iana("Europe/Berlin"),
+            working(rule, &christmas)?,
+        )
     };
     assert_eq!(
         table(&schedule_25th(WorkingDayRule::Next)?, 3)?,
@@ -166,7 +172,7 @@ fn a_daily_schedule_on_working_days_leaves_the_weekend_to_its_neighbours() -> Te
         (WorkingDayRule::Next, [0, 1, 4, 5, 6, 7, 8, 11]),
         (WorkingDayRule::Previous, [0, 1, 4, 5, 6, 7, 8, 11]),
     ] {
-        let schedule = schedule("daily", "2027-01-07T09:00:00", Tz::UTC, working(rule, &[])?)?;
+        let schedule = schedule("daily", "2027-01-07T09:00:00", Zone::utc(), working(rule, &[])?)?;
         let numbers: Vec<u32> = schedule
             .occurrences()
             .take(8)
@@ -185,7 +191,7 @@ fn a_daily_schedule_on_working_days_leaves_the_weekend_to_its_neighbours() -> Te
 fn the_start_never_moves_and_hours_keep_to_working_days() -> TestResult {
     // 9 January 2027 is a Saturday.
     let rules = working(WorkingDayRule::Next, &[])?;
-    let weekly = schedule("weekly", "2027-01-09T09:00:00", Tz::UTC, rules.clone())?;
+    let weekly = schedule("weekly", "2027-01-09T09:00:00", Zone::utc(), rules.clone())?;
     assert_eq!(
         table(&weekly, 2)?,
         [
@@ -194,7 +200,7 @@ fn the_start_never_moves_and_hours_keep_to_working_days() -> TestResult {
         ]
     );
     // Friday 20:00, then Saturday 18:00 moves to Monday 18:00, past Sunday's own date.
-    let hours = schedule("every 22 hours", "2027-01-08T20:00:00", Tz::UTC, rules)?;
+    let hours = schedule("every 22 hours", "2027-01-08T20:00:00", Zone::utc(), rules)?;
     assert_eq!(
         table(&hours, 3)?,
         [
@@ -211,7 +217,7 @@ fn a_clamped_day_moves_and_meets_a_gap_and_says_so() -> TestResult {
     // 27 March 2027 is a Saturday, the next day loses 02:30. With only Saturday off:
     let days = WorkingDays::new(WorkingDayRule::Next, [chrono::Weekday::Sat], [])?;
     let rules = ScheduleRules { working_days: Some(days), ..ScheduleRules::default() };
-    let monthly = schedule("monthly", "2027-02-27T02:30:00", Europe::Berlin, rules)?;
+    let monthly = schedule("monthly", "2027-02-27T02:30:00", iana("Europe/Berlin"), rules)?;
     assert_eq!(
         table(&monthly, 2)?.last().map(String::as_str),
         Some(
@@ -235,7 +241,8 @@ fn a_date_that_a_zone_leaves_out_is_no_working_day() -> TestResult {
             "1 2011-12-29T09:00-10:00 anchor plus 1 interval, missing date moved from 2011-12-30",
         ),
     ] {
-        let weekly = schedule("weekly", "2011-12-23T09:00:00", Pacific::Apia, working(rule, &[])?)?;
+        let weekly =
+            schedule("weekly", "2011-12-23T09:00:00", iana("Pacific/Apia"), working(rule, &[])?)?;
         assert_eq!(table(&weekly, 2)?.last().map(String::as_str), Some(expected));
     }
     Ok(())
@@ -243,7 +250,8 @@ fn a_date_that_a_zone_leaves_out_is_no_working_day() -> TestResult {
 
 #[test]
 fn clamped_and_kept_days_say_so() -> TestResult {
-    let monthly = schedule("monthly", "2027-01-31T10:00:00", Tz::UTC, ScheduleRules::default())?;
+    let monthly =
+        schedule("monthly", "2027-01-31T10:00:00", Zone::utc(), ScheduleRules::default())?;
     let texts: Vec<String> = table(&monthly, 3)?;
     assert_eq!(
         texts,
@@ -255,7 +263,7 @@ fn clamped_and_kept_days_say_so() -> TestResult {
     );
     let sticky =
         ScheduleRules { month_end: super::super::MonthEnd::Sticky, ..ScheduleRules::default() };
-    let monthly = schedule("monthly", "2027-06-30T10:00:00", Tz::UTC, sticky)?;
+    let monthly = schedule("monthly", "2027-06-30T10:00:00", Zone::utc(), sticky)?;
     assert_eq!(
         table(&monthly, 2)?.last().map(String::as_str),
         Some("1 2027-07-31T10:00+00:00 anchor plus 1 interval, month end kept from 30")
@@ -264,7 +272,7 @@ fn clamped_and_kept_days_say_so() -> TestResult {
         anchor_day: Some(super::super::AnchorDay::new(31)?),
         ..ScheduleRules::default()
     };
-    let monthly = schedule("monthly", "2027-01-15T10:00:00", Tz::UTC, rules)?;
+    let monthly = schedule("monthly", "2027-01-15T10:00:00", Zone::utc(), rules)?;
     assert_eq!(
         table(&monthly, 3)?,
         [
@@ -287,7 +295,7 @@ fn years_of_days_off_come_to_an_end() -> TestResult {
     for rule in [WorkingDayRule::Next, WorkingDayRule::Previous] {
         let days = WorkingDays::new(rule, weekend, holidays.clone())?;
         let rules = ScheduleRules { working_days: Some(days), ..ScheduleRules::default() };
-        let hourly = schedule("hourly", "2027-01-01T00:00:00", Tz::UTC, rules)?;
+        let hourly = schedule("hourly", "2027-01-01T00:00:00", Zone::utc(), rules)?;
         let anchor = hourly.occurrence(OccurrenceNumber::ANCHOR)?;
         let next = hourly.following(anchor.slot())?;
         // 1,000 weeks after the first Monday.

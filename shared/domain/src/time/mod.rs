@@ -37,6 +37,7 @@ mod schedule_error;
 mod skip;
 mod stub;
 mod term;
+mod time_zone;
 mod weekday_name;
 mod working_date;
 mod working_days;
@@ -62,6 +63,9 @@ pub use schedule_error::{Omission, ScheduleError};
 pub use skip::{SkippedNext, skip_next};
 pub use stub::Stub;
 pub use term::{Term, TermEnd};
+#[cfg(test)]
+pub(crate) use time_zone::iana;
+pub use time_zone::{UnknownZone, Zone, ZoneOffset, database_version};
 pub use working_days::{DayOff, WorkingDayRule, WorkingDays, WorkingDaysError};
 pub use zone::ClockReading;
 pub(crate) use zone::first_instant;

@@ -1,4 +1,4 @@
-use chrono_tz::Europe;
+use crate::time::iana;
 
 use super::super::{
     OccurrenceNumber, ScheduleRules,
@@ -17,7 +17,7 @@ fn numbers_go_on_from_the_first_that_no_run_has_used() -> TestResult {
         ("0 6 1 * *", 28, "28 2027-09-01T06:00+02:00 cron expression"),
     ] {
         let rules = ScheduleRules::default();
-        let before = schedule(frequency, "2027-01-31T10:00:00", Europe::Berlin, rules)?;
+        let before = schedule(frequency, "2027-01-31T10:00:00", iana("Europe/Berlin"), rules)?;
         let after = at("2027-08-10T00:00:00Z")?;
         let (schedule, next) = before.going_on(after, OccurrenceNumber::new(unused))?;
         assert_eq!(row(&schedule, &next), expected, "{frequency}");
@@ -30,8 +30,12 @@ fn numbers_go_on_from_the_first_that_no_run_has_used() -> TestResult {
 
 #[test]
 fn the_anchor_stays_where_it_is() -> TestResult {
-    let monthly =
-        schedule("monthly", "2027-01-31T10:00:00", Europe::Berlin, ScheduleRules::default())?;
+    let monthly = schedule(
+        "monthly",
+        "2027-01-31T10:00:00",
+        iana("Europe/Berlin"),
+        ScheduleRules::default(),
+    )?;
     let (going_on, _) = monthly.going_on(at("2027-08-10T00:00:00Z")?, OccurrenceNumber::new(30))?;
     assert_eq!(going_on.anchor(), monthly.anchor());
     assert_eq!(going_on.rules().anchor_number, OccurrenceNumber::new(23));
@@ -47,8 +51,12 @@ fn the_anchor_stays_where_it_is() -> TestResult {
 #[test]
 fn a_schedule_that_has_not_begun_is_numbered_from_its_start() -> TestResult {
     for frequency in ["monthly", "0 6 1 * *"] {
-        let coming =
-            schedule(frequency, "2027-10-01T06:00:00", Europe::Berlin, ScheduleRules::default())?;
+        let coming = schedule(
+            frequency,
+            "2027-10-01T06:00:00",
+            iana("Europe/Berlin"),
+            ScheduleRules::default(),
+        )?;
         let (going_on, next) =
             coming.going_on(at("2027-08-10T00:00:00Z")?, OccurrenceNumber::new(5))?;
         assert_eq!((next.number.get(), next.at), (5, coming.anchor()));

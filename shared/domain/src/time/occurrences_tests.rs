@@ -1,4 +1,4 @@
-use chrono_tz::{Europe, Tz};
+use crate::time::{Zone, iana};
 
 use super::{
     super::{
@@ -10,7 +10,8 @@ use super::{
 
 #[test]
 fn an_iterator_begins_where_it_is_told() -> TestResult {
-    let monthly = schedule("monthly", "2027-01-31T10:00:00", Tz::UTC, ScheduleRules::default())?;
+    let monthly =
+        schedule("monthly", "2027-01-31T10:00:00", Zone::utc(), ScheduleRules::default())?;
     let numbers = |occurrences: Occurrences<'_>| {
         occurrences
             .take(3)
@@ -32,7 +33,8 @@ fn an_iterator_begins_where_it_is_told() -> TestResult {
 #[test]
 fn it_ends_with_the_calendar_and_stays_ended() -> TestResult {
     for frequency in ["yearly", "@yearly"] {
-        let yearly = schedule(frequency, "9997-01-01T00:00:00", Tz::UTC, ScheduleRules::default())?;
+        let yearly =
+            schedule(frequency, "9997-01-01T00:00:00", Zone::utc(), ScheduleRules::default())?;
         let mut occurrences = yearly.occurrences();
         assert_eq!(occurrences.by_ref().filter(Result::is_ok).count(), 3);
         assert_eq!(occurrences.next(), None);
@@ -42,7 +44,8 @@ fn it_ends_with_the_calendar_and_stays_ended() -> TestResult {
 
 #[test]
 fn an_error_is_given_once() -> TestResult {
-    let monthly = schedule("monthly", "2027-01-31T10:00:00", Tz::UTC, ScheduleRules::default())?;
+    let monthly =
+        schedule("monthly", "2027-01-31T10:00:00", Zone::utc(), ScheduleRules::default())?;
     let outside =
         Slot { number: OccurrenceNumber::FIRST, at: chrono::DateTime::<chrono::Utc>::MAX_UTC };
     let mut occurrences = monthly.occurrences_from(outside);
@@ -53,8 +56,12 @@ fn an_error_is_given_once() -> TestResult {
 
 #[test]
 fn the_wall_clock_is_shown_with_its_offset() -> TestResult {
-    let berlin =
-        schedule("monthly", "2027-03-15T10:00:00", Europe::Berlin, ScheduleRules::default())?;
+    let berlin = schedule(
+        "monthly",
+        "2027-03-15T10:00:00",
+        iana("Europe/Berlin"),
+        ScheduleRules::default(),
+    )?;
     let shown: Vec<String> = berlin
         .occurrences()
         .take(2)
@@ -72,7 +79,7 @@ fn an_anchor_counts_for_cron_only_where_the_expression_fires() -> TestResult {
         ("0 6 1 * *", "2027-02-02T06:00:00", false),
         ("monthly", "2027-02-02T06:00:00", true),
     ] {
-        let schedule = schedule(frequency, start, Europe::Berlin, ScheduleRules::default())?;
+        let schedule = schedule(frequency, start, iana("Europe/Berlin"), ScheduleRules::default())?;
         assert_eq!(schedule.fires_at_anchor(), fires, "{frequency} {start}");
     }
     Ok(())

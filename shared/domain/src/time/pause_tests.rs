@@ -1,4 +1,4 @@
-use chrono_tz::Tz;
+use crate::time::Zone;
 
 use super::{
     super::{
@@ -10,7 +10,8 @@ use super::{
 
 #[test]
 fn what_was_due_in_a_pause_is_passed_and_dates_stay() -> TestResult {
-    let monthly = schedule("monthly", "2027-01-31T10:00:00", Tz::UTC, ScheduleRules::default())?;
+    let monthly =
+        schedule("monthly", "2027-01-31T10:00:00", Zone::utc(), ScheduleRules::default())?;
     let next = monthly.occurrence(OccurrenceNumber::FIRST)?.slot();
     for (resumed, passed, expected) in [
         ("2027-02-27T00:00:00Z", None, 1),
@@ -32,7 +33,7 @@ fn numbers_left_out_by_rules_are_passed_with_the_pause() -> TestResult {
     // 8 January 2027 is a Friday; 2 and 3 fall on the weekend.
     let days = WorkingDays::with_holidays(WorkingDayRule::Next, [])?;
     let rules = ScheduleRules { working_days: Some(days), ..ScheduleRules::default() };
-    let daily = schedule("daily", "2027-01-07T10:00:00", Tz::UTC, rules)?;
+    let daily = schedule("daily", "2027-01-07T10:00:00", Zone::utc(), rules)?;
     let next = daily.occurrence(OccurrenceNumber::FIRST)?.slot();
     let resumption = resume(&daily, next, at("2027-01-08T11:00:00Z")?)?;
     let passed = resumption.passed.ok_or("nothing passed")?;
@@ -55,7 +56,7 @@ fn a_pause_ends_by_itself_on_its_date_only() -> TestResult {
 
 #[test]
 fn a_schedule_that_ended_in_the_pause_has_nothing_next() -> TestResult {
-    let yearly = schedule("yearly", "9998-06-01T10:00:00", Tz::UTC, ScheduleRules::default())?;
+    let yearly = schedule("yearly", "9998-06-01T10:00:00", Zone::utc(), ScheduleRules::default())?;
     let next = yearly.occurrence(OccurrenceNumber::FIRST)?.slot();
     let resumption = resume(&yearly, next, at("9999-12-01T00:00:00Z")?)?;
     assert_eq!(resumption.next, None);

@@ -1,4 +1,4 @@
-use chrono_tz::{Europe, Tz};
+use crate::time::{Zone, iana};
 
 use super::{
     super::{
@@ -10,7 +10,8 @@ use super::{
 
 #[test]
 fn a_rescheduled_run_keeps_its_number_and_the_others_their_dates() -> TestResult {
-    let monthly = schedule("monthly", "2027-01-31T10:00:00", Tz::UTC, ScheduleRules::default())?;
+    let monthly =
+        schedule("monthly", "2027-01-31T10:00:00", Zone::utc(), ScheduleRules::default())?;
     let next = monthly.occurrence(OccurrenceNumber::FIRST)?.slot();
     let now = at("2027-02-10T00:00:00Z")?;
     for to in ["2027-02-10T00:00:01Z", "2027-02-20T08:00:00Z", "2027-03-31T09:59:59Z"] {
@@ -25,8 +26,12 @@ fn a_rescheduled_run_keeps_its_number_and_the_others_their_dates() -> TestResult
 
 #[test]
 fn a_moved_anchor_takes_the_later_runs_with_it() -> TestResult {
-    let monthly =
-        schedule("monthly", "2027-01-31T10:00:00", Europe::Berlin, ScheduleRules::default())?;
+    let monthly = schedule(
+        "monthly",
+        "2027-01-31T10:00:00",
+        iana("Europe/Berlin"),
+        ScheduleRules::default(),
+    )?;
     let next = monthly.occurrence(OccurrenceNumber::FIRST)?.slot();
     let (now, to) = (at("2027-02-10T00:00:00Z")?, at("2027-03-30T06:30:00Z")?);
     let found = reschedule_next(&monthly, next, to, now, AnchorChange::Move)?;
@@ -45,8 +50,10 @@ fn a_moved_anchor_takes_the_later_runs_with_it() -> TestResult {
 #[test]
 fn a_date_that_breaks_a_rule_is_refused_with_it() -> TestResult {
     let now = at("2027-02-10T00:00:00Z")?;
-    let monthly = schedule("monthly", "2027-01-31T10:00:00", Tz::UTC, ScheduleRules::default())?;
-    let cron = schedule("0 10 1 * *", "2027-01-31T10:00:00", Tz::UTC, ScheduleRules::default())?;
+    let monthly =
+        schedule("monthly", "2027-01-31T10:00:00", Zone::utc(), ScheduleRules::default())?;
+    let cron =
+        schedule("0 10 1 * *", "2027-01-31T10:00:00", Zone::utc(), ScheduleRules::default())?;
     let refusal = |schedule: &Schedule, to: &str, anchor| {
         let next =
             schedule.following(schedule.occurrence(OccurrenceNumber::ANCHOR)?.slot())?.slot();

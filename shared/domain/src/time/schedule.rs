@@ -1,7 +1,7 @@
 //! When occurrence n is: frequency, anchor, zone and rules together.
 
+use crate::time::Zone;
 use chrono::{DateTime, FixedOffset, Offset, TimeDelta, Utc};
-use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -26,7 +26,7 @@ use super::{
 pub struct Schedule {
     frequency: Frequency,
     anchor: DateTime<Utc>,
-    zone: Tz,
+    zone: Zone,
     rules: ScheduleRules,
     /// What follows from the rest, computed once.
     timing: Timing,
@@ -37,7 +37,7 @@ pub struct Schedule {
 struct Record {
     frequency: Frequency,
     anchor: DateTime<Utc>,
-    zone: Tz,
+    zone: Zone,
     #[serde(default, skip_serializing_if = "ScheduleRules::is_default")]
     rules: ScheduleRules,
 }
@@ -54,7 +54,7 @@ pub struct LatestDue {
 impl Schedule {
     /// A schedule whose occurrence 0 is `anchor`, by the default rules.
     #[must_use]
-    pub fn new(frequency: Frequency, anchor: DateTime<Utc>, zone: Tz) -> Self {
+    pub fn new(frequency: Frequency, anchor: DateTime<Utc>, zone: Zone) -> Self {
         Self::assemble(frequency, anchor, zone, ScheduleRules::default())
     }
 
@@ -79,7 +79,7 @@ impl Schedule {
     pub(super) fn assemble(
         frequency: Frequency,
         anchor: DateTime<Utc>,
-        zone: Tz,
+        zone: Zone,
         rules: ScheduleRules,
     ) -> Self {
         let timing = match (zone::wall_clock(zone, anchor), frequency.step()) {
@@ -108,7 +108,7 @@ impl Schedule {
 
     /// Whose wall clock counts.
     #[must_use]
-    pub const fn zone(&self) -> Tz {
+    pub const fn zone(&self) -> Zone {
         self.zone
     }
 

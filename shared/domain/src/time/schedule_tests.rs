@@ -1,7 +1,7 @@
 use std::error::Error;
 
+use crate::time::{Zone, iana};
 use chrono::{Datelike, NaiveDateTime, TimeZone};
-use chrono_tz::{America, Australia, Europe, Pacific};
 use proptest::prelude::*;
 
 use super::{
@@ -11,7 +11,7 @@ use super::{
 
 type TestResult = Result<(), Box<dyn Error>>;
 
-fn schedule(frequency: &str, anchor: &str, zone: Tz) -> Result<Schedule, Box<dyn Error>> {
+fn schedule(frequency: &str, anchor: &str, zone: Zone) -> Result<Schedule, Box<dyn Error>> {
     Ok(Schedule::new(frequency.parse()?, anchor.parse()?, zone))
 }
 
@@ -64,7 +64,7 @@ fn month_ends_are_clamped_and_the_anchor_day_is_never_forgotten() -> TestResult 
         ("every 10 days", "2028-02-25", vec!["2028-02-25", "2028-03-06", "2028-03-16"]),
         ("daily", "2027-12-31", vec!["2027-12-31", "2028-01-01"]),
     ] {
-        let schedule = schedule(frequency, &format!("{anchor}T10:00:00Z"), Tz::UTC)?;
+        let schedule = schedule(frequency, &format!("{anchor}T10:00:00Z"), Zone::utc())?;
         let count = u32::try_from(expected.len())?;
         assert_eq!(dates(&schedule, count)?, expected, "{frequency} from {anchor}");
     }
@@ -75,9 +75,9 @@ fn month_ends_are_clamped_and_the_anchor_day_is_never_forgotten() -> TestResult 
 fn the_month_of_the_zone_counts_and_not_that_of_utc() -> TestResult {
     // 31 January 23:30 UTC is already 1 February in Berlin, and still 31 January in New York.
     let anchor = "2027-01-31T23:30:00Z";
-    let berlin = schedule("monthly", anchor, Europe::Berlin)?;
+    let berlin = schedule("monthly", anchor, iana("Europe/Berlin"))?;
     assert_eq!(dates(&berlin, 3)?, ["2027-02-01", "2027-03-01", "2027-04-01"]);
-    let new_york = schedule("monthly", anchor, America::New_York)?;
+    let new_york = schedule("monthly", anchor, iana("America/New_York"))?;
     assert_eq!(dates(&new_york, 3)?, ["2027-01-31", "2027-02-28", "2027-03-31"]);
     Ok(())
 }
@@ -88,67 +88,67 @@ fn clock_changes_follow_the_rules_in_every_zone() -> TestResult {
     for (zone, anchor, expected) in [
         // Berlin: 02:00 to 03:00 does not exist on 28 March 2027.
         (
-            Europe::Berlin,
+            iana("Europe/Berlin"),
             "2027-03-27T02:30:00",
             ["2027-03-27T01:30", "2027-03-28T01:00", "2027-03-29T00:30"],
         ),
         (
-            Europe::Berlin,
+            iana("Europe/Berlin"),
             "2027-03-27T02:00:00",
             ["2027-03-27T01:00", "2027-03-28T01:00", "2027-03-29T00:00"],
         ),
         (
-            Europe::Berlin,
+            iana("Europe/Berlin"),
             "2027-03-27T03:00:00",
             ["2027-03-27T02:00", "2027-03-28T01:00", "2027-03-29T01:00"],
         ),
         // Berlin: 02:00 to 03:00 happens twice on 31 October 2027.
         (
-            Europe::Berlin,
+            iana("Europe/Berlin"),
             "2027-10-30T02:30:00",
             ["2027-10-30T00:30", "2027-10-31T00:30", "2027-11-01T01:30"],
         ),
         (
-            Europe::Berlin,
+            iana("Europe/Berlin"),
             "2027-10-30T03:00:00",
             ["2027-10-30T01:00", "2027-10-31T02:00", "2027-11-01T02:00"],
         ),
         // New York: gap on 14 March, overlap on 7 November 2027.
         (
-            America::New_York,
+            iana("America/New_York"),
             "2027-03-13T02:30:00",
             ["2027-03-13T07:30", "2027-03-14T07:00", "2027-03-15T06:30"],
         ),
         (
-            America::New_York,
+            iana("America/New_York"),
             "2027-11-06T01:30:00",
             ["2027-11-06T05:30", "2027-11-07T05:30", "2027-11-08T06:30"],
         ),
         // Lord Howe: 30 minutes; gap 02:00 to 02:30 on 3 October, overlap 01:30 to 02:00 on 4 April.
         (
-            Australia::Lord_Howe,
+            iana("Australia/Lord_Howe"),
             "2027-10-02T02:15:00",
             ["2027-10-01T15:45", "2027-10-02T15:30", "2027-10-03T15:15"],
         ),
         (
-            Australia::Lord_Howe,
+            iana("Australia/Lord_Howe"),
             "2027-04-03T01:45:00",
             ["2027-04-02T14:45", "2027-04-03T14:45", "2027-04-04T15:15"],
         ),
         // Samoa left out 30 December 2011 altogether.
         (
-            Pacific::Apia,
+            iana("Pacific/Apia"),
             "2011-12-29T12:00:00",
             ["2011-12-29T22:00", "2011-12-30T10:00", "2011-12-30T22:00"],
         ),
         (
-            Pacific::Apia,
+            iana("Pacific/Apia"),
             "2011-12-29T00:00:00",
             ["2011-12-29T10:00", "2011-12-30T09:59", "2011-12-30T10:00"],
         ),
         // Sao Paulo jumped at midnight on 4 November 2018.
         (
-            America::Sao_Paulo,
+            iana("America/Sao_Paulo"),
             "2018-11-03T00:00:00",
             ["2018-11-03T03:00", "2018-11-04T03:00", "2018-11-05T02:00"],
         ),
@@ -168,20 +168,23 @@ fn clock_changes_follow_the_rules_in_every_zone() -> TestResult {
 
 #[test]
 fn hours_are_elapsed_time_through_a_clock_change() -> TestResult {
-    let hourly = schedule("hourly", "2027-03-27T22:30:00Z", Europe::Berlin)?;
+    let hourly = schedule("hourly", "2027-03-27T22:30:00Z", iana("Europe/Berlin"))?;
     for number in 0..10_u32 {
         let elapsed = hourly.occurrence(OccurrenceNumber::new(number))?.at - hourly.anchor();
         assert_eq!(elapsed.num_seconds(), i64::from(number) * 3_600);
     }
-    let daily = schedule("every 24 hours", "2027-03-27T12:00:00Z", Europe::Berlin)?;
+    let daily = schedule("every 24 hours", "2027-03-27T12:00:00Z", iana("Europe/Berlin"))?;
     let next = daily.occurrence(OccurrenceNumber::FIRST)?.at;
-    assert_eq!(next.with_timezone(&Europe::Berlin).to_rfc3339(), "2027-03-28T14:00:00+02:00");
+    assert_eq!(
+        next.with_timezone(&iana("Europe/Berlin")).to_rfc3339(),
+        "2027-03-28T14:00:00+02:00"
+    );
     Ok(())
 }
 
 #[test]
 fn every_date_says_why() -> TestResult {
-    let monthly = schedule("monthly", "2027-01-31T01:30:00Z", Europe::Berlin)?;
+    let monthly = schedule("monthly", "2027-01-31T01:30:00Z", iana("Europe/Berlin"))?;
     let why = |schedule: &Schedule, number: u32| {
         schedule.occurrence(OccurrenceNumber::new(number)).map(|found| found.reason.to_string())
     };
@@ -189,9 +192,9 @@ fn every_date_says_why() -> TestResult {
     assert_eq!(why(&monthly, 1)?, "anchor plus 1 interval, clamped from 31");
     assert_eq!(why(&monthly, 2)?, "anchor plus 2 intervals");
     assert_eq!(why(&monthly, 9)?, "anchor plus 9 intervals, first pass of overlap");
-    let gap = schedule("monthly", "2027-02-28T01:30:00Z", Europe::Berlin)?;
+    let gap = schedule("monthly", "2027-02-28T01:30:00Z", iana("Europe/Berlin"))?;
     assert_eq!(why(&gap, 1)?, "anchor plus 1 interval, gap moved from 02:30");
-    let cron = schedule("30 * * * *", "2027-10-31T00:00:00Z", Europe::Berlin)?;
+    let cron = schedule("30 * * * *", "2027-10-31T00:00:00Z", iana("Europe/Berlin"))?;
     assert_eq!(why(&cron, 1)?, "cron expression, first pass of overlap");
     assert_eq!(why(&cron, 2)?, "cron expression, second pass of overlap");
     Ok(())
@@ -200,7 +203,7 @@ fn every_date_says_why() -> TestResult {
 #[test]
 fn an_anchor_on_the_second_pass_is_still_occurrence_zero() -> TestResult {
     let second_pass = "2027-10-31T01:30:00Z";
-    let daily = schedule("daily", second_pass, Europe::Berlin)?;
+    let daily = schedule("daily", second_pass, iana("Europe/Berlin"))?;
     assert_eq!(
         daily.occurrence(OccurrenceNumber::ANCHOR)?.at,
         second_pass.parse::<DateTime<Utc>>()?
@@ -212,7 +215,7 @@ fn an_anchor_on_the_second_pass_is_still_occurrence_zero() -> TestResult {
 
 #[test]
 fn cron_occurrences_are_counted_from_the_anchor() -> TestResult {
-    let cron = schedule("0 6 1 * *", "2027-01-15T10:00:00Z", Tz::UTC)?;
+    let cron = schedule("0 6 1 * *", "2027-01-15T10:00:00Z", Zone::utc())?;
     let second = cron.occurrence(OccurrenceNumber::new(2))?;
     assert_eq!(second.at.to_rfc3339(), "2027-03-01T06:00:00+00:00");
     assert_eq!(cron.next_after("2027-02-01T06:00:00Z".parse()?), Some(second));
@@ -236,7 +239,7 @@ fn the_end_of_the_calendar_is_an_error_and_never_a_panic() -> TestResult {
             "9999-12-31T23:59:59Z".parse()?,
             "0001-01-01T00:00:00Z".parse()?,
         ] {
-            for zone in [Tz::UTC, Pacific::Apia, America::New_York] {
+            for zone in [Zone::utc(), iana("Pacific/Apia"), iana("America/New_York")] {
                 let schedule = Schedule::new(frequency.parse()?, anchor, zone);
                 let last = Slot { number: OccurrenceNumber::new(u32::MAX), at: anchor };
                 let _ = schedule.occurrence(OccurrenceNumber::ANCHOR);
@@ -248,7 +251,7 @@ fn the_end_of_the_calendar_is_an_error_and_never_a_panic() -> TestResult {
             }
         }
     }
-    let yearly = schedule("yearly", "9998-06-01T00:00:00Z", Tz::UTC)?;
+    let yearly = schedule("yearly", "9998-06-01T00:00:00Z", Zone::utc())?;
     assert!(yearly.occurrence(OccurrenceNumber::FIRST).is_ok());
     assert_eq!(yearly.occurrence(OccurrenceNumber::new(2)), Err(ScheduleError::OutOfRange));
     Ok(())
@@ -256,7 +259,7 @@ fn the_end_of_the_calendar_is_an_error_and_never_a_panic() -> TestResult {
 
 #[test]
 fn years_of_downtime_are_counted_through_but_not_forever() -> TestResult {
-    let hourly = schedule("@hourly", "2017-01-01T00:00:00Z", Europe::Berlin)?;
+    let hourly = schedule("@hourly", "2017-01-01T00:00:00Z", iana("Europe/Berlin"))?;
     let anchor = Occurrence::anchor(hourly.anchor()).slot();
     let late = hourly.latest_due(anchor, "2027-01-01T00:00:00Z".parse()?)?.ok_or("nothing due")?;
     assert_eq!(late.skipped, 87_648); // 3,652 days
@@ -267,7 +270,7 @@ fn years_of_downtime_are_counted_through_but_not_forever() -> TestResult {
 
 #[test]
 fn a_rescheduled_occurrence_keeps_its_own_instant() -> TestResult {
-    let monthly = schedule("monthly", "2027-01-31T10:00:00Z", Tz::UTC)?;
+    let monthly = schedule("monthly", "2027-01-31T10:00:00Z", Zone::utc())?;
     let moved = Slot { number: OccurrenceNumber::FIRST, at: "2027-02-20T08:00:00Z".parse()? };
     let due = monthly.latest_due(moved, "2027-02-20T08:00:00Z".parse()?)?.ok_or("nothing due")?;
     assert_eq!(due.occurrence.slot(), moved);
@@ -279,7 +282,7 @@ fn a_rescheduled_occurrence_keeps_its_own_instant() -> TestResult {
 #[test]
 fn a_schedule_survives_storage() -> TestResult {
     for frequency in ["monthly", "every 3 weeks", "0 6 * * 1-5"] {
-        let schedule = schedule(frequency, "2027-01-31T10:00:00Z", Europe::Berlin)?;
+        let schedule = schedule(frequency, "2027-01-31T10:00:00Z", iana("Europe/Berlin"))?;
         let stored = serde_json::to_string(&schedule)?;
         assert_eq!(serde_json::from_str::<Schedule>(&stored)?, schedule);
         let occurrence = schedule.occurrence(OccurrenceNumber::new(2))?;
@@ -302,8 +305,8 @@ fn frequencies() -> impl Strategy<Value = Frequency> {
         .prop_filter_map("in range", |(every, unit)| Frequency::every(every, unit).ok())
 }
 
-fn any_zone() -> impl Strategy<Value = Tz> {
-    prop::sample::select(chrono_tz::TZ_VARIANTS.to_vec())
+fn any_zone() -> impl Strategy<Value = Zone> {
+    prop::sample::select(Zone::all().collect::<Vec<_>>())
 }
 
 prop_compose! {

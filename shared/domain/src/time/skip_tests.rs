@@ -1,4 +1,4 @@
-use chrono_tz::Tz;
+use crate::time::Zone;
 
 use super::{
     super::{
@@ -10,7 +10,8 @@ use super::{
 
 #[test]
 fn a_skipped_run_keeps_its_number_and_the_next_keeps_its_date() -> TestResult {
-    let monthly = schedule("monthly", "2027-01-31T10:00:00", Tz::UTC, ScheduleRules::default())?;
+    let monthly =
+        schedule("monthly", "2027-01-31T10:00:00", Zone::utc(), ScheduleRules::default())?;
     let next = monthly.occurrence(OccurrenceNumber::FIRST)?.slot();
     let SkippedNext { skipped, next } = skip_next(&monthly, next)?;
     assert_eq!(
@@ -24,7 +25,7 @@ fn a_skipped_run_keeps_its_number_and_the_next_keeps_its_date() -> TestResult {
 
 #[test]
 fn the_last_run_of_the_calendar_can_be_skipped() -> TestResult {
-    let yearly = schedule("yearly", "9999-06-01T10:00:00", Tz::UTC, ScheduleRules::default())?;
+    let yearly = schedule("yearly", "9999-06-01T10:00:00", Zone::utc(), ScheduleRules::default())?;
     let last = yearly.occurrence(OccurrenceNumber::ANCHOR)?.slot();
     assert_eq!(skip_next(&yearly, last)?.next, None);
     Ok(())

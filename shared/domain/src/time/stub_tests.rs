@@ -1,5 +1,5 @@
+use crate::time::{Zone, iana};
 use chrono::Weekday;
-use chrono_tz::{Europe, Tz};
 
 use super::super::{
     AnchorDay, ScheduleRules,
@@ -19,7 +19,7 @@ fn a_stub_tells_where_it_begins_and_ends_and_what_it_is_part_of() -> TestResult 
     ] {
         let rules =
             ScheduleRules { anchor_day: Some(AnchorDay::new(day)?), ..ScheduleRules::default() };
-        let schedule = schedule(frequency, &format!("{start}T00:00:00"), Tz::UTC, rules)?;
+        let schedule = schedule(frequency, &format!("{start}T00:00:00"), Zone::utc(), rules)?;
         let found = schedule.stub()?.map(|stub| {
             let date = |at: chrono::DateTime<chrono::Utc>| at.format("%Y-%m-%d").to_string();
             assert_eq!((stub.start.number.get(), stub.end.number.get()), (0, 1));
@@ -35,7 +35,7 @@ fn a_stub_tells_where_it_begins_and_ends_and_what_it_is_part_of() -> TestResult 
 fn a_stub_of_weeks_runs_on_the_wall_clock() -> TestResult {
     // Thursday 25 March 2027 to Monday 29 March, across the clock change of the 28th.
     let rules = ScheduleRules { anchor_weekday: Some(Weekday::Mon), ..ScheduleRules::default() };
-    let schedule = schedule("weekly", "2027-03-25T09:00:00", Europe::Berlin, rules)?;
+    let schedule = schedule("weekly", "2027-03-25T09:00:00", iana("Europe/Berlin"), rules)?;
     let stub = schedule.stub()?.ok_or("no stub")?;
     assert_eq!(stub.start.at, at("2027-03-25T08:00:00Z")?);
     assert_eq!(stub.end.at, at("2027-03-29T07:00:00Z")?);

@@ -1,7 +1,7 @@
 //! Where a date goes that is no working day, unless its neighbour serves it.
 
+use crate::time::Zone;
 use chrono::NaiveDate;
-use chrono_tz::Tz;
 
 use super::{DayOff, MovedDay, WorkingDayRule, WorkingDays, zone};
 
@@ -9,7 +9,7 @@ use super::{DayOff, MovedDay, WorkingDayRule, WorkingDays, zone};
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Calendar<'a> {
     days: &'a WorkingDays,
-    zone: Tz,
+    zone: Zone,
     direction: Direction,
 }
 
@@ -30,7 +30,7 @@ pub(super) enum WorkingDate {
 
 impl<'a> Calendar<'a> {
     /// The calendar of these days; `None` when it moves nothing.
-    pub(super) fn new(days: Option<&'a WorkingDays>, zone: Tz) -> Option<Self> {
+    pub(super) fn new(days: Option<&'a WorkingDays>, zone: Zone) -> Option<Self> {
         let days = days?;
         let direction = match days.rule() {
             WorkingDayRule::Next => Direction::Next,

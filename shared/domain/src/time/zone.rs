@@ -1,10 +1,10 @@
 //! From wall-clock time to an instant: what happens where clocks jump.
 
+use crate::time::Zone;
 use chrono::{
-    DateTime, Datelike, Days, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, Offset, TimeDelta,
-    TimeZone, Utc,
+    DateTime, Datelike, Days, FixedOffset, LocalResult, NaiveDate, NaiveDateTime, NaiveTime,
+    Offset, TimeDelta, TimeZone, Utc,
 };
-use chrono_tz::{GapInfo, Tz};
 use serde::{Deserialize, Serialize};
 
 use super::GapPolicy;
@@ -53,7 +53,7 @@ pub(super) fn last_instant() -> DateTime<Utc> {
 }
 
 /// The wall-clock time of an instant, if the instant is within the years that schedules deal with.
-pub(super) fn wall_clock(zone: Tz, at: DateTime<Utc>) -> Option<NaiveDateTime> {
+pub(super) fn wall_clock(zone: Zone, at: DateTime<Utc>) -> Option<NaiveDateTime> {
     in_range(at).then(|| at.with_timezone(&zone).naive_local())
 }
 
@@ -83,7 +83,7 @@ pub(super) enum Reading {
 }
 
 /// Finds the instants of a wall-clock time; `None` outside the years 1 to 9999.
-pub(super) fn instants(zone: Tz, local: NaiveDateTime) -> Option<Instants> {
+pub(super) fn instants(zone: Zone, local: NaiveDateTime) -> Option<Instants> {
     if !(1..=9999).contains(&local.year()) {
         return None;
     }
@@ -102,14 +102,13 @@ pub(super) fn instants(zone: Tz, local: NaiveDateTime) -> Option<Instants> {
     in_range(first).then_some(found)
 }
 
-fn jumped_over(zone: Tz, local: NaiveDateTime) -> Option<Instants> {
+fn jumped_over(zone: Zone, local: NaiveDateTime) -> Option<Instants> {
+    let jump = zone.jump_over(&local)?;
+    let ahead = |offset: FixedOffset| TimeDelta::seconds(i64::from(offset.local_minus_utc()));
     // Until the jump, clocks run by the old offset, in which even the missing time has an instant.
-    let (begin, offset) = GapInfo::new(&local, &zone)?.begin?;
-    let before = TimeDelta::seconds(i64::from(offset.fix().local_minus_utc()));
-    Some(Instants::JumpedOver {
-        first_valid: begin.checked_sub_signed(before)?.and_utc(),
-        shifted: local.checked_sub_signed(before)?.and_utc(),
-    })
+    let shifted = local.checked_sub_signed(ahead(jump.before))?.and_utc();
+    let still_before = local.checked_sub_signed(ahead(jump.after))?.and_utc();
+    Some(Instants::JumpedOver { first_valid: zone.change_after(still_before)?, shifted })
 }
 
 /// Reads a fixed wall-clock time, in an overlap on the first pass. `None` outside the years 1 to
@@ -117,7 +116,7 @@ fn jumped_over(zone: Tz, local: NaiveDateTime) -> Option<Instants> {
 ///
 /// With [`GapPolicy::FirstValid`] this is the earliest instant at which the clock shows `local` or
 /// later, so later wall-clock times never come out earlier.
-pub(super) fn read(zone: Tz, local: NaiveDateTime, gap: GapPolicy) -> Option<Reading> {
+pub(super) fn read(zone: Zone, local: NaiveDateTime, gap: GapPolicy) -> Option<Reading> {
     Some(match (instants(zone, local)?, gap) {
         (Instants::Once(at), _) => Reading::At(at, ClockReading::Plain),
         (Instants::Twice(first, _), _) => Reading::At(first, ClockReading::FirstPass),
@@ -133,7 +132,7 @@ pub(super) fn read(zone: Tz, local: NaiveDateTime, gap: GapPolicy) -> Option<Rea
 
 /// The earliest instant at which the clock shows `local` or later.
 pub(crate) fn first_instant(
-    zone: Tz,
+    zone: Zone,
     local: NaiveDateTime,
 ) -> Option<(DateTime<Utc>, ClockReading)> {
     match read(zone, local, GapPolicy::FirstValid)? {
@@ -143,7 +142,7 @@ pub(crate) fn first_instant(
 }
 
 /// Whether the zone's clocks ever show a date.
-pub(super) fn shows_date(zone: Tz, date: NaiveDate) -> bool {
+pub(super) fn shows_date(zone: Zone, date: NaiveDate) -> bool {
     let exists = |hour| {
         let time = NaiveTime::from_hms_opt(hour, 0, 0).unwrap_or_default();
         !matches!(zone.from_local_datetime(&date.and_time(time)), LocalResult::None)
@@ -152,7 +151,7 @@ pub(super) fn shows_date(zone: Tz, date: NaiveDate) -> bool {
 }
 
 /// How far ahead of UTC clocks are throughout a date, when they do not change on it.
-pub(super) fn steady_offset(zone: Tz, date: NaiveDate) -> Option<TimeDelta> {
+pub(super) fn steady_offset(zone: Zone, date: NaiveDate) -> Option<TimeDelta> {
     let start = date.and_time(NaiveTime::MIN);
     let end = start.checked_add_days(Days::new(1))?;
     match (zone.offset_from_local_datetime(&start), zone.offset_from_local_datetime(&end)) {

@@ -1,7 +1,7 @@
 //! Another time zone for a schedule that runs: same wall-clock times, same numbers.
 
+use crate::time::Zone;
 use chrono::{DateTime, TimeDelta, Utc};
-use chrono_tz::Tz;
 
 use super::{
     CronExpression, Frequency, Occurrence, Reason, Schedule, ScheduleError, ScheduleRules, Slot,
@@ -22,7 +22,7 @@ impl Schedule {
     /// [`ScheduleError`] when the next occurrence cannot be computed in the new zone.
     pub fn in_zone(
         &self,
-        new_zone: Tz,
+        new_zone: Zone,
         next: Slot,
         last_run: Option<DateTime<Utc>>,
     ) -> Result<(Self, Occurrence), ScheduleError> {
@@ -58,7 +58,7 @@ impl Schedule {
     fn cron_in_zone(
         &self,
         cron: &CronExpression,
-        new_zone: Tz,
+        new_zone: Zone,
         next: Slot,
         recorded: bool,
     ) -> Result<(Self, Occurrence), ScheduleError> {
@@ -85,7 +85,7 @@ impl Schedule {
     }
 
     /// A recorded occurrence at the same wall-clock time in another zone.
-    fn shown_in(&self, new_zone: Tz, slot: Slot) -> Result<Occurrence, ScheduleError> {
+    fn shown_in(&self, new_zone: Zone, slot: Slot) -> Result<Occurrence, ScheduleError> {
         let local = zone::wall_clock(self.zone(), slot.at).ok_or(ScheduleError::OutOfRange)?;
         let (at, clock) = zone::first_instant(new_zone, local).ok_or(ScheduleError::OutOfRange)?;
         let reason = Reason { clock, ..Reason::plain(Source::Recorded) };

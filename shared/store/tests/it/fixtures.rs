@@ -65,7 +65,7 @@ pub(crate) fn subscription(name: &str, items: usize) -> Made<Subscription> {
         items: (1..=items).map(|line| item(&id, line)).collect(),
         frequency: "monthly".parse()?,
         anchor,
-        time_zone: chrono_tz::Europe::Rome,
+        time_zone: "Europe/Rome".parse()?,
         rules: Default::default(),
         next_number: None,
         next_run_at: None,
