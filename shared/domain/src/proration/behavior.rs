@@ -22,7 +22,7 @@ pub enum Behavior {
 
 /// What is to be done with a ledger. Amounts are above 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Settlement {
+pub enum LedgerSettlement {
     /// Nothing is owed by anybody, or nothing is to be settled.
     Nothing,
     /// The lines wait for the next invoice; what they come to may be below 0.
@@ -48,16 +48,18 @@ impl Ledger {
     /// # Errors
     ///
     /// [`MoneyError::Overflow`] for a net amount that no change comes to.
-    pub fn settle(&self, behavior: Behavior) -> Result<Settlement, MoneyError> {
+    pub fn settle(&self, behavior: Behavior) -> Result<LedgerSettlement, MoneyError> {
         let net = self.net;
         Ok(match behavior {
-            Behavior::None => Settlement::Nothing,
-            Behavior::NextInvoice | Behavior::Immediate if net.is_zero() => Settlement::Nothing,
-            Behavior::NextInvoice => Settlement::NextInvoice { net },
-            Behavior::Immediate if net.is_negative() => {
-                Settlement::CreditNote { amount: MinorUnits::ZERO.checked_sub(net)? }
+            Behavior::None => LedgerSettlement::Nothing,
+            Behavior::NextInvoice | Behavior::Immediate if net.is_zero() => {
+                LedgerSettlement::Nothing
             }
-            Behavior::Immediate => Settlement::Invoice { amount: net },
+            Behavior::NextInvoice => LedgerSettlement::NextInvoice { net },
+            Behavior::Immediate if net.is_negative() => {
+                LedgerSettlement::CreditNote { amount: MinorUnits::ZERO.checked_sub(net)? }
+            }
+            Behavior::Immediate => LedgerSettlement::Invoice { amount: net },
         })
     }
 }

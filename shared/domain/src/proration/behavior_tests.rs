@@ -9,7 +9,7 @@ use crate::{
 
 #[test]
 fn a_ledger_is_settled_now_or_later_or_not_at_all() -> Result<(), Box<dyn Error>> {
-    let settled = |old, new, behavior| -> Result<Settlement, Box<dyn Error>> {
+    let settled = |old, new, behavior| -> Result<LedgerSettlement, Box<dyn Error>> {
         let ledger = prorate(&Request {
             currency: Currency::EUR,
             period_start: "2027-01-01".parse()?,
@@ -25,18 +25,18 @@ fn a_ledger_is_settled_now_or_later_or_not_at_all() -> Result<(), Box<dyn Error>
     };
     let amount = MinorUnits::new(1400);
     for (old, new, behavior, expected) in [
-        (3100, 6200, Behavior::None, Settlement::Nothing),
-        (3100, 6200, Behavior::NextInvoice, Settlement::NextInvoice { net: amount }),
-        (3100, 6200, Behavior::Immediate, Settlement::Invoice { amount }),
+        (3100, 6200, Behavior::None, LedgerSettlement::Nothing),
+        (3100, 6200, Behavior::NextInvoice, LedgerSettlement::NextInvoice { net: amount }),
+        (3100, 6200, Behavior::Immediate, LedgerSettlement::Invoice { amount }),
         (
             6200,
             3100,
             Behavior::NextInvoice,
-            Settlement::NextInvoice { net: MinorUnits::new(-1400) },
+            LedgerSettlement::NextInvoice { net: MinorUnits::new(-1400) },
         ),
-        (6200, 3100, Behavior::Immediate, Settlement::CreditNote { amount }),
-        (3100, 3100, Behavior::NextInvoice, Settlement::Nothing),
-        (3100, 3100, Behavior::Immediate, Settlement::Nothing),
+        (6200, 3100, Behavior::Immediate, LedgerSettlement::CreditNote { amount }),
+        (3100, 3100, Behavior::NextInvoice, LedgerSettlement::Nothing),
+        (3100, 3100, Behavior::Immediate, LedgerSettlement::Nothing),
     ] {
         assert_eq!(settled(old, new, behavior)?, expected, "{old} {new} {behavior:?}");
     }

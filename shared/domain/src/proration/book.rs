@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 
 use super::{
-    Against, Cause, Cut, Ledger, Line, LineKind, Moment, Period, ProrationError, Terms,
+    Against, Cause, Cut, Ledger, LedgerLineKind, Line, Moment, Period, ProrationError, Terms,
     request::termination,
 };
 use crate::money::{Currency, MinorUnits};
@@ -157,7 +157,7 @@ impl Book {
     }
 
     fn next_number(&self) -> u32 {
-        let charges = self.lines.iter().filter(|line| line.kind == LineKind::Charge);
+        let charges = self.lines.iter().filter(|line| line.kind == LedgerLineKind::Charge);
         charges.map(|line| line.charge).max().map_or(1, |last| last.saturating_add(1))
     }
 

@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use super::{Against, Cause, LineKind, Moment, ProrationError};
+use super::{Against, Cause, LedgerLineKind, Moment, ProrationError};
 use crate::money::{MinorUnits, Ratio};
 
 /// One thing in a ledger that does not follow from the rest of it. Lines are numbered from 1.
@@ -17,7 +17,7 @@ pub enum Discrepancy {
         /// The line.
         line: usize,
         /// The recorded kind.
-        kind: LineKind,
+        kind: LedgerLineKind,
         /// The recorded cause.
         cause: Cause,
     },

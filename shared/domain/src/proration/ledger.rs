@@ -34,7 +34,7 @@ pub struct Ledger {
 #[serde(deny_unknown_fields)]
 pub struct Line {
     /// What it does.
-    pub kind: LineKind,
+    pub kind: LedgerLineKind,
     /// The number of the charge that it makes, or gives back from; within its period, from 1 on.
     pub charge: u32,
     /// The first day or second that it is for.
@@ -57,7 +57,7 @@ pub struct Line {
 /// What a line does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum LineKind {
+pub enum LedgerLineKind {
     /// Takes money for part of the period.
     Charge,
     /// Gives money back for part of the period.
@@ -114,15 +114,15 @@ pub enum Cause {
 impl Cause {
     /// What a line with this cause does.
     #[must_use]
-    pub const fn kind(self) -> LineKind {
+    pub const fn kind(self) -> LedgerLineKind {
         match self {
             Self::WholePeriod | Self::StartStub | Self::NewTerms | Self::QuantityAdded => {
-                LineKind::Charge
+                LedgerLineKind::Charge
             }
             Self::OldTerms | Self::QuantityRemoved | Self::Termination | Self::CycleReset => {
-                LineKind::Credit
+                LedgerLineKind::Credit
             }
-            Self::Piece => LineKind::Slice,
+            Self::Piece => LedgerLineKind::Slice,
         }
     }
 }
@@ -191,17 +191,17 @@ impl Ledger {
     /// of the first.
     #[must_use]
     pub fn credit_fraction(&self) -> Option<Ratio> {
-        self.fraction_of(LineKind::Credit)
+        self.fraction_of(LedgerLineKind::Credit)
     }
 
     /// The part of the period that is charged; `None` without a charge line. With several, that of
     /// the first.
     #[must_use]
     pub fn charge_fraction(&self) -> Option<Ratio> {
-        self.fraction_of(LineKind::Charge)
+        self.fraction_of(LedgerLineKind::Charge)
     }
 
-    fn fraction_of(&self, kind: LineKind) -> Option<Ratio> {
+    fn fraction_of(&self, kind: LedgerLineKind) -> Option<Ratio> {
         self.lines.iter().find(|line| line.kind == kind).map(|line| line.fraction)
     }
 }
@@ -219,7 +219,7 @@ impl Totals {
             MinorUnits::checked_total(
                 lines
                     .iter()
-                    .filter(|line| (line.kind == LineKind::Credit) == credits)
+                    .filter(|line| (line.kind == LedgerLineKind::Credit) == credits)
                     .map(|line| line.amount),
             )
         };

@@ -22,12 +22,12 @@ mod slices;
 mod terms;
 mod verify;
 
-pub use behavior::{Behavior, Settlement};
+pub use behavior::{Behavior, LedgerSettlement};
 pub use book::Book;
 pub use cycle::CycleReset;
 pub use discrepancy::Discrepancy;
 pub use error::ProrationError;
-pub use ledger::{Against, Cause, Ledger, Line, LineKind};
+pub use ledger::{Against, Cause, Ledger, LedgerLineKind, Line};
 pub use moment::{InvalidMoment, Moment};
 pub use period::{Cut, Period};
 pub use policy::{CreditBase, Denominator, Policy, TerminationDay, Unit};

@@ -200,13 +200,13 @@ proptest! {
         }
         let ledger = book.ledger()?;
         sound(&ledger)?;
-        for charge in ledger.lines.iter().filter(|line| line.kind == LineKind::Charge) {
+        for charge in ledger.lines.iter().filter(|line| line.kind == LedgerLineKind::Charge) {
             let of_it = || ledger.lines.iter().filter(|line| line.charge == charge.charge);
             let kept: i64 = of_it().map(|line| line.amount.get()).sum();
             let held: i64 = of_it()
                 .map(|line| match line.kind {
-                    LineKind::Credit => -line.fraction.numerator(),
-                    LineKind::Charge | LineKind::Slice => line.fraction.numerator(),
+                    LedgerLineKind::Credit => -line.fraction.numerator(),
+                    LedgerLineKind::Charge | LedgerLineKind::Slice => line.fraction.numerator(),
                 })
                 .sum();
             let total = i128::from(period.total());
@@ -225,7 +225,7 @@ proptest! {
         sound(&ledger)?;
         prop_assert_eq!(ledger.net.get(), net);
         prop_assert!(net >= 0);
-        for charge in ledger.lines.iter().filter(|line| line.kind == LineKind::Charge) {
+        for charge in ledger.lines.iter().filter(|line| line.kind == LedgerLineKind::Charge) {
             let of_it = ledger.lines.iter().filter(|line| line.charge == charge.charge);
             let kept: i64 = of_it.map(|line| line.amount.get()).sum();
             prop_assert!(kept >= 0);

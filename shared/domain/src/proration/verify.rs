@@ -1,8 +1,8 @@
 //! The checker of ledgers: computes everything again from the lines, and names what differs.
 
 use super::{
-    Against, Cause, CreditBase, Cut, Discrepancy, Ledger, Line, LineKind, Period, ProrationError,
-    ledger::Totals, line::credited, slices::weight,
+    Against, Cause, CreditBase, Cut, Discrepancy, Ledger, LedgerLineKind, Line, Period,
+    ProrationError, ledger::Totals, line::credited, slices::weight,
 };
 use crate::money::{MinorUnits, allocate};
 
@@ -52,22 +52,22 @@ impl Check<'_> {
         if line.basis.is_negative() {
             self.found.push(Discrepancy::Basis { line: number, basis: line.basis });
         }
-        if line.against.is_some() != (line.kind == LineKind::Credit) {
+        if line.against.is_some() != (line.kind == LedgerLineKind::Credit) {
             self.found.push(Discrepancy::Against { line: number });
         }
         self.span(line, number);
         let expected = match (line.kind, line.against) {
-            (LineKind::Charge, _) => {
+            (LedgerLineKind::Charge, _) => {
                 self.new_charge(line, number);
                 let rounding = self.ledger.policy.rounding;
                 line.basis.checked_scale(line.fraction, rounding).map_err(Into::into)
             }
-            (LineKind::Credit, Some(against)) => {
+            (LedgerLineKind::Credit, Some(against)) => {
                 self.history(line, number, against);
                 credited(line.basis, line.fraction, against, &self.ledger.policy)
             }
             // Slices depend on each other; a credit without a charge has been reported.
-            (LineKind::Credit, None) | (LineKind::Slice, _) => return,
+            (LedgerLineKind::Credit, None) | (LedgerLineKind::Slice, _) => return,
         };
         self.amount(line, number, expected);
     }
@@ -105,7 +105,7 @@ impl Check<'_> {
         let to = self.period.cut(line.to).ok()?;
         let as_counted = from.at == line.from && to.at == line.to;
         let in_order = from.rank() <= to.rank();
-        let to_the_end = line.kind == LineKind::Slice || to == self.period.end();
+        let to_the_end = line.kind == LedgerLineKind::Slice || to == self.period.end();
         (as_counted && in_order && to_the_end).then_some((from, to))
     }
 
@@ -184,7 +184,7 @@ impl Check<'_> {
     fn slices(&mut self) {
         let slices: Vec<(usize, &Line)> = (1..)
             .zip(&self.ledger.lines)
-            .filter(|(_, line)| line.kind == LineKind::Slice)
+            .filter(|(_, line)| line.kind == LedgerLineKind::Slice)
             .collect();
         let Some((_, first)) = slices.first() else {
             return;

@@ -212,7 +212,7 @@ fn damage_to_a_ledger_of_changes_is_found() -> TestResult {
             (
                 "a credit that says it is a charge",
                 |ledger| {
-                    line(ledger, 2)?.kind = LineKind::Charge;
+                    line(ledger, 2)?.kind = LedgerLineKind::Charge;
                     Ok(())
                 },
                 |found| matches!(found, D::Kind { line: 2, .. }),
