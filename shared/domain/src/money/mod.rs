@@ -12,6 +12,6 @@ mod rounding;
 
 pub use allocation::allocate;
 pub use amount::{Amount, MinorUnits, MoneyError};
-pub use currency::{Currency, UnknownCurrency};
+pub use currency::{Currency, CurrencyError};
 pub use ratio::{InvalidRatio, Ratio};
 pub use rounding::Rounding;
