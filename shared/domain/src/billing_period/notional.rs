@@ -8,19 +8,13 @@ use crate::time::{Frequency, OccurrenceNumber, Schedule, ScheduleError, Schedule
 /// week comes within 40 years.
 const FURTHEST_BACK: TimeDelta = TimeDelta::days(40 * 366);
 
-/// The start of the whole period of which the one from the schedule's start up to `end` is only
-/// the last part; the start itself, or `None`, where that is whole.
-pub(super) fn notional_start(
-    schedule: &Schedule,
-    end: Slot,
-) -> Result<Option<DateTime<Utc>>, ScheduleError> {
+/// The start of the whole period of which the first one, from the schedule's start on, is only the
+/// last part; `None` where that is whole. The schedule is an unadjusted one.
+pub(super) fn notional_start(schedule: &Schedule) -> Result<Option<DateTime<Utc>>, ScheduleError> {
     match schedule.frequency() {
         Frequency::Cron(_) => last_firing(schedule),
         Frequency::Named(_) | Frequency::Every(_) => {
-            let stub = schedule.stub()?;
-            // Where the anchor day was left out, the start serves it, and the next period, whole.
-            let reached = stub.filter(|stub| stub.start.number.next() == Some(end.number));
-            Ok(reached.map(|stub| stub.whole_from))
+            Ok(schedule.stub()?.map(|stub| stub.whole_from))
         }
     }
 }

@@ -7,11 +7,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::{money::Ratio, time::OccurrenceNumber};
 
-/// The time between two occurrences of a schedule, half-open.
+/// The time between two dates of a schedule, half-open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BillingPeriod {
-    /// The occurrence at which it begins.
+    /// The number of the date at which it begins: of the occurrence that is there unless a rule moves
+    /// it or leaves it out. For cron, every firing counts, also one that another serves.
     pub number: OccurrenceNumber,
     /// Its first instant.
     pub start: DateTime<Utc>,
@@ -22,7 +23,7 @@ pub struct BillingPeriod {
     /// Its share of a whole period, as counted: local calendar days (`31/31` when whole, `17/31`
     /// for a stub). Periods by the hour, and those of less than a day, are counted in seconds.
     pub fraction: Ratio,
-    /// When it is invoiced.
+    /// When it is invoiced: on the run of the boundary, or on the neighbour that serves it.
     pub invoiced_at: DateTime<Utc>,
 }
 
@@ -30,11 +31,11 @@ pub struct BillingPeriod {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PeriodKind {
-    /// From one occurrence to the next.
+    /// From one date to the next.
     Whole,
-    /// From a start that is not on the anchor day up to the first occurrence that is.
+    /// From a start that is not on the anchor day up to the first date that is.
     StartStub,
-    /// From an occurrence up to the end of the subscription.
+    /// From a date up to the end of the subscription.
     EndStub,
     /// From a start that is not on the anchor day up to an end before the first that is.
     StartAndEndStub,
@@ -81,15 +82,4 @@ pub enum Billing {
     Advance,
     /// When it ends.
     Arrears,
-}
-
-impl Billing {
-    /// When a period is invoiced, but for an initial invoice date.
-    #[must_use]
-    pub const fn invoiced_at(self, start: DateTime<Utc>, end: DateTime<Utc>) -> DateTime<Utc> {
-        match self {
-            Self::Advance => start,
-            Self::Arrears => end,
-        }
-    }
 }

@@ -10,10 +10,11 @@ use super::{
     Billing, BillingPeriod, PeriodKind,
     fraction::{Stretch, fraction},
     notional::notional_start,
+    run_dates::RunDates,
 };
 use crate::{
     money::MoneyError,
-    time::{Schedule, ScheduleError, Slot},
+    time::{Frequency, Occurrence, Schedule, ScheduleError, Slot},
 };
 
 /// Most periods that one invoice bills.
@@ -51,8 +52,11 @@ pub enum PeriodError {
     /// A fraction could not be computed.
     #[error(transparent)]
     Money(#[from] MoneyError),
-    /// The initial invoice date leaves too much to one invoice.
-    #[error("one invoice bills at most {MAX_PERIODS_PER_INVOICE} periods; bring it forward")]
+    /// The initial invoice date, or the days off, leave too much to one invoice.
+    #[error(
+        "one invoice bills at most {MAX_PERIODS_PER_INVOICE} periods: an earlier \
+         initial_invoice_at, or fewer days off, leave less to it"
+    )]
     TooManyPeriods,
 }
 
@@ -61,13 +65,14 @@ pub enum PeriodError {
 /// last item.
 #[must_use]
 pub fn periods(schedule: &Schedule, terms: BillingTerms, reach: Reach) -> Periods<'_> {
-    Periods::starting_at(first_slot(schedule), schedule, terms, reach)
+    let first = first_slot(schedule);
+    Periods::starting_at(first, RunDates::from(first, schedule), schedule, terms, reach)
 }
 
 /// The periods of the first invoice dated strictly after an instant; empty when there is none.
 ///
 /// Several periods share one invoice where all of them would have been invoiced before the initial
-/// invoice date.
+/// invoice date, and where one run serves those that were left out.
 ///
 /// # Errors
 /// [`PeriodError`].
@@ -77,14 +82,17 @@ pub fn next_invoice(
     after: DateTime<Utc>,
 ) -> Result<Vec<BillingPeriod>, PeriodError> {
     let first = first_slot(schedule);
-    // Periods before the one that runs at `after` were invoiced by then, unless held back.
+    // What the runs up to `after` serve was invoiced by then, unless held back.
     let held_back = terms.initial_invoice_at.is_some_and(|initial| initial > after);
-    let running = if held_back { None } else { schedule.latest_due(first, after)? };
-    let start = running.map_or(first, |due| due.occurrence.slot());
-    // The one that runs may be invoiced already, so one more than an invoice may bill is looked at.
+    let last_run = if held_back { None } else { schedule.latest_due(first, after)? };
+    let run = last_run.map_or(first, |due| due.occurrence.slot());
+    let start = boundary_of(run, schedule)?;
+    // Those that begin and end with that run may be invoiced already, so a few more than an invoice
+    // may bill are looked at.
     let reach = Reach { until: None, count: MAX_PERIODS_PER_INVOICE + 2 };
     let mut due: Vec<BillingPeriod> = Vec::new();
-    for period in Periods::starting_at(start, schedule, terms, reach) {
+    let run_dates = RunDates::from(run, schedule);
+    for period in Periods::starting_at(start, run_dates, schedule, terms, reach) {
         let period = period?;
         if period.invoiced_at <= after {
             continue;
@@ -104,10 +112,27 @@ fn first_slot(schedule: &Schedule) -> Slot {
     Slot { number: schedule.rules().anchor_number, at: schedule.anchor() }
 }
 
+/// The boundary that a run belongs to; for cron, the last one up to it.
+fn boundary_of(run: Slot, schedule: &Schedule) -> Result<Slot, ScheduleError> {
+    let boundaries = schedule.unadjusted();
+    match schedule.frequency() {
+        Frequency::Named(_) | Frequency::Every(_) => {
+            boundaries.occurrence(run.number).map(Occurrence::slot)
+        }
+        Frequency::Cron(_) => {
+            let first = first_slot(schedule);
+            let latest = boundaries.latest_due(first, run.at)?;
+            Ok(latest.map_or(first, |due| due.occurrence.slot()))
+        }
+    }
+}
+
 /// See [`periods`].
 #[derive(Clone, Debug)]
 pub struct Periods<'a> {
-    schedule: &'a Schedule,
+    /// The schedule whose dates the boundaries are.
+    boundaries: Schedule,
+    run_dates: RunDates<'a>,
     terms: BillingTerms,
     /// The start of the next period; `None` when all were told.
     next: Option<Slot>,
@@ -115,8 +140,14 @@ pub struct Periods<'a> {
 }
 
 impl<'a> Periods<'a> {
-    fn starting_at(start: Slot, schedule: &'a Schedule, terms: BillingTerms, reach: Reach) -> Self {
-        Self { schedule, terms, next: Some(start), reach }
+    fn starting_at(
+        start: Slot,
+        run_dates: RunDates<'a>,
+        schedule: &Schedule,
+        terms: BillingTerms,
+        reach: Reach,
+    ) -> Self {
+        Self { boundaries: schedule.unadjusted(), run_dates, terms, next: Some(start), reach }
     }
 
     fn period_from(&mut self, start: Slot) -> Result<Option<BillingPeriod>, PeriodError> {
@@ -125,27 +156,32 @@ impl<'a> Periods<'a> {
             return Ok(None);
         }
         self.reach.count -= 1;
-        let following = match self.schedule.following(start) {
+        let following = match self.boundaries.following(start) {
             Ok(following) => following.slot(),
             Err(error) if error.is_end() => return Ok(None),
             Err(error) => return Err(error.into()),
         };
         self.next = Some(following);
-        let Self { schedule, terms, .. } = self;
-        let whole_start = if start == first_slot(schedule) {
-            notional_start(schedule, following)?.unwrap_or(start.at)
+        let Self { boundaries, run_dates, terms, .. } = self;
+        let whole_start = if start == first_slot(boundaries) {
+            notional_start(boundaries)?.unwrap_or(start.at)
         } else {
             start.at
         };
         let whole = Stretch { start: whole_start, end: following.at };
-        let end = terms.ends_at.map_or(following.at, |ends_at| ends_at.min(following.at));
-        let invoiced_at = terms.billing.invoiced_at(start.at, end);
+        let ends_at = terms.ends_at.filter(|ends_at| *ends_at <= following.at);
+        let end = ends_at.unwrap_or(following.at);
+        let invoiced_at = match (terms.billing, ends_at) {
+            (Billing::Advance, _) => run_dates.invoiced_at(start)?,
+            (Billing::Arrears, Some(ends_at)) => ends_at,
+            (Billing::Arrears, None) => run_dates.invoiced_at(following)?,
+        };
         Ok(Some(BillingPeriod {
             number: start.number,
             start: start.at,
             end,
             kind: PeriodKind::of(whole_start < start.at, end < following.at),
-            fraction: fraction(schedule, Stretch { start: start.at, end }, whole)?,
+            fraction: fraction(boundaries, Stretch { start: start.at, end }, whole)?,
             invoiced_at: terms
                 .initial_invoice_at
                 .map_or(invoiced_at, |initial| initial.max(invoiced_at)),

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     money::Ratio,
-    time::{Frequency, Schedule, ScheduleRules},
+    time::{Frequency, GapPolicy, Schedule, ScheduleRules},
 };
 
 fn frequencies() -> impl Strategy<Value = Frequency> {
@@ -85,6 +85,67 @@ proptest! {
             reached = period.end;
         }
         prop_assert_eq!(reached, ends_at);
+    }
+
+    /// The price of a month must not depend on weekends, holidays or clocks.
+    #[test]
+    fn periods_are_those_of_the_calendar_whatever_moves_the_runs(
+        frequency in prop::sample::select(vec!["monthly", "every 5 months", "weekly", "daily"]),
+        rules in rules(),
+        gap in prop::sample::select(vec![GapPolicy::FirstValid, GapPolicy::Skip]),
+        start in instants(),
+        zone in zones(),
+        billing in prop::sample::select(vec![Billing::Advance, Billing::Arrears]),
+    ) {
+        let fail = |error: &dyn Error| TestCaseError::fail(error.to_string());
+        let frequency: Frequency = frequency.parse().map_err(|error| fail(&error))?;
+        let plain = Schedule::new(frequency, start, zone);
+        let rules = ScheduleRules { dst_gap: gap, ..rules };
+        let by_calendar = ScheduleRules { working_days: None, dst_gap: GapPolicy::FirstValid, ..rules.clone() };
+        let schedule = plain.clone().with_rules(rules).unwrap_or_else(|_| plain.clone());
+        let by_calendar = plain.clone().with_rules(by_calendar).unwrap_or(plain);
+        let terms = BillingTerms { billing, ..BillingTerms::default() };
+        let reach = Reach { until: None, count: 120 };
+        let mut runs = schedule.occurrences().peekable();
+        for (found, expected) in periods(&schedule, terms, reach).zip(periods(&by_calendar, terms, reach)) {
+            let found = found.map_err(|error| fail(&error))?;
+            let expected = expected.map_err(|error| fail(&error))?;
+            let invoiced_at = found.invoiced_at;
+            prop_assert_eq!(BillingPeriod { invoiced_at: expected.invoiced_at, ..found }, expected);
+            while runs.peek().is_some_and(|run| run.is_ok_and(|run| run.at < invoiced_at)) {
+                runs.next();
+            }
+            let run = runs.peek().and_then(|run| run.ok());
+            prop_assert_eq!(run.map(|run| run.at), Some(invoiced_at), "it is invoiced on a run");
+        }
+    }
+
+    /// Following the invoices one by one bills every period once.
+    #[test]
+    fn the_invoices_bill_every_period_once(
+        frequency in frequencies(),
+        rules in rules(),
+        start in instants(),
+        zone in zones(),
+        billing in prop::sample::select(vec![Billing::Advance, Billing::Arrears]),
+    ) {
+        let fail = |error: &dyn Error| TestCaseError::fail(error.to_string());
+        let plain = Schedule::new(frequency, start, zone);
+        let schedule = plain.clone().with_rules(rules).unwrap_or(plain);
+        let terms = BillingTerms { billing, ..BillingTerms::default() };
+        let mut after = start - TimeDelta::days(60);
+        let mut billed = Vec::new();
+        for _ in 0..30 {
+            let invoice = next_invoice(&schedule, terms, after).map_err(|error| fail(&error))?;
+            let Some(first) = invoice.first() else { break };
+            prop_assert!(first.invoiced_at > after);
+            after = first.invoiced_at;
+            billed.extend(invoice);
+        }
+        let listed: Vec<BillingPeriod> = periods(&schedule, terms, Reach { until: None, count: billed.len() })
+            .collect::<Result<_, _>>()
+            .map_err(|error| fail(&error))?;
+        prop_assert_eq!(billed, listed);
     }
 
     /// Cut in its last month or week, a whole period is an end stub, and for whoever starts there

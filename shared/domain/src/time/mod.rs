@@ -38,6 +38,7 @@ mod skip;
 mod stub;
 mod term;
 mod time_zone;
+mod unadjusted;
 mod weekday_name;
 mod working_date;
 mod working_days;
