@@ -20,8 +20,8 @@ use crate::{
     order,
     renewal_alert::RenewalAlertPeriod,
     time::{
-        CatchUp, Frequency, Occurrence, OccurrenceNumber, Schedule, ScheduleRules, Slot, Term,
-        TermEnd, resume,
+        CatchUp, Frequency, NumberedTerm, Occurrence, OccurrenceNumber, Schedule, ScheduleRules,
+        Slot, Term, TermEnd, resume,
     },
 };
 
@@ -250,16 +250,22 @@ impl Subscription {
         Term { max_occurrences: self.max_occurrences, expires_at: self.expires_at }
     }
 
+    /// How long it goes on, and which numbers do not count.
+    #[must_use]
+    pub fn numbered_term(&self) -> NumberedTerm {
+        NumberedTerm { term: self.term(), jumped_numbers: self.jumped_numbers }
+    }
+
     /// Why an occurrence is not run: its term has ended before it. `None` when it is within.
     #[must_use]
     pub fn end_at(&self, slot: Slot) -> Option<TermEnd> {
-        self.term().end_at(slot.at, self.occurrences_before(slot.number))
+        self.numbered_term().end_at(slot)
     }
 
     /// How many occurrences there are before this number, the source order included.
     #[must_use]
     pub fn occurrences_before(&self, number: OccurrenceNumber) -> u32 {
-        number.get().saturating_sub(self.jumped_numbers)
+        self.numbered_term().occurrences_before(number)
     }
 
     /// Whether all occurrences that there may be have been.

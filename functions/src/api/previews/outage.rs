@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use perennial_domain::time::{
-    CatchUp, CatchUpPreview, CaughtUp, Schedule, ScheduleError, preview_catch_up,
+    CatchUp, CatchUpPreview, CaughtUp, Schedule, ScheduleError, Term, preview_catch_up,
 };
 use serde_json::{Map, Value, json};
 
@@ -42,8 +42,8 @@ pub(super) const CATCH_UP_PREVIEW: Attribute = Attribute::read(
         ]),
         MAXIMUM_COUNT,
     ),
-    "The missed occurrences, in order; null unless asked for. It does not look at expires_at and \
-     max_occurrences.",
+    "The missed occurrences up to the end (expires_at, max_occurrences), in order; null unless \
+     asked for.",
 );
 pub(super) const CATCH_UP_HAS_MORE: Attribute = Attribute::read(
     "catch_up_has_more",
@@ -94,10 +94,11 @@ pub(super) fn given(outage: Option<&Outage>) -> Map<String, Value> {
 /// What a restart after the outage would do.
 pub(super) fn found(
     schedule: &Schedule,
+    term: Term,
     outage: Option<&Outage>,
 ) -> Result<Map<String, Value>, Problem> {
     let preview = outage
-        .map(|outage| preview(schedule, outage))
+        .map(|outage| preview(schedule, term, outage))
         .transpose()
         .map_err(|error| schedule_attributes::no_answer(error, DOWN_FROM.name))?;
     let elapsed = preview.as_ref().map(|preview| -> Vec<Value> {
@@ -109,12 +110,19 @@ pub(super) fn found(
     })))
 }
 
-fn preview(schedule: &Schedule, outage: &Outage) -> Result<CatchUpPreview, ScheduleError> {
+fn preview(
+    schedule: &Schedule,
+    term: Term,
+    outage: &Outage,
+) -> Result<CatchUpPreview, ScheduleError> {
     let Outage { catch_up, from, until } = *outage;
     let before = from.checked_sub_signed(TimeDelta::nanoseconds(1)).unwrap_or(from);
     let nothing = CatchUpPreview { elapsed: Vec::new(), complete: true, next: None };
     match schedule_attributes::first_after(schedule, before) {
-        Ok(next) => preview_catch_up(schedule, next.slot(), until, catch_up, MAXIMUM_COUNT),
+        Ok(next) => {
+            let term = term.into();
+            preview_catch_up(schedule, next.slot(), until, catch_up, term, MAXIMUM_COUNT)
+        }
         Err(error) if error.is_end() => Ok(nothing),
         Err(error) => Err(error),
     }

@@ -120,7 +120,7 @@ async fn preview(context: &Context<'_>) -> Outcome<Answer> {
         "occurrences": occurrences.iter().map(|one| listed(&schedule, one)).collect::<Vec<_>>(),
     })));
     attributes.extend(outage::given(outage.as_ref()));
-    attributes.extend(outage::found(&schedule, outage.as_ref())?);
+    attributes.extend(outage::found(&schedule, wanted.term, outage.as_ref())?);
     Ok(answer(context, &KIND, attributes))
 }
 

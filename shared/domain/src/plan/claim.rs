@@ -1,6 +1,6 @@
 //! What a subscription that was just claimed is to do.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 
 use super::PlanError;
 use crate::{
@@ -49,12 +49,10 @@ pub fn plan_claim(subscription: &Subscription, now: DateTime<Utc>) -> Result<Cla
         if begun_before || next.number != number {
             return Ok(ClaimPlan::Run(number));
         }
-        let plan = plan_catch_up(&subscription.schedule(), next, now, subscription.catch_up)?;
-        return if ends_before(subscription, &plan, now) {
-            plan_last(subscription, next, now)
-        } else {
-            Ok(claim_of(plan, number))
-        };
+        let schedule = subscription.schedule();
+        let term = subscription.numbered_term();
+        let plan = plan_catch_up(&schedule, next, now, subscription.catch_up, term)?;
+        return Ok(claim_of(plan, number));
     }
     Ok(match subscription.wake() {
         Some((at, _)) if at > now => ClaimPlan::Nothing,
@@ -82,55 +80,4 @@ fn claim_of(plan: CatchUpPlan, number: OccurrenceNumber) -> ClaimPlan {
         },
         (None, None) => ClaimPlan::Nothing,
     }
-}
-
-/// Whether the term ends before what catching up comes to.
-fn ends_before(subscription: &Subscription, plan: &CatchUpPlan, now: DateTime<Utc>) -> bool {
-    let expired = subscription
-        .expires_at
-        .is_some_and(|end| end <= now && plan.run.is_none_or(|run| run.at >= end));
-    let last = plan.run.map(|run| run.number).or(plan.skipped.map(|skipped| skipped.last));
-    expired || last.is_some_and(|last| !within_maximum(subscription, last))
-}
-
-fn within_maximum(subscription: &Subscription, number: OccurrenceNumber) -> bool {
-    let before_it = subscription.occurrences_before(number);
-    subscription.max_occurrences.is_none_or(|maximum| before_it < maximum.get())
-}
-
-/// Plans the last occurrence of a term that has ended, when those after it were all that catching up
-/// would have run: it runs unless policy says that it is too late.
-fn plan_last(
-    subscription: &Subscription,
-    next: Slot,
-    now: DateTime<Utc>,
-) -> Result<ClaimPlan, PlanError> {
-    let schedule = subscription.schedule();
-    let until = match subscription.expires_at.filter(|end| *end <= now) {
-        Some(end) => end.checked_sub_signed(TimeDelta::nanoseconds(1)).unwrap_or(end),
-        None => now,
-    };
-    let mut last = schedule.latest_due(next, until)?.map_or(next, |due| due.occurrence.slot());
-    if !within_maximum(subscription, last.number) {
-        last = next;
-        loop {
-            let following = schedule.following(last)?.slot();
-            if !within_maximum(subscription, following.number) {
-                break;
-            }
-            last = following;
-        }
-    }
-    let skip = || ClaimPlan::Skip {
-        skipped: Skipped { first: next.number, last: last.number },
-        next: schedule.following(last).ok().map(Occurrence::slot),
-    };
-    if subscription.end_at(last).is_some() || !subscription.catch_up.tolerates(last.at, now) {
-        return Ok(skip());
-    }
-    Ok(if last.number == next.number {
-        ClaimPlan::Run(last.number)
-    } else {
-        ClaimPlan::CatchUp(last.number)
-    })
 }

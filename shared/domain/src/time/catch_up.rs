@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{Occurrence, OccurrenceNumber, Schedule, ScheduleError, Slot};
+use super::{NumberedTerm, Occurrence, OccurrenceNumber, Schedule, ScheduleError, Slot};
 
 /// How late an occurrence is still on time under [`CatchUpPolicy::Skip`], in minutes, when neither
 /// a grace nor a maximum is set.
@@ -46,8 +46,9 @@ pub struct CatchUpPlan {
     pub run: Option<Occurrence>,
     /// The occurrences left out, all before `run` (if any) and before `next`.
     pub skipped: Option<SkippedOccurrences>,
-    /// The occurrence to expect next. It may be due already, under [`CatchUpPolicy::Each`].
-    /// `None` when the schedule has come to its end: the calendar's or the numbers'.
+    /// The occurrence to expect next, be it within the term or not. It may be due already, under
+    /// [`CatchUpPolicy::Each`]. `None` when the schedule has come to its end: the calendar's or the
+    /// numbers'.
     pub next: Option<Occurrence>,
 }
 
@@ -75,6 +76,10 @@ impl SkippedOccurrences {
 
 /// Decides what to do at `now`, when `next` is the earliest occurrence neither run nor skipped.
 ///
+/// Only what is within the term counts as elapsed: [`CatchUpPolicy::Latest`] runs the last occurrence
+/// before the end, however many dates would have come since. A `next` that is itself after the end
+/// is skipped.
+///
 /// # Errors
 ///
 /// [`ScheduleError`] when the schedule cannot be followed from `next` to `now`.
@@ -83,22 +88,23 @@ pub fn plan_catch_up(
     next: Slot,
     now: DateTime<Utc>,
     catch_up: CatchUp,
+    term: NumberedTerm,
 ) -> Result<CatchUpPlan, ScheduleError> {
     let expected = schedule.explained(next)?;
     if expected.at > now {
         return Ok(CatchUpPlan { run: None, skipped: None, next: Some(expected) });
     }
     let tolerated = catch_up.earliest_tolerated(now);
-    let candidate = match catch_up.policy {
-        CatchUpPolicy::Latest | CatchUpPolicy::Skip => latest(schedule, &expected, now)?,
-        CatchUpPolicy::Each => match tolerated {
-            Some(earliest) if expected.at < earliest => {
-                first_from(schedule, &expected, earliest, now)?
-            }
-            Some(_) | None => expected,
-        },
+    let elapsed = Elapsed { schedule, expected, until: term.last_instant(now), term };
+    let candidate = match (catch_up.policy, tolerated) {
+        (CatchUpPolicy::Latest | CatchUpPolicy::Skip, _) => elapsed.latest()?,
+        (CatchUpPolicy::Each, Some(earliest)) if expected.at < earliest => {
+            elapsed.first_from(earliest)?
+        }
+        (CatchUpPolicy::Each, _) => expected,
     };
-    let too_late = tolerated.is_some_and(|earliest| candidate.at < earliest);
+    let late = tolerated.is_some_and(|earliest| candidate.at < earliest);
+    let too_late = late || term.end_at(candidate.slot()).is_some();
     let run = (!too_late).then_some(candidate);
     let following = match schedule.following(candidate.slot()) {
         Ok(following) => Some(following),
@@ -115,7 +121,7 @@ pub fn plan_catch_up(
 
 impl CatchUp {
     /// Whether an occurrence at `at` may still run at `now`.
-    pub(crate) fn tolerates(self, at: DateTime<Utc>, now: DateTime<Utc>) -> bool {
+    pub(super) fn tolerates(self, at: DateTime<Utc>, now: DateTime<Utc>) -> bool {
         self.earliest_tolerated(now).is_none_or(|earliest| at >= earliest)
     }
 
@@ -135,29 +141,53 @@ impl CatchUp {
     }
 }
 
-fn latest(
-    schedule: &Schedule,
-    expected: &Occurrence,
-    now: DateTime<Utc>,
-) -> Result<Occurrence, ScheduleError> {
-    let due = schedule.latest_due(expected.slot(), now)?;
-    Ok(due.map_or(*expected, |due| due.occurrence))
+/// The occurrences that have elapsed unrun, within the term.
+#[derive(Clone, Copy, Debug)]
+struct Elapsed<'a> {
+    schedule: &'a Schedule,
+    /// The first of them.
+    expected: Occurrence,
+    /// The last instant at which there may be one.
+    until: DateTime<Utc>,
+    term: NumberedTerm,
 }
 
-/// The first occurrence at or after `earliest`, or the latest one due if all are before it.
-fn first_from(
-    schedule: &Schedule,
-    expected: &Occurrence,
-    earliest: DateTime<Utc>,
-    now: DateTime<Utc>,
-) -> Result<Occurrence, ScheduleError> {
-    let before = earliest.checked_sub_signed(TimeDelta::nanoseconds(1)).unwrap_or(earliest);
-    let too_late = latest(schedule, expected, before)?;
-    match schedule.following(too_late.slot()) {
-        Ok(following) if following.at <= now => Ok(following),
-        Ok(_) => Ok(too_late),
-        Err(error) if error.is_end() => Ok(too_late),
-        Err(error) => Err(error),
+impl Elapsed<'_> {
+    /// The latest of them.
+    fn latest(&self) -> Result<Occurrence, ScheduleError> {
+        self.latest_by(self.until)
+    }
+
+    /// The latest of them at or before an instant; the first if all are after it.
+    fn latest_by(&self, instant: DateTime<Utc>) -> Result<Occurrence, ScheduleError> {
+        let due = self.schedule.latest_due(self.expected.slot(), instant)?;
+        let due = due.map_or(self.expected, |due| due.occurrence);
+        if self.term.counts(due.number) {
+            return Ok(due);
+        }
+        // More have elapsed than there are to be: the last one that counts is before `due`.
+        let mut last = self.expected;
+        loop {
+            let following = self.schedule.following(last.slot())?;
+            if !self.term.counts(following.number) {
+                return Ok(last);
+            }
+            last = following;
+        }
+    }
+
+    /// The first of them at or after `earliest`, or the latest if all are before it.
+    fn first_from(&self, earliest: DateTime<Utc>) -> Result<Occurrence, ScheduleError> {
+        let before = earliest.checked_sub_signed(TimeDelta::nanoseconds(1)).unwrap_or(earliest);
+        let too_late = self.latest_by(before.min(self.until))?;
+        match self.schedule.following(too_late.slot()) {
+            Ok(following) if following.at <= self.until && self.term.counts(following.number) => {
+                Ok(following)
+            }
+            Ok(_) => Ok(too_late),
+            Err(error) if error.is_end() => Ok(too_late),
+            Err(error) => Err(error),
+        }
     }
 }
 

@@ -5,7 +5,9 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::{CatchUp, CatchUpPlan, Occurrence, Schedule, ScheduleError, Slot, plan_catch_up};
+use super::{
+    CatchUp, CatchUpPlan, NumberedTerm, Occurrence, Schedule, ScheduleError, Slot, plan_catch_up,
+};
 
 /// What a restart does, up to a number of occurrences.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,7 +16,7 @@ pub struct CatchUpPreview {
     pub elapsed: Vec<CaughtUp>,
     /// Whether these are all that have elapsed.
     pub complete: bool,
-    /// The occurrence to expect after those listed; `None` at the end of the schedule.
+    /// The occurrence to expect after those listed; `None` at the end of the schedule or its term.
     pub next: Option<Occurrence>,
 }
 
@@ -57,8 +59,8 @@ impl fmt::Display for CatchUpOutcome {
     }
 }
 
-/// Lists what a restart at `now` would do, by the very plan that the restart follows. At most
-/// `limit` occurrences are listed.
+/// Lists what a restart at `now` would do, by the very plan that the restart follows. What is after
+/// the end of the term is not listed, and at most `limit` occurrences are.
 ///
 /// # Errors
 ///
@@ -68,13 +70,15 @@ pub fn preview_catch_up(
     next: Slot,
     now: DateTime<Utc>,
     catch_up: CatchUp,
+    term: NumberedTerm,
     limit: usize,
 ) -> Result<CatchUpPreview, ScheduleError> {
     let mut elapsed = Vec::new();
-    let mut expected = Some(schedule.explained(next)?);
+    let within = |found: &Occurrence| term.end_at(found.slot()).is_none();
+    let mut expected = Some(schedule.explained(next)?).filter(within);
     while let Some(due) = expected.filter(|expected| expected.at <= now) {
         let CatchUpPlan { run, skipped, next } =
-            plan_catch_up(schedule, due.slot(), now, catch_up)?;
+            plan_catch_up(schedule, due.slot(), now, catch_up, term)?;
         let last_skipped = skipped.map(|skipped| skipped.last);
         for found in schedule.occurrences_from(due.slot()) {
             let occurrence = found?;
@@ -97,7 +101,7 @@ pub fn preview_catch_up(
             }
             elapsed.push(CaughtUp { occurrence, outcome: CatchUpOutcome::Run });
         }
-        expected = next;
+        expected = next.filter(within);
     }
     Ok(CatchUpPreview { elapsed, complete: true, next: expected })
 }

@@ -2,7 +2,7 @@ use crate::time::Zone;
 
 use super::{
     super::{
-        CatchUpPolicy, OccurrenceNumber, ScheduleRules,
+        CatchUpPolicy, OccurrenceNumber, ScheduleRules, Term,
         fixtures::{TestResult, at, schedule},
     },
     *,
@@ -12,7 +12,14 @@ use super::{
 fn preview(catch_up: CatchUp, limit: usize) -> Result<CatchUpPreview, Box<dyn std::error::Error>> {
     let daily = schedule("daily", "2027-01-01T06:00:00", Zone::utc(), ScheduleRules::default())?;
     let next = daily.occurrence(OccurrenceNumber::new(2))?.slot();
-    Ok(preview_catch_up(&daily, next, at("2027-01-06T11:00:00Z")?, catch_up, limit)?)
+    Ok(preview_catch_up(
+        &daily,
+        next,
+        at("2027-01-06T11:00:00Z")?,
+        catch_up,
+        NumberedTerm::default(),
+        limit,
+    )?)
 }
 
 #[test]
@@ -42,6 +49,52 @@ fn a_restart_tells_what_becomes_of_each_elapsed_occurrence() -> TestResult {
         assert_eq!(numbers, [2, 3, 4, 5]);
         assert!(found.complete);
         assert_eq!(found.next.map(|next| next.number.get()), Some(6));
+    }
+    Ok(())
+}
+
+/// Daily at 06:00 from 1 January; the service is down from the 2nd to the 6th.
+#[test]
+fn what_is_after_the_end_is_not_caught_up_on() -> TestResult {
+    use CatchUpOutcome::{Run, SkippedForLater, SkippedTooLate};
+    use CatchUpPolicy::{Each, Latest, Skip};
+    let daily = schedule("daily", "2027-01-01T06:00:00", Zone::utc(), ScheduleRules::default())?;
+    let next = daily.occurrence(OccurrenceNumber::new(1))?.slot();
+    let expires = |text: &str| -> Result<Term, Box<dyn std::error::Error>> {
+        Ok(Term { expires_at: Some(at(text)?), ..Term::default() })
+    };
+    let maximum =
+        |count| Term { max_occurrences: std::num::NonZeroU32::new(count), ..Term::default() };
+    for (term, policy, lateness, expected) in [
+        // At the expiry there is no occurrence any more, so the 2nd is the last.
+        (expires("2027-01-03T06:00:00Z")?, Latest, None, vec![(1, Run)]),
+        (expires("2027-01-03T06:00:01Z")?, Latest, None, vec![(1, SkippedForLater), (2, Run)]),
+        (expires("2027-01-03T06:00:00Z")?, Skip, None, vec![(1, SkippedTooLate)]),
+        (expires("2027-01-04T00:00:00Z")?, Each, None, vec![(1, Run), (2, Run)]),
+        (expires("2027-01-04T00:00:00Z")?, Each, Some(80), vec![(1, SkippedTooLate), (2, Run)]),
+        (
+            expires("2027-01-04T00:00:00Z")?,
+            Each,
+            Some(70),
+            vec![(1, SkippedTooLate), (2, SkippedTooLate)],
+        ),
+        // The start is the first of three.
+        (maximum(3), Latest, None, vec![(1, SkippedForLater), (2, Run)]),
+        (maximum(3), Each, None, vec![(1, Run), (2, Run)]),
+        (maximum(1), Latest, None, vec![]),
+        (expires("2027-01-02T06:00:00Z")?, Each, None, vec![]),
+    ] {
+        let catch_up = CatchUp { policy, maximum_lateness_hours: lateness, grace_minutes: None };
+        let now = at("2027-01-06T11:00:00Z")?;
+        let found = preview_catch_up(&daily, next, now, catch_up, term.into(), 100)?;
+        let outcomes: Vec<(u32, CatchUpOutcome)> = found
+            .elapsed
+            .iter()
+            .map(|entry| (entry.occurrence.number.get(), entry.outcome))
+            .collect();
+        assert_eq!(outcomes, expected, "{term:?} {policy:?} {lateness:?}");
+        assert!(found.complete);
+        assert_eq!(found.next, None);
     }
     Ok(())
 }

@@ -21,7 +21,8 @@ type Numbers = (Option<u32>, Option<(u32, u32)>, Option<u32>);
 fn planned(next: u32, now: &str, catch_up: CatchUp) -> Result<Numbers, Box<dyn Error>> {
     let schedule = daily()?;
     let next = schedule.occurrence(OccurrenceNumber::new(next))?;
-    let plan = plan_catch_up(&schedule, next.slot(), now.parse()?, catch_up)?;
+    let plan =
+        plan_catch_up(&schedule, next.slot(), now.parse()?, catch_up, NumberedTerm::default())?;
     Ok((
         plan.run.map(|run| run.number.get()),
         plan.skipped.map(|skipped| (skipped.first.get(), skipped.last.get())),
@@ -80,7 +81,8 @@ fn at_the_end_of_the_calendar_nothing_is_expected_any_more() -> TestResult {
     let schedule = Schedule::new("yearly".parse()?, "9999-01-01T00:00:00Z".parse()?, Zone::utc());
     let anchor = Occurrence::anchor(schedule.anchor());
     let now = "9999-06-01T00:00:00Z".parse()?;
-    let plan = plan_catch_up(&schedule, anchor.slot(), now, CatchUp::default())?;
+    let plan =
+        plan_catch_up(&schedule, anchor.slot(), now, CatchUp::default(), NumberedTerm::default())?;
     assert_eq!(plan, CatchUpPlan { run: Some(anchor), skipped: None, next: None });
     Ok(())
 }
@@ -129,7 +131,7 @@ proptest! {
         for pause in pauses {
             now += TimeDelta::hours(pause);
             while next.at <= now {
-                let plan = plan_catch_up(&schedule, next.slot(), now, policy(kind, lateness)).map_err(fail)?;
+                let plan = plan_catch_up(&schedule, next.slot(), now, policy(kind, lateness), NumberedTerm::default()).map_err(fail)?;
                 let skipped = plan.skipped.map_or(1..1, |range| range.first.get()..range.last.get() + 1);
                 for number in skipped.chain(plan.run.map(|run| run.number.get())) {
                     prop_assert!(accounted.insert(number), "{number} twice");

@@ -63,7 +63,7 @@ pub use schedule::{LatestDue, Schedule};
 pub use schedule_error::{Omission, ScheduleError};
 pub use skip::{SkippedNext, skip_next};
 pub use stub::Stub;
-pub use term::{Term, TermEnd};
+pub use term::{NumberedTerm, Term, TermEnd};
 #[cfg(test)]
 pub(crate) use time_zone::iana;
 pub use time_zone::{UnknownZone, Zone, ZoneOffset, database_version};

@@ -75,21 +75,23 @@ proptest! {
 
     #[test]
     fn no_period_has_two_runs(schedule in schedules(intervals())) {
-        // A run that was moved stays between the dates of the periods around its own.
-        let plain = ScheduleRules { working_days: None, dst_gap: GapPolicy::FirstValid, ..schedule.rules().clone() };
-        let periods = schedule.clone().with_rules(plain).map_err(failed)?;
-        let own_date = |number: Option<OccurrenceNumber>| {
-            let own = periods.occurrence(number?).ok()?;
-            Some(schedule.local(own.at).date_naive())
-        };
+        // A run is in its own period, before any other; moved back it is in the one before, after
+        // the run that begins that.
+        let boundaries = schedule.unadjusted();
+        let boundary = |number: Option<OccurrenceNumber>| Some(boundaries.occurrence(number?).ok()?.at);
+        let moves_back = schedule.rules().working_days.as_ref()
+            .is_some_and(|days| days.rule() == WorkingDayRule::Previous);
         for found in schedule.occurrences().take(200) {
             let found = found.map_err(failed)?;
-            let date = schedule.local(found.at).date_naive();
-            if found.reason.moved.is_some() {
-                let (before, after) = (own_date(found.number.previous()), own_date(found.number.next()));
-                prop_assert!(before.is_none_or(|before| before < date), "{found:?}");
-                prop_assert!(after.is_none_or(|after| date < after), "{found:?}");
-            }
+            let own = boundary(Some(found.number)).ok_or_else(|| failed("no boundary"))?;
+            let (from, until) = if found.reason.moved.is_some() && moves_back {
+                let before = boundary(found.number.previous()).ok_or_else(|| failed("no boundary"))?;
+                (before + TimeDelta::seconds(1), Some(own))
+            } else {
+                (own, boundary(found.number.next()))
+            };
+            prop_assert!(from <= found.at, "{found:?} before {from}");
+            prop_assert!(until.is_none_or(|until| found.at < until), "{found:?} not before {until:?}");
         }
     }
 
@@ -219,23 +221,52 @@ proptest! {
         policy in prop::sample::select(vec![CatchUpPolicy::Latest, CatchUpPolicy::Each, CatchUpPolicy::Skip]),
         maximum_lateness_hours in prop::option::of(0_u32..500),
         grace_minutes in prop::option::of(0_u32..600),
+        maximum in prop::option::of(1_u32..60),
+        expires_after in prop::option::of(1_i64..3_000),
     ) {
         let catch_up = CatchUp { policy, maximum_lateness_hours, grace_minutes };
         let anchor = schedule.occurrence(schedule.rules().anchor_number).map_err(failed)?;
         let now = anchor.at + TimeDelta::hours(hours);
-        let preview = preview_catch_up(&schedule, anchor.slot(), now, catch_up, 5_000).map_err(failed)?;
-        prop_assert!(preview.complete);
+        let term = NumberedTerm {
+            term: Term {
+                max_occurrences: maximum.and_then(std::num::NonZeroU32::new),
+                expires_at: expires_after.map(|hours| anchor.at + TimeDelta::hours(hours)),
+            },
+            jumped_numbers: anchor.number.get(),
+        };
+        let within = |found: &Occurrence| found.at <= now && term.end_at(found.slot()).is_none();
         let elapsed: Vec<Occurrence> = schedule
             .occurrences()
-            .take_while(|found| found.is_ok_and(|found| found.at <= now))
+            .take_while(|found| found.as_ref().is_ok_and(within))
             .collect::<Result<_, _>>()
             .map_err(failed)?;
-        let listed: Vec<Occurrence> = preview.elapsed.iter().map(|entry| entry.occurrence).collect();
-        prop_assert_eq!(&listed, &elapsed);
-        let runs = preview.elapsed.iter().filter(|entry| entry.outcome.runs()).count();
+
+        // One restart after the other, as long as one finds something to do.
+        let mut followed = Vec::new();
+        let mut expected = Some(anchor).filter(within);
+        while let Some(due) = expected {
+            let plan = plan_catch_up(&schedule, due.slot(), now, catch_up, term).map_err(failed)?;
+            prop_assert!(plan.run.is_some() || plan.skipped.is_some());
+            if let Some(skipped) = plan.skipped {
+                let range = skipped.first..=skipped.last;
+                let passed = elapsed.iter().filter(|one| range.contains(&one.number));
+                followed.extend(passed.map(|one| (*one, false)));
+            }
+            followed.extend(plan.run.map(|run| (run, true)));
+            expected = plan.next.filter(within);
+        }
+        let numbers: Vec<Occurrence> = followed.iter().map(|(one, _)| *one).collect();
+        prop_assert_eq!(&numbers, &elapsed);
+        let runs = followed.iter().filter(|(_, runs)| *runs).count();
         prop_assert!(policy == CatchUpPolicy::Each || runs <= 1);
-        let cut = preview_catch_up(&schedule, anchor.slot(), now, catch_up, 3).map_err(failed)?;
-        prop_assert!(cut.elapsed.len() <= 3);
+
+        let preview = preview_catch_up(&schedule, anchor.slot(), now, catch_up, term, 5_000).map_err(failed)?;
+        prop_assert!(preview.complete);
+        let listed: Vec<(Occurrence, bool)> =
+            preview.elapsed.iter().map(|one| (one.occurrence, one.outcome.runs())).collect();
+        prop_assert_eq!(listed, followed);
+        let cut = preview_catch_up(&schedule, anchor.slot(), now, catch_up, term, 3).map_err(failed)?;
+        prop_assert_eq!(cut.elapsed.as_slice(), preview.elapsed.get(..3).unwrap_or(&preview.elapsed));
         prop_assert_eq!(cut.complete, elapsed.len() <= 3);
     }
 }
