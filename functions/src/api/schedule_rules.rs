@@ -1,8 +1,9 @@
 //! The attributes that are the rules of a schedule: of previews, of models, and of subscriptions.
 
-use chrono::Weekday;
+use chrono::{NaiveDate, Weekday};
 use perennial_domain::time::{
-    AnchorDay, GapPolicy, MonthEnd, OverlapPolicy, RuleError, ScheduleRules, WorkingDays,
+    AnchorDay, GapPolicy, MonthEnd, OverlapPolicy, RuleError, ScheduleRules, WorkingDayRule,
+    WorkingDays, WorkingDaysError,
 };
 use serde_json::{Map, Value, json};
 
@@ -40,21 +41,23 @@ pub(crate) const DST_OVERLAP: Attribute = Attribute::write(
 );
 pub(crate) const WORKING_DAYS: Attribute = Attribute::write(
     "working_days",
-    Kind::Members(&[
-        Attribute::write(
-            "rule",
-            Kind::Choice(&["next", "previous", "none"]),
-            "Where an occurrence on a day off goes.",
-        ),
-        Attribute::write(
-            "weekend",
-            Kind::List(&WEEKDAY, 7),
-            "Days of the week off; Saturday and Sunday unless given.",
-        ),
-        Attribute::write("holidays", Kind::List(&Kind::Date, 1_000), "Dates off."),
-    ]),
+    Kind::Members(WORKING_DAYS_MEMBERS),
     "The working days that occurrences keep to; null where any day will do.",
 );
+
+const WORKING_DAY_RULE: Attribute = Attribute::write(
+    "rule",
+    Kind::Choice(&["next", "previous", "none"]),
+    "Where an occurrence on a day off goes.",
+);
+const WEEKEND: Attribute = Attribute::write(
+    "weekend",
+    Kind::List(&WEEKDAY, 7),
+    "Days of the week off; Saturday and Sunday unless given.",
+);
+const HOLIDAYS: Attribute =
+    Attribute::write("holidays", Kind::List(&Kind::Date, 1_000), "Dates off.");
+const WORKING_DAYS_MEMBERS: &[Attribute] = &[WORKING_DAY_RULE, WEEKEND, HOLIDAYS];
 
 const WEEKDAY: Kind =
     Kind::Choice(&["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]);
@@ -78,7 +81,7 @@ impl RulesChange {
             month_end: attributes.optional(MONTH_END.name, problems),
             dst_gap: attributes.optional(DST_GAP.name, problems),
             dst_overlap: attributes.optional(DST_OVERLAP.name, problems),
-            working_days: attributes.optional(WORKING_DAYS.name, problems),
+            working_days: read_working_days(attributes, problems),
         }
     }
 
@@ -104,6 +107,36 @@ impl RulesChange {
         self.dst_overlap.clone().or_default(&mut rules.dst_overlap);
         self.working_days.clone().apply(&mut rules.working_days);
         rules
+    }
+}
+
+/// Reads working days member by member, so that what is wrong is told about the one that is.
+fn read_working_days(attributes: &mut Attributes, problems: &mut Problems) -> Given<WorkingDays> {
+    let mut days = match attributes.object(WORKING_DAYS.name, WORKING_DAYS_MEMBERS, problems) {
+        Given::Absent => return Given::Absent,
+        Given::Null => return Given::Null,
+        Given::Value(days) => days,
+    };
+    let rule: Option<WorkingDayRule> = days.required(WORKING_DAY_RULE.name, problems);
+    let weekend: Option<Vec<Weekday>> = days.optional(WEEKEND.name, problems).value();
+    let holidays: Option<Vec<NaiveDate>> = days.optional(HOLIDAYS.name, problems).value();
+    let holidays = holidays.unwrap_or_default();
+    let Some(rule) = rule else { return Given::Absent };
+    let read = match weekend {
+        Some(weekend) => WorkingDays::new(rule, weekend, holidays),
+        None => WorkingDays::with_holidays(rule, holidays),
+    };
+    match read {
+        Ok(days) => Given::Value(days),
+        Err(error) => {
+            let name = match error {
+                WorkingDaysError::NoWorkingDay => WEEKEND.name,
+                WorkingDaysError::TooManyHolidays(_) => HOLIDAYS.name,
+            };
+            let problem = Problem::new(Code::InvalidValue, error.to_string());
+            problems.add(problem.at(days.pointer(name)));
+            Given::Absent
+        }
     }
 }
 

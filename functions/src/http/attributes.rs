@@ -1,6 +1,8 @@
 //! Attributes of resources: one table per resource says what there is, what values it takes and who
 //! may set it. Documents are read by it and the OpenAPI document is made from it.
 
+use std::borrow::Cow;
+
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
@@ -234,9 +236,15 @@ impl Attributes {
         name: &str,
         table: &'static [Attribute],
         problems: &mut Problems,
-    ) -> Option<Self> {
-        let given = self.optional(name, problems).value()?;
-        Some(Self::new(table, Mode::Create, given, &self.pointer(name), problems))
+    ) -> Given<Self> {
+        match self.optional(name, problems) {
+            Given::Absent => Given::Absent,
+            Given::Null => Given::Null,
+            Given::Value(given) => {
+                let pointer = self.pointer(name);
+                Given::Value(Self::new(table, Mode::Create, given, &pointer, problems))
+            }
+        }
     }
 
     /// Reads a list of objects that may be left out or be null, each to be read by one table.
@@ -310,7 +318,11 @@ impl Attributes {
             found.into_iter().for_each(|problem| problems.add(problem));
             return None;
         }
-        match T::deserialize(value) {
+        let given = match kind {
+            Kind::Members(_) => without_nulls(value),
+            _ => Cow::Borrowed(value),
+        };
+        match T::deserialize(&*given) {
             Ok(read) => Some(read),
             Err(error) => {
                 problems.add(
@@ -321,6 +333,17 @@ impl Attributes {
                 None
             }
         }
+    }
+}
+
+/// An object without the members that are null: they are as good as left out.
+fn without_nulls(value: &Value) -> Cow<'_, Value> {
+    match value {
+        Value::Object(members) if members.values().any(Value::is_null) => {
+            let given = members.iter().filter(|(_, value)| !value.is_null());
+            Cow::Owned(given.map(|(name, value)| (name.clone(), value.clone())).collect())
+        }
+        _ => Cow::Borrowed(value),
     }
 }
 

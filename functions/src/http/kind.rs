@@ -1,6 +1,9 @@
 //! Kinds of values: what an attribute takes, how a value of it is checked, and its JSON schema.
 
-use perennial_domain::time::Zone;
+use perennial_domain::{
+    money::{Currency, CurrencyError},
+    time::{Frequency, Zone},
+};
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -125,11 +128,18 @@ pub(super) fn check(kind: &Kind, name: &str, pointer: &str, value: &Value) -> Ve
         ),
         Kind::Currency => match value.as_str() {
             None => wrong(Code::WrongType, "an ISO 4217 currency code such as \"EUR\"".to_owned()),
-            Some(text) if text.parse::<perennial_domain::money::Currency>().is_err() => wrong(
-                Code::InvalidValue,
-                "an ISO 4217 currency code with a minor unit, such as \"EUR\"".to_owned(),
-            ),
-            Some(_) => Vec::new(),
+            Some(text) => match text.parse::<Currency>() {
+                Ok(_) => Vec::new(),
+                Err(error @ CurrencyError::Withdrawn { .. }) => {
+                    let detail = format!("{name}: {error}");
+                    let problem = Problem::new(Code::InvalidValue, detail).at(pointer);
+                    vec![problem.with("value", shown(value))]
+                }
+                Err(CurrencyError::Unknown { .. }) => wrong(
+                    Code::InvalidValue,
+                    "an ISO 4217 currency code with a minor unit, such as \"EUR\"".to_owned(),
+                ),
+            },
         },
         Kind::Zone => match value.as_str() {
             None => {
@@ -140,13 +150,16 @@ pub(super) fn check(kind: &Kind, name: &str, pointer: &str, value: &Value) -> Ve
             }
             Some(_) => Vec::new(),
         },
-        // Whether it really is one, its own parser says better.
-        Kind::Frequency if value.is_string() || value.is_object() => Vec::new(),
-        Kind::Frequency => wrong(
-            Code::WrongType,
-            "a frequency: a text such as \"monthly\", or {\"every\": 2, \"unit\": \"week\"}"
-                .to_owned(),
-        ),
+        Kind::Frequency => match value {
+            // Whether it really is one, its own parser says better.
+            Value::String(_) => Vec::new(),
+            Value::Object(given) => check_interval(pointer, given),
+            _ => wrong(
+                Code::WrongType,
+                "a frequency: a text such as \"monthly\", or {\"every\": 2, \"unit\": \"week\"}"
+                    .to_owned(),
+            ),
+        },
         Kind::Choice(words) => match value.as_str() {
             None => wrong(Code::WrongType, format!("one of {}", words.join(", "))),
             Some(word) if !words.contains(&word) => {
@@ -181,6 +194,39 @@ pub(super) fn check(kind: &Kind, name: &str, pointer: &str, value: &Value) -> Ve
             Value::Object(_) => Vec::new(),
             _ => wrong(Code::WrongType, "an object".to_owned()),
         },
+    }
+}
+
+/// A frequency as an object.
+const INTERVAL: [Attribute; 2] = [
+    Attribute::write("every", Kind::Integer(1, u32::MAX as i64), "How many units."),
+    Attribute::write(
+        "unit",
+        Kind::Choice(&["hour", "day", "week", "month", "year"]),
+        "What is counted.",
+    ),
+];
+
+/// Everything that is wrong with a frequency as an object, told about the member that is.
+fn check_interval(pointer: &str, given: &Map<String, Value>) -> Vec<Problem> {
+    let mut problems = check_members(&INTERVAL, pointer, given);
+    for Attribute { name, .. } in INTERVAL {
+        if given.get(name).is_none_or(Value::is_null) {
+            let detail = format!("{name} is required in a frequency");
+            problems.push(Problem::new(Code::Required, detail).at(format!("{pointer}/{name}")));
+        }
+    }
+    if !problems.is_empty() {
+        return problems;
+    }
+    let every = given.get("every").and_then(Value::as_i64);
+    let unit = given.get("unit").and_then(Value::as_str).and_then(|unit| unit.parse().ok());
+    match every.zip(unit).map(|(every, unit)| Frequency::every(every, unit)) {
+        Some(Err(error)) => {
+            let problem = Problem::new(Code::OutOfRange, error.to_string());
+            vec![problem.at(format!("{pointer}/every")).with("value", every)]
+        }
+        Some(Ok(_)) | None => Vec::new(),
     }
 }
 

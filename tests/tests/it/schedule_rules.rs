@@ -399,7 +399,7 @@ async fn what_can_t_be_is_refused_with_the_attribute_and_the_rule() -> TestResul
             ]}}),
             422,
             "invalid_value",
-            "working_days",
+            "working_days/weekend",
             "all seven",
         ),
     ] {

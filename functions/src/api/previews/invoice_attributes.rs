@@ -104,8 +104,10 @@ pub(super) fn read(attributes: &mut Attributes, problems: &mut Problems) -> Give
         attributes.optional(TAX_ROUNDING.name, problems).value();
     let rounding: Option<Rounding> = attributes.optional(ROUNDING.name, problems).value();
     let net_days: Option<u32> = attributes.optional(NET_DAYS.name, problems).value();
-    let minimum_commitment =
-        attributes.object(MINIMUM_COMMITMENT.name, MINIMUM, problems).and_then(|mut minimum| {
+    let minimum_commitment = attributes
+        .object(MINIMUM_COMMITMENT.name, MINIMUM, problems)
+        .value()
+        .and_then(|mut minimum| {
             let amount = minimum.required(AMOUNT_CENTS.name, problems);
             let own = minimum.optional(TAX_RATE.name, problems).value();
             Some(MinimumCommitment { amount: amount?, tax_rate: own.or(tax_rate) })

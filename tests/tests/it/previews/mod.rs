@@ -33,6 +33,14 @@ async fn refused(shop: &Shop, kind: &str, attributes: Value, errors: &[&str]) ->
     Ok(())
 }
 
+/// What is said about wrong attributes.
+async fn refusals(shop: &Shop, kind: &str, attributes: Value) -> TestResult<Vec<String>> {
+    let document = documents::create(kind, attributes, &[]);
+    let answer = shop.api.post(kind, &document).send().await?.with_status(422)?;
+    let errors = answer.at("/errors").as_array().cloned().unwrap_or_default();
+    Ok(errors.iter().filter_map(|error| Some(error["detail"].as_str()?.to_owned())).collect())
+}
+
 /// One question of each kind.
 fn questions() -> [(&'static str, Value); 4] {
     let schedule = json!({"frequency": "monthly", "starts_at": "2027-01-31T10:00:00Z"});
@@ -75,6 +83,46 @@ async fn every_role_may_ask_and_the_same_question_has_the_same_answer() -> TestR
         let read = shop.api.request(reqwest::Method::GET, kind).send().await?;
         assert_eq!(read.status, 405, "{kind} are stored nowhere");
     }
+    Ok(())
+}
+
+/// What a member may be, and not what the reader of JSON makes of it.
+#[tokio::test]
+async fn what_is_wrong_within_an_object_is_said_in_the_words_of_the_field() -> TestResult {
+    let shop = Shop::open_at("2027-01-31T10:00:00Z").await?;
+    let week = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
+    for (changes, detail) in [
+        (
+            json!({"frequency": {"every": 1.0, "unit": "day"}}),
+            "every must be a whole number from 1 to 4294967295, not 1.0",
+        ),
+        (json!({"frequency": {"unit": "day"}}), "every is required in a frequency"),
+        (
+            json!({"frequency": {"every": 101, "unit": "year"}}),
+            "every must be between 1 and 100 for the unit year, not 101",
+        ),
+        (json!({"working_days": {"weekend": []}}), "rule is required"),
+        (
+            json!({"working_days": {"rule": "next", "weekend": week}}),
+            "working_days.weekend has all seven days of the week: leave at least one to work on",
+        ),
+    ] {
+        let schedule = json!({"frequency": "monthly", "starts_at": "2027-01-31T10:00:00Z"});
+        let asked = documents::with(schedule, changes);
+        assert_eq!(refusals(&shop, "schedule_previews", asked).await?, [detail]);
+    }
+    // Null within an object is as good as left out.
+    let asked = json!({
+        "frequency": "monthly",
+        "starts_at": "2027-01-31T10:00:00Z",
+        "working_days": {"rule": "next", "weekend": null, "holidays": null},
+        "catch_up": {"policy": "each", "grace_minutes": null},
+        "down_from": "2027-02-01T00:00:00Z",
+        "down_until": "2027-02-02T00:00:00Z",
+    });
+    let answer = preview(&shop, "schedule_previews", asked).await?;
+    let weekend = &answer.attribute("working_days")["weekend"];
+    assert_eq!(weekend, &json!(["saturday", "sunday"]));
     Ok(())
 }
 

@@ -278,9 +278,22 @@ async fn what_makes_no_schedule_is_refused_where_it_stands() -> TestResult {
         (json!({"frequency": null}), &["required /frequency"][..]),
         (json!({"frequency": "now and then"}), &["invalid_value /frequency"]),
         (json!({"frequency": 7}), &["wrong_type /frequency"]),
-        (json!({"frequency": {"every": 0, "unit": "day"}}), &["invalid_value /frequency"]),
-        (json!({"frequency": {"every": 1.5, "unit": "day"}}), &["invalid_value /frequency"]),
-        (json!({"frequency": {"every": 1}}), &["invalid_value /frequency"]),
+        (json!({"frequency": {"every": 0, "unit": "day"}}), &["out_of_range /frequency/every"]),
+        (
+            json!({"frequency": {"every": 1_201, "unit": "month"}}),
+            &["out_of_range /frequency/every"],
+        ),
+        (json!({"frequency": {"every": 1.0, "unit": "day"}}), &["wrong_type /frequency/every"]),
+        (json!({"frequency": {"every": 1}}), &["required /frequency/unit"]),
+        (json!({"frequency": {"every": null, "unit": "day"}}), &["required /frequency/every"]),
+        (
+            json!({"frequency": {"unit": "fortnight"}}),
+            &["invalid_value /frequency/unit", "required /frequency/every"],
+        ),
+        (
+            json!({"frequency": {"every": 1, "unit": "day", "at": "noon"}}),
+            &["unknown_attribute /frequency/at"],
+        ),
         (json!({"frequency": "* * * * *"}), &["invalid_value /frequency"]),
         (json!({"frequency": "0 0 31 2 *"}), &["invalid_value /frequency"]),
         (json!({"starts_at": null}), &["required /starts_at"]),
@@ -299,6 +312,8 @@ async fn what_makes_no_schedule_is_refused_where_it_stands() -> TestResult {
         (json!({"dst_overlap": "both"}), &["invalid_value /dst_overlap"]),
         (json!({"working_days": "next"}), &["wrong_type /working_days"]),
         (json!({"working_days": {"rule": "nearest"}}), &["invalid_value /working_days/rule"]),
+        (json!({"working_days": {"weekend": []}}), &["required /working_days/rule"]),
+        (json!({"working_days": {"rule": null}}), &["required /working_days/rule"]),
         (
             json!({"working_days": {"rule": "next", "holidays": ["2027-12-25", "Christmas"]}}),
             &["invalid_value /working_days/holidays/1"],
@@ -311,7 +326,7 @@ async fn what_makes_no_schedule_is_refused_where_it_stands() -> TestResult {
             json!({"working_days": {"rule": "next", "weekend": [
                 "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday",
             ]}}),
-            &["invalid_value /working_days"],
+            &["invalid_value /working_days/weekend"],
         ),
         (json!({"after": "soon"}), &["invalid_value /after"]),
         (json!({"count": 0}), &["out_of_range /count"]),
