@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use perennial_domain::billing_period::{
     Billing, BillingPeriod, BillingTerms, PeriodError, PeriodKind, Reach, periods,
 };
+use perennial_domain::time::Schedule;
 use serde_json::{Value, json};
 
 use super::{
@@ -57,6 +58,9 @@ pub(super) const PERIOD: &[Attribute] = &[
     Attribute::read("fraction", Kind::Text(50), "Its share of a whole period, exact: 26/31."),
     Attribute::read("fraction_decimal", Kind::Text(50), "The same to nine decimals."),
     Attribute::read("invoiced_at", Kind::Instant, "When it is invoiced."),
+    Attribute::read("start_date", Kind::Date, "Its first day, on the zone's calendar."),
+    Attribute::read("end_date", Kind::Date, "The day on that calendar on which it ends."),
+    Attribute::read("invoiced_on", Kind::Date, "The day on that calendar on which it is invoiced."),
 ];
 
 pub(crate) static KIND: ResourceType = ResourceType {
@@ -122,7 +126,7 @@ async fn preview(context: &Context<'_>) -> Outcome<Answer> {
     attributes.extend(members(json!({
         "until": until,
         "count": count,
-        "periods": found.iter().map(listed).collect::<Vec<Value>>(),
+        "periods": found.iter().map(|one| listed(&schedule, one)).collect::<Vec<Value>>(),
         "has_more": has_more,
     })));
     Ok(answer(context, &KIND, attributes))
@@ -158,8 +162,8 @@ pub(super) fn no_periods(error: &PeriodError) -> Problem {
     Problem::new(Code::OutOfRange, error.to_string()).at(at)
 }
 
-/// A period as it is answered.
-pub(super) fn listed(period: &BillingPeriod) -> Value {
+/// A period as it is answered, with the dates that it has where the schedule's zone is.
+pub(super) fn listed(schedule: &Schedule, period: &BillingPeriod) -> Value {
     let BillingPeriod { number, start, end, kind, fraction, invoiced_at } = period;
     let stub = match kind {
         PeriodKind::Whole => None,
@@ -167,6 +171,7 @@ pub(super) fn listed(period: &BillingPeriod) -> Value {
         PeriodKind::EndStub => Some("end"),
         PeriodKind::StartAndEndStub => Some("start_and_end"),
     };
+    let date = |at: DateTime<Utc>| schedule.local(at).date_naive();
     json!({
         "number": number,
         "start": start,
@@ -176,5 +181,8 @@ pub(super) fn listed(period: &BillingPeriod) -> Value {
         "fraction": fraction,
         "fraction_decimal": fraction.to_nine_decimals(),
         "invoiced_at": invoiced_at,
+        "start_date": date(*start),
+        "end_date": date(*end),
+        "invoiced_on": date(*invoiced_at),
     })
 }

@@ -68,12 +68,18 @@ pub(super) const MINIMUM_COMMITMENT: Attribute = Attribute::create(
 pub(super) const CREDIT_POLICY: Attribute = Attribute::create(
     "credit_policy",
     Kind::Choice(&["apply", "refund"]),
-    "Whether credit is taken off invoices (the default) or paid back.",
+    "Whether credit is taken off invoices (the default) or paid back, as far as it was paid.",
 );
 pub(super) const CREDIT_BALANCE: Attribute = Attribute::create(
     "credit_balance_cents",
     AMOUNT,
     "What the customer has in credit; 0 unless given.",
+);
+pub(super) const PAID: Attribute = Attribute::create(
+    "paid_amount_cents",
+    AMOUNT,
+    "What the customer has really paid so far and not been paid back; 0 unless given. No more than \
+     this is refunded.",
 );
 pub(super) const SETUP_FEES: Attribute = Attribute::create(
     "setup_fees",
@@ -93,6 +99,8 @@ pub(super) struct Given {
     pub(super) tax_rate: Option<TaxRate>,
     pub(super) terms: InvoiceTerms,
     pub(super) credit_balance: MinorUnits,
+    /// What the customer has really paid so far.
+    pub(super) paid: MinorUnits,
 }
 
 /// Reads how an invoice is drawn up.
@@ -115,6 +123,7 @@ pub(super) fn read(attributes: &mut Attributes, problems: &mut Problems) -> Give
     let credit_policy: Option<CreditPolicy> =
         attributes.optional(CREDIT_POLICY.name, problems).value();
     let credit_balance = attributes.optional(CREDIT_BALANCE.name, problems).value();
+    let paid = attributes.optional(PAID.name, problems).value();
     let terms = InvoiceTerms {
         tax_behavior: tax_behavior.unwrap_or_default(),
         tax_rounding: tax_rounding.unwrap_or_default(),
@@ -123,7 +132,8 @@ pub(super) fn read(attributes: &mut Attributes, problems: &mut Problems) -> Give
         minimum_commitment,
         credit_policy: credit_policy.unwrap_or_default(),
     };
-    Given { tax_rate, terms, credit_balance: credit_balance.unwrap_or_default() }
+    let (credit_balance, paid) = (credit_balance.unwrap_or_default(), paid.unwrap_or_default());
+    Given { tax_rate, terms, credit_balance, paid }
 }
 
 /// Reads what only the first invoice bears.
@@ -150,7 +160,7 @@ pub(super) fn read_setup(
 
 /// The attributes that say how an invoice is drawn up, with the defaults filled in.
 pub(super) fn given(given: &Given, setup: &Setup) -> Map<String, Value> {
-    let Given { tax_rate, terms, credit_balance } = given;
+    let Given { tax_rate, terms, credit_balance, paid } = given;
     let InvoiceTerms {
         tax_behavior,
         tax_rounding,
@@ -183,6 +193,7 @@ pub(super) fn given(given: &Given, setup: &Setup) -> Map<String, Value> {
         (MINIMUM_COMMITMENT.name): minimum,
         (CREDIT_POLICY.name): credit_policy,
         (CREDIT_BALANCE.name): credit_balance,
+        (PAID.name): paid,
         (SETUP_FEES.name): setup_items(&setup.fees),
         (SETUP_CREDITS.name): setup_items(&setup.credits),
     }))

@@ -1,7 +1,9 @@
 //! Invoice previews: the next invoice of a subscription, or of one that is not yet made.
 
 use perennial_domain::{
-    invoice::{Invoice, InvoiceError, InvoiceInput, InvoiceLine, Settlement, TaxLine, draw_up},
+    invoice::{
+        Invoice, InvoiceError, InvoiceInput, InvoiceLine, InvoiceSettlement, TaxLine, draw_up,
+    },
     order::MAX_QUANTITY,
 };
 use serde_json::{Map, Value, json};
@@ -10,8 +12,8 @@ use super::{
     answer,
     billing_period_previews::{self, BILLING, ENDS_AT, INITIAL_INVOICE_AT, PERIOD},
     invoice_attributes::{
-        self, CREDIT_BALANCE, CREDIT_POLICY, INVOICE_TAX_RATE, MINIMUM_COMMITMENT, NET_DAYS, RATE,
-        ROUNDING, SETUP_CREDITS, SETUP_FEES, TAX_BEHAVIOR, TAX_ROUNDING,
+        self, CREDIT_BALANCE, CREDIT_POLICY, INVOICE_TAX_RATE, MINIMUM_COMMITMENT, NET_DAYS, PAID,
+        RATE, ROUNDING, SETUP_CREDITS, SETUP_FEES, TAX_BEHAVIOR, TAX_ROUNDING,
     },
     invoice_items::{self, ITEMS},
     invoice_source::{self, AFTER, Billed, ORDER_SUBSCRIPTION_ID},
@@ -21,17 +23,14 @@ use super::{
         TIME_ZONE, WORKING_DAYS,
     },
 };
-use crate::{
-    api::MAX_AMOUNT,
-    http::{
-        attributes::{Attribute, Kind},
-        context::Context,
-        document::Document,
-        error::{ApiError, Code, Outcome, Problem, Problems},
-        event::Answer,
-        object::ResourceType,
-        operation::{Operation, handler},
-    },
+use crate::http::{
+    attributes::{Attribute, Kind},
+    context::Context,
+    document::Document,
+    error::{ApiError, Code, Outcome, Problem, Problems},
+    event::Answer,
+    object::ResourceType,
+    operation::{Operation, handler},
 };
 
 /// Most lines of an answer.
@@ -44,7 +43,9 @@ pub(crate) static KIND: ResourceType = ResourceType {
     name: "invoice_previews",
     singular: "invoice preview",
     about: "The next invoice of a subscription, or of one that is not yet made. Stored nowhere, \
-            and without a number.",
+            and without a number. Orders charge whole prices, whatever period they are for: of an \
+            existing subscription, this shows what its next order then charges. Stubs, minimum \
+            commitments, setup and taxes are computed here; no order charges them as yet.",
     attributes: &[
         Attribute::create(
             ORDER_SUBSCRIPTION_ID,
@@ -81,6 +82,7 @@ pub(crate) static KIND: ResourceType = ResourceType {
         MINIMUM_COMMITMENT,
         CREDIT_POLICY,
         CREDIT_BALANCE,
+        PAID,
         Attribute::read("is_first", Kind::Boolean, "Whether it is the first, which bears setup."),
         Attribute::read(
             "periods",
@@ -141,9 +143,13 @@ const LINE: &[Attribute] = &[
         ]),
         "The time that it is for; null for none.",
     ),
-    Attribute::read("fraction", Kind::Text(50), "Its share of a whole period: 16/31."),
+    Attribute::read(
+        "fraction",
+        Kind::Text(50),
+        "What it was prorated by, its share of a whole period: 16/31; null for none.",
+    ),
     Attribute::read("quantity", Kind::Integer(1, MAX_QUANTITY as i64), "Units."),
-    Attribute::read("unit_amount_cents", Kind::Integer(0, MAX_AMOUNT), "Price of one unit."),
+    Attribute::read("unit_amount_cents", AMOUNT, "Price of one unit; below 0 for a credit."),
     Attribute::read("tax_rate", RATE, "Percent; null is outside of tax."),
     Attribute::read("net_amount_cents", AMOUNT, "Without tax."),
     Attribute::read("tax_amount_cents", AMOUNT, "Its tax."),
@@ -168,7 +174,8 @@ const SETTLEMENT: &[Attribute] = &[
 pub(crate) const OPERATIONS: &[Operation] = &[operation(
     "/api/invoice_previews",
     &KIND,
-    "Draws up the next invoice of a subscription, or of one that is not yet made.",
+    "Draws up the next invoice of a subscription, or of one that is not yet made. Orders charge \
+     whole prices until invoices are issued.",
     handler!(preview),
 )];
 
@@ -194,6 +201,7 @@ async fn preview(context: &Context<'_>) -> Outcome<Answer> {
         return Err(Problem::new(Code::OutOfRange, detail).at(at).into());
     }
     let input = InvoiceInput {
+        number: None,
         currency: billed.currency,
         time_zone: billed.schedule.zone(),
         issued_at: billed.issued_at,
@@ -203,6 +211,7 @@ async fn preview(context: &Context<'_>) -> Outcome<Answer> {
         setup: billed.is_first.then(|| billed.setup.clone()),
         terms: given.terms.clone(),
         credit_balance: given.credit_balance,
+        paid: given.paid,
     };
     let invoice = draw_up(&input).map_err(|error| refusal(&error))?;
 
@@ -232,6 +241,7 @@ fn refusal(error: &InvoiceError) -> ApiError {
 
 fn found(billed: &Billed, invoice: &Invoice) -> Map<String, Value> {
     let Invoice {
+        number: _,
         currency,
         issued_at,
         issued_on,
@@ -245,7 +255,7 @@ fn found(billed: &Billed, invoice: &Invoice) -> Map<String, Value> {
         total,
         settlement,
     } = invoice;
-    let Settlement {
+    let InvoiceSettlement {
         balance_before,
         credited,
         credit_applied,
@@ -253,7 +263,10 @@ fn found(billed: &Billed, invoice: &Invoice) -> Map<String, Value> {
         amount_due,
         balance_after,
     } = settlement;
-    let periods = billed.periods.iter().map(billing_period_previews::listed);
+    let periods = billed
+        .periods
+        .iter()
+        .map(|period| billing_period_previews::listed(&billed.schedule, period));
     members(json!({
         "currency": currency,
         (ITEMS.name): billed.items.iter().map(invoice_items::listed).collect::<Vec<_>>(),

@@ -6,14 +6,14 @@ use perennial_domain::{
     ids::SubscriptionId,
     invoice::{Setup, TaxRate},
     money::{Currency, Ratio},
-    time::Schedule,
+    time::{Schedule, Slot},
 };
 
 use super::{
-    billing_period_previews::{no_periods, read_terms},
+    billing_period_previews::{ENDS_AT, no_periods, read_terms},
     invoice_attributes,
     invoice_items::{self, Item},
-    schedule_attributes,
+    schedule_attributes::{self, STARTS_AT},
 };
 use crate::{
     api::order_subscriptions,
@@ -64,18 +64,7 @@ pub(super) async fn next_run(
     };
     let schedule = subscription.schedule();
     let next = subscription.next().filter(|_| subscription.status.repeats());
-    let period = next.and_then(|next| {
-        let following = schedule.following(next).ok()?;
-        Some(BillingPeriod {
-            number: next.number,
-            start: next.at,
-            end: following.at,
-            kind: PeriodKind::Whole,
-            fraction: Ratio::ONE,
-            invoiced_at: next.at,
-        })
-    });
-    let Some(period) = period else {
+    let Some(period) = next.and_then(|next| period_of_run(&schedule, next)) else {
         let detail = "the subscription makes no more runs, so there is nothing to invoice";
         return Err(Problem::new(Code::InvalidStatus, detail).at(at).into());
     };
@@ -90,6 +79,33 @@ pub(super) async fn next_run(
         setup: Setup::default(),
         after: None,
         is_first: false,
+    })
+}
+
+/// The period that a run bills: that of the schedule, where the run is the one that begins it. A
+/// run that was put on another date bills from there up to the following one. Either way it bills a
+/// whole price, and so counts as whole.
+fn period_of_run(schedule: &Schedule, run: Slot) -> Option<BillingPeriod> {
+    let before = run.at.checked_sub_signed(TimeDelta::nanoseconds(1))?;
+    let of_schedule = next_invoice(schedule, BillingTerms::default(), before)
+        .ok()
+        .and_then(|periods| {
+            let served = |period: &BillingPeriod| {
+                period.number == run.number && period.invoiced_at == run.at
+            };
+            periods.into_iter().find(served)
+        })
+        .filter(|period| !period.kind.is_stub());
+    of_schedule.or_else(|| {
+        let following = schedule.following(run).ok()?;
+        Some(BillingPeriod {
+            number: run.number,
+            start: run.at,
+            end: following.at,
+            kind: PeriodKind::Whole,
+            fraction: Ratio::ONE,
+            invoiced_at: run.at,
+        })
     })
 }
 
@@ -109,12 +125,22 @@ pub(super) async fn not_yet_made(
     let (currency, schedule) = problems.finish(currency.zip(schedule))?;
     let (periods, is_first) = periods(&schedule, billing, after).map_err(|e| no_periods(&e))?;
     let Some(issued_at) = periods.first().map(|period| period.invoiced_at) else {
-        let name = if after.is_some() { AFTER } else { "ends_at" };
-        let detail = "nothing is invoiced any more by then";
-        let at = format!("/data/attributes/{name}");
-        return Err(Problem::new(Code::OutOfRange, detail).at(at).into());
+        return Err(nothing_left(&billing, after).into());
     };
     Ok(Billed { currency, schedule, billing, items, periods, issued_at, setup, after, is_first })
+}
+
+/// The problem of a subscription that has nothing left to invoice, told about the attribute that is
+/// why.
+fn nothing_left(billing: &BillingTerms, after: Option<DateTime<Utc>>) -> Problem {
+    let (name, detail) = if after.is_some() {
+        (AFTER, "nothing is invoiced any more after this")
+    } else if billing.ends_at.is_some() {
+        (ENDS_AT.name, "the subscription ends before anything is invoiced")
+    } else {
+        (STARTS_AT.name, "no period that begins here ends before the calendar does")
+    };
+    Problem::new(Code::OutOfRange, detail).at(format!("/data/attributes/{name}"))
 }
 
 /// The periods of the next invoice, and whether it is the first one.

@@ -93,15 +93,13 @@ pub(crate) static KIND: ResourceType = ResourceType {
         Attribute::read("credit", AMOUNT, "What is given back, in minor units."),
         Attribute::read("charge", AMOUNT, "What is charged, in minor units."),
         Attribute::read("net", SIGNED, "The charge less the credit."),
-        Attribute::read("credit_fraction", FRACTION, "The part of the period given back: 14/31."),
-        Attribute::read("charge_fraction", FRACTION, "The part of the period charged: 14/31."),
         Attribute::read(
             "fraction",
             Kind::Members(&[
-                Attribute::read("credit", FRACTION, "As credit_fraction."),
-                Attribute::read("charge", FRACTION, "As charge_fraction."),
+                Attribute::read("credit", FRACTION, "The part given back: 14/31; null for none."),
+                Attribute::read("charge", FRACTION, "The part charged: 14/31; null for none."),
             ]),
-            "Both fractions.",
+            "The parts of the period that the credit and the charge are for.",
         ),
         Attribute::read(
             "ledger",
@@ -242,8 +240,6 @@ fn found(ledger: &Ledger) -> Map<String, Value> {
         "credit": ledger.credit,
         "charge": ledger.charge,
         "net": ledger.net,
-        "credit_fraction": credit,
-        "charge_fraction": charge,
         "fraction": {"credit": credit, "charge": charge},
         "ledger": lines,
     }))

@@ -53,6 +53,7 @@ fn input(schedule: &Schedule, items: u32) -> Result<InvoiceInput, Box<dyn Error>
         tax_rate: rates.first().copied(),
     };
     Ok(InvoiceInput {
+        number: None,
         currency: Currency::EUR,
         time_zone: schedule.zone(),
         issued_at,
@@ -62,5 +63,6 @@ fn input(schedule: &Schedule, items: u32) -> Result<InvoiceInput, Box<dyn Error>
         setup: Some(Setup { fees: vec![fee], credits: Vec::new() }),
         terms: InvoiceTerms::default(),
         credit_balance: MinorUnits::new(500),
+        paid: MinorUnits::ZERO,
     })
 }

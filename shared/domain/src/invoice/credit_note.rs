@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::{
-    Invoice, InvoiceLine, TaxLine, TaxRate,
+    Invoice, InvoiceLine, InvoiceNumber, TaxLine, TaxRate,
     tax::{Taxed, sums_per_rate, tax_lines},
 };
-use crate::money::{Currency, MinorUnits, MoneyError, Ratio};
+use crate::money::{Amount, Currency, MinorUnits, MoneyError, Ratio};
 
 /// What is to be given back.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,14 +33,40 @@ pub struct LineCredit {
     pub amount: MinorUnits,
 }
 
-/// A credit note. Amounts are what it gives back: positive where the invoice's are.
+/// What a credit note bears that does not follow from its invoice.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CreditNote {
-    /// The currency of every amount.
-    pub currency: Currency,
+pub struct CreditNoteHead {
+    /// Its place in the organization's count of credit notes, or of invoices where both share one;
+    /// `None` until it is issued.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number: Option<InvoiceNumber>,
+    /// Its local date, no earlier than its invoice's.
+    pub issued_on: NaiveDate,
     /// Why it is given; for people.
     pub reason: String,
+}
+
+/// How a credit note names its invoice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InvoiceReference {
+    /// The invoice's number; `None` where the invoice is not issued either.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number: Option<InvoiceNumber>,
+    /// The invoice's local date.
+    pub issued_on: NaiveDate,
+}
+
+/// A credit note. Amounts are what it gives back: positive where the invoice's are.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CreditNote {
+    /// Its own number, date and reason.
+    #[serde(flatten)]
+    pub head: CreditNoteHead,
+    /// The invoice that it gives back.
+    pub invoice: InvoiceReference,
+    /// The currency of every amount.
+    pub currency: Currency,
     /// What is given back of which line.
     pub lines: Vec<CreditNoteLine>,
     /// The sums per rate, from the lowest on.
@@ -90,9 +117,9 @@ pub enum CreditNoteError {
         /// Its number.
         line: u32,
         /// What was asked for.
-        amount: MinorUnits,
+        amount: Amount,
         /// What the line still has, net or gross as prices are.
-        uncredited: MinorUnits,
+        uncredited: Amount,
     },
     /// More would be given back than the invoice still bears at one rate, credits on it included.
     #[error("{gross} {} can't be credited: {uncredited} of it is uncredited", at_rate(*rate))]
@@ -100,23 +127,47 @@ pub enum CreditNoteError {
         /// The rate; none is outside of tax.
         rate: Option<TaxRate>,
         /// What would be given back at it, with tax.
-        gross: MinorUnits,
+        gross: Amount,
         /// What is uncredited at it, with tax.
-        uncredited: MinorUnits,
+        uncredited: Amount,
     },
     /// More would be given back than the invoice still has in all.
     #[error("{gross} can't be credited: {uncredited} of the invoice is uncredited")]
     ExceedsInvoice {
         /// What would be given back, with tax.
-        gross: MinorUnits,
+        gross: Amount,
         /// What is uncredited, with tax.
-        uncredited: MinorUnits,
+        uncredited: Amount,
     },
     /// Nothing, or less, would be given back.
     #[error("a credit note must give something back, not {gross}")]
     Nothing {
         /// What would be given back, with tax.
-        gross: MinorUnits,
+        gross: Amount,
+    },
+    /// The lines that billed what a change gives back have less left.
+    #[error("{amount} can't be credited on these lines: {uncredited} of them is uncredited")]
+    ExceedsLines {
+        /// What the change gives back.
+        amount: Amount,
+        /// What the lines still have, net or gross as prices are.
+        uncredited: Amount,
+    },
+    /// It would be dated before its invoice.
+    #[error("a credit note of {issued_on} is dated before its invoice of {invoice_issued_on}")]
+    BeforeInvoice {
+        /// The date that was given.
+        issued_on: NaiveDate,
+        /// The invoice's.
+        invoice_issued_on: NaiveDate,
+    },
+    /// One of the earlier credit notes names another invoice.
+    #[error("an earlier credit note is for the invoice of {}, not of {}", named.issued_on, expected.issued_on)]
+    AnotherInvoice {
+        /// The invoice that it names.
+        named: InvoiceReference,
+        /// The invoice that is given back.
+        expected: InvoiceReference,
     },
     /// The earlier credit notes are not this invoice's.
     #[error("the earlier credit notes give back more of line {line} than it billed")]
@@ -142,8 +193,17 @@ pub fn credit_note(
     invoice: &Invoice,
     earlier: &[CreditNote],
     credit: &Credit,
-    reason: String,
+    head: CreditNoteHead,
 ) -> Result<CreditNote, CreditNoteError> {
+    let reference = InvoiceReference { number: invoice.number, issued_on: invoice.issued_on };
+    if head.issued_on < invoice.issued_on {
+        let (issued_on, invoice_issued_on) = (head.issued_on, invoice.issued_on);
+        return Err(CreditNoteError::BeforeInvoice { issued_on, invoice_issued_on });
+    }
+    if let Some(stray) = earlier.iter().find(|note| note.invoice != reference) {
+        let (named, expected) = (stray.invoice, reference);
+        return Err(CreditNoteError::AnotherInvoice { named, expected });
+    }
     let credited = credited_so_far(earlier)?;
     let so_far = |line: u32| credited.get(&line).copied().unwrap_or_default();
     let lines = match credit {
@@ -170,8 +230,9 @@ pub fn credit_note(
     let taxed = || lines.iter().map(|line| (line.tax_rate, line.taxed()));
     let Taxed { net, tax, gross } = Taxed::checked_total(taxed().map(|(_, taxed)| taxed))?;
     let note = CreditNote {
+        head,
+        invoice: reference,
         currency: invoice.currency,
-        reason,
         taxes: tax_lines(taxed())?,
         net,
         tax,
@@ -183,7 +244,7 @@ pub fn credit_note(
 }
 
 /// What earlier credit notes gave back of each line.
-fn credited_so_far(earlier: &[CreditNote]) -> Result<BTreeMap<u32, Taxed>, MoneyError> {
+pub(super) fn credited_so_far(earlier: &[CreditNote]) -> Result<BTreeMap<u32, Taxed>, MoneyError> {
     let mut credited: BTreeMap<u32, Taxed> = BTreeMap::new();
     for line in earlier.iter().flat_map(|note| &note.lines) {
         let sum = credited.entry(line.line).or_default();
@@ -206,6 +267,7 @@ fn line_credit(
         return Err(CreditNoteError::EarlierNotes { line: line.number });
     }
     if amount.is_zero() || !lies_within(amount, uncredited) {
+        let (amount, uncredited) = (invoice.shown(amount), invoice.shown(uncredited));
         return Err(CreditNoteError::ExceedsLine { line: line.number, amount, uncredited });
     }
     let after = credited.checked_add(amount)?;
@@ -230,12 +292,13 @@ fn within_the_invoice(
     note: &CreditNote,
 ) -> Result<(), CreditNoteError> {
     if note.gross <= MinorUnits::ZERO {
-        return Err(CreditNoteError::Nothing { gross: note.gross });
+        return Err(CreditNoteError::Nothing { gross: invoice.shown(note.gross) });
     }
     let credited = MinorUnits::checked_total(earlier.iter().map(|note| note.gross))?;
     let uncredited = invoice.total.checked_sub(credited)?;
     if note.gross > uncredited {
-        return Err(CreditNoteError::ExceedsInvoice { gross: note.gross, uncredited });
+        let (gross, uncredited) = (invoice.shown(note.gross), invoice.shown(uncredited));
+        return Err(CreditNoteError::ExceedsInvoice { gross, uncredited });
     }
     let billed = sums_per_rate(invoice.lines.iter().map(|line| (line.tax_rate, line.taxed())))?;
     let earlier = earlier.iter().flat_map(|note| &note.lines);
@@ -246,7 +309,8 @@ fn within_the_invoice(
         let at_rate = |sums: &BTreeMap<_, Taxed>| sums.get(&rate).copied().unwrap_or_default();
         let uncredited = at_rate(&billed).checked_sub(at_rate(&credited))?.gross;
         if !lies_within(wanted.gross, uncredited) {
-            return Err(CreditNoteError::ExceedsRate { rate, gross: wanted.gross, uncredited });
+            let (gross, uncredited) = (invoice.shown(wanted.gross), invoice.shown(uncredited));
+            return Err(CreditNoteError::ExceedsRate { rate, gross, uncredited });
         }
     }
     Ok(())
@@ -269,4 +333,4 @@ impl CreditNoteLine {
 
 #[cfg(test)]
 #[path = "credit_note_tests.rs"]
-mod tests;
+pub(super) mod tests;

@@ -17,7 +17,16 @@ fn given(
     earlier: &[CreditNote],
     credit: &Credit,
 ) -> Result<CreditNote, CreditNoteError> {
-    credit_note(invoice, earlier, credit, "returned".to_owned())
+    credit_note(invoice, earlier, credit, returned_on(invoice.issued_on))
+}
+
+/// The head of a credit note without a number.
+pub(in crate::invoice) fn returned_on(issued_on: NaiveDate) -> CreditNoteHead {
+    CreditNoteHead { number: None, issued_on, reason: "returned".to_owned() }
+}
+
+fn euros(cents: i64) -> Amount {
+    Amount::new(units(cents), Currency::EUR)
 }
 
 fn sums(note: &CreditNote) -> [i64; 3] {
@@ -36,7 +45,7 @@ fn tax_is_given_back_in_proportion_and_in_the_end_to_the_cent() -> TestResult {
         notes.push(note);
     }
     let again = given(&invoice, &notes, &Credit::Rest);
-    assert_eq!(again, Err(CreditNoteError::Nothing { gross: units(0) }));
+    assert_eq!(again, Err(CreditNoteError::Nothing { gross: euros(0) }));
     Ok(())
 }
 
@@ -83,16 +92,19 @@ fn never_more_is_given_back_than_is_left_of_a_line_a_rate_and_the_invoice() -> T
         Credit::Lines(lines.map(|(line, amount)| LineCredit { line, amount: units(amount) }).into())
     };
     for (credit, error) in [
-        (some(1, 1_501), "1501 can't be credited on line 1: 1500 of it is uncredited"),
-        (some(1, -1), "-1 can't be credited on line 1: 1500 of it is uncredited"),
-        (some(1, 0), "0 can't be credited on line 1: 1500 of it is uncredited"),
-        (some(3, 1), "1 can't be credited on line 3: -1000 of it is uncredited"),
+        (some(1, 1_501), "15.01 EUR can't be credited on line 1: 15.00 EUR of it is uncredited"),
+        (some(1, -1), "-0.01 EUR can't be credited on line 1: 15.00 EUR of it is uncredited"),
+        (some(1, 0), "0.00 EUR can't be credited on line 1: 15.00 EUR of it is uncredited"),
+        (some(3, 1), "0.01 EUR can't be credited on line 3: -10.00 EUR of it is uncredited"),
         (some(4, 1), "the invoice has no line 4"),
         (both([(1, 5), (1, 5)]), "line 1 is credited twice in one credit note"),
         // 5.01 and their 0.95 tax, of 23.80 less 17.85.
-        (some(1, 501), "596 at 19 % can't be credited: 595 of it is uncredited"),
-        (both([(1, 1_000), (2, 500)]), "1725 can't be credited: 1130 of the invoice is uncredited"),
-        (some(3, -100), "a credit note must give something back, not -119"),
+        (some(1, 501), "5.96 EUR at 19 % can't be credited: 5.95 EUR of it is uncredited"),
+        (
+            both([(1, 1_000), (2, 500)]),
+            "17.25 EUR can't be credited: 11.30 EUR of the invoice is uncredited",
+        ),
+        (some(3, -100), "a credit note must give something back, not -1.19 EUR"),
     ] {
         assert_eq!(refused(&credit), Err(error.to_owned()), "{credit:?}");
     }
@@ -108,7 +120,7 @@ fn what_is_outside_of_tax_has_its_own_limit() -> TestResult {
     input.items = vec![item(1_000, 1, "outside"), item(1_000, 1, "19")];
     input.adjustments = vec![adjustment(-900, "outside")];
     let refused = given(&draw_up(&input)?, &[], &some(1, 101)).map_err(|error| error.to_string());
-    let error = "101 outside of tax can't be credited: 100 of it is uncredited";
+    let error = "1.01 EUR outside of tax can't be credited: 1.00 EUR of it is uncredited";
     assert_eq!(refused, Err(error.to_owned()));
     Ok(())
 }
@@ -119,7 +131,7 @@ fn an_invoice_that_gave_back_on_balance_has_nothing_to_credit() -> TestResult {
     input.items = vec![item(100, 1, "19")];
     input.adjustments = vec![adjustment(-500, "19")];
     let refused = given(&draw_up(&input)?, &[], &some(1, 100));
-    let (gross, uncredited) = (units(119), units(0));
+    let (gross, uncredited) = (euros(119), euros(0));
     assert_eq!(refused, Err(CreditNoteError::ExceedsInvoice { gross, uncredited }));
     Ok(())
 }
@@ -132,5 +144,42 @@ fn credit_notes_of_another_invoice_are_noticed() -> TestResult {
     input.items = vec![item(1_000, 1, "19"), item(9_000, 1, "19")];
     let refused = given(&draw_up(&input)?, &[larger], &some(1, 1));
     assert_eq!(refused, Err(CreditNoteError::EarlierNotes { line: 1 }));
+    Ok(())
+}
+
+/// The credit note names its invoice, and keeps to it.
+#[test]
+fn a_credit_note_bears_its_number_and_date_and_names_its_invoice() -> TestResult {
+    let number = |count| Some(InvoiceNumber { year: None, count });
+    let input =
+        InvoiceInput { number: number(42), items: vec![item(1_000, 1, "19")], ..january()? };
+    let invoice = draw_up(&input)?;
+    let head = CreditNoteHead {
+        number: number(43),
+        issued_on: "2027-01-20".parse()?,
+        reason: "returned".to_owned(),
+    };
+    let note = credit_note(&invoice, &[], &some(1, 100), head.clone())?;
+    let named = InvoiceReference { number: number(42), issued_on: "2027-01-01".parse()? };
+    assert_eq!((&note.head, note.invoice), (&head, named));
+    let stored = serde_json::to_value(&note)?;
+    assert_eq!(stored.pointer("/number/count"), Some(&43.into()));
+    assert_eq!(stored.pointer("/invoice/number/count"), Some(&42.into()));
+    assert_eq!(serde_json::from_value::<CreditNote>(stored)?, note);
+
+    let early = CreditNoteHead { issued_on: "2026-12-31".parse()?, ..head };
+    let refused = |invoice, earlier: &[CreditNote], head| {
+        credit_note(invoice, earlier, &some(1, 1), head).map_err(|error| error.to_string())
+    };
+    assert_eq!(
+        refused(&invoice, &[], early),
+        Err("a credit note of 2026-12-31 is dated before its invoice of 2027-01-01".to_owned())
+    );
+    let other = draw_up(&InvoiceInput { number: number(44), ..input })?;
+    let expected = InvoiceReference { number: number(44), ..named };
+    assert_eq!(
+        given(&other, &[note], &some(1, 1)),
+        Err(CreditNoteError::AnotherInvoice { named, expected })
+    );
     Ok(())
 }

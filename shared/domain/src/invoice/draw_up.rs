@@ -1,22 +1,28 @@
 //! Drawing up an invoice.
 
-use chrono::{DateTime, Days, NaiveDate, Utc};
+use chrono::{DateTime, Datelike, Days, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::{
-    InvoiceInput, InvoiceLine, InvoiceTerms, Settlement, TaxLine,
+    InvoiceInput, InvoiceLine, InvoiceNumber, InvoiceSettlement, InvoiceTerms, TaxLine,
     line::{self, Draft},
-    settlement::settle,
+    settlement::{Account, settle},
     tax::{Taxation, Taxed, tax_lines},
 };
-use crate::money::{Currency, MinorUnits, MoneyError};
+use crate::money::{Amount, Currency, MinorUnits, MoneyError};
+
+/// The last year that RFC 3339 can write.
+const LAST_YEAR: i32 = 9999;
 
 /// An invoice. Its lines add up to `net`, `tax` and `gross`, and so do its taxes, together with
 /// the lines outside of tax.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Invoice {
+    /// Its place in the organization's count; `None` until it is issued.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number: Option<InvoiceNumber>,
     /// The currency of every amount.
     pub currency: Currency,
     /// When it was drawn up.
@@ -41,7 +47,7 @@ pub struct Invoice {
     /// balance. Never negative.
     pub total: MinorUnits,
     /// What of it is to be paid, and what becomes of the customer's credit.
-    pub settlement: Settlement,
+    pub settlement: InvoiceSettlement,
 }
 
 /// Why an invoice can't be drawn up. The text names the value and the rule.
@@ -68,8 +74,8 @@ pub enum InvoiceError {
         /// When the invoice is drawn up.
         issued_at: DateTime<Utc>,
     },
-    /// The calendar ends before the invoice is due.
-    #[error("{net_days} days after {issued_on} is no date")]
+    /// The invoice would be due after the year 9999, the last that dates are written in.
+    #[error("{net_days} days after {issued_on} is no date up to the year {LAST_YEAR}")]
     DueDate {
         /// The local date of the invoice.
         issued_on: NaiveDate,
@@ -89,9 +95,11 @@ pub enum InvoiceError {
 /// # Errors
 /// [`InvoiceError`].
 pub fn draw_up(input: &InvoiceInput) -> Result<Invoice, InvoiceError> {
-    let balance = input.credit_balance;
-    if balance.is_negative() {
-        return Err(InvoiceError::Negative { what: "credit balance", amount: balance });
+    let account = Account { balance: input.credit_balance, paid: input.paid };
+    for (what, amount) in [("credit balance", account.balance), ("amount paid", account.paid)] {
+        if amount.is_negative() {
+            return Err(InvoiceError::Negative { what, amount });
+        }
     }
     let issued_at = input.issued_at;
     if let Some(period) = input.periods.iter().find(|period| period.invoiced_at > issued_at) {
@@ -101,9 +109,10 @@ pub fn draw_up(input: &InvoiceInput) -> Result<Invoice, InvoiceError> {
     let lines = taxed_lines(line::drafts(input)?, &input.terms)?;
     let taxed = || lines.iter().map(|line| (line.tax_rate, line.taxed()));
     let Taxed { net, tax, gross } = Taxed::checked_total(taxed().map(|(_, taxed)| taxed))?;
-    let settlement = settle(gross, balance, input.terms.credit_policy)?;
+    let settlement = settle(gross, account, input.terms.credit_policy)?;
     let issued_on = issued_at.with_timezone(&input.time_zone).date_naive();
     Ok(Invoice {
+        number: input.number,
         currency: input.currency,
         issued_at,
         issued_on,
@@ -119,9 +128,17 @@ pub fn draw_up(input: &InvoiceInput) -> Result<Invoice, InvoiceError> {
     })
 }
 
+impl Invoice {
+    /// An amount of this invoice, for people.
+    pub(super) const fn shown(&self, amount: MinorUnits) -> Amount {
+        Amount::new(amount, self.currency)
+    }
+}
+
 fn due_on(issued_on: NaiveDate, net_days: u32) -> Result<NaiveDate, InvoiceError> {
     issued_on
         .checked_add_days(Days::new(u64::from(net_days)))
+        .filter(|due_on| due_on.year() <= LAST_YEAR)
         .ok_or(InvoiceError::DueDate { issued_on, net_days })
 }
 

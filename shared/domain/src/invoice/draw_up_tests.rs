@@ -7,8 +7,8 @@ use super::*;
 use crate::{
     billing_period::{BillingPeriod, PeriodKind},
     invoice::{
-        Adjustment, CreditPolicy, LineKind, MinimumCommitment, RecurringItem, Setup, SetupItem,
-        TaxBehavior,
+        Adjustment, CreditPolicy, InvoiceLineKind, MinimumCommitment, RecurringItem, Setup,
+        SetupItem, TaxBehavior,
     },
     money::Ratio,
     time::OccurrenceNumber,
@@ -60,6 +60,7 @@ pub(in crate::invoice) fn adjustment(amount: i64, rate: &str) -> Adjustment {
 /// One whole period from 1 January 2027 on, in euros, with nothing to bill.
 pub(in crate::invoice) fn january() -> Result<InvoiceInput, Box<dyn Error>> {
     Ok(InvoiceInput {
+        number: None,
         currency: Currency::EUR,
         time_zone: Zone::utc(),
         issued_at: "2027-01-01T00:00:00Z".parse()?,
@@ -69,6 +70,7 @@ pub(in crate::invoice) fn january() -> Result<InvoiceInput, Box<dyn Error>> {
         setup: None,
         terms: InvoiceTerms::default(),
         credit_balance: MinorUnits::ZERO,
+        paid: MinorUnits::ZERO,
     })
 }
 
@@ -123,9 +125,15 @@ fn a_stub_bears_its_share_of_prices_and_of_the_minimum() -> TestResult {
         told,
         [
             (1_097, "end stub, 17/31 of a period"),
-            (548, "end stub, 17/31 of a period: at least 1645, of which 1097 is billed above"),
+            (
+                548,
+                "end stub, 17/31 of a period: 17/31 of the minimum of 30.00 EUR are 16.45 EUR, of \
+                 which 10.97 EUR is billed above"
+            ),
         ]
     );
+    let lacking = invoice.lines.last().map(|line| (line.quantity, line.unit_amount, line.fraction));
+    assert_eq!(lacking, Some((1, units(548), None)));
     Ok(())
 }
 
@@ -138,8 +146,13 @@ fn the_minimum_is_asked_of_each_period_and_not_of_what_reaches_it() -> TestResul
         let amount = units(minimum);
         input.terms.minimum_commitment = Some(MinimumCommitment { amount, tax_rate: None });
         let invoice = draw_up(&input)?;
-        let lacking = |line: &&InvoiceLine| line.kind == LineKind::MinimumCommitment;
+        let lacking = |line: &&InvoiceLine| line.kind == InvoiceLineKind::MinimumCommitment;
         assert_eq!(invoice.lines.iter().filter(lacking).count(), true_ups);
+        for line in invoice.lines.iter().filter(lacking) {
+            let reason =
+                "whole period: the minimum is 20.01 EUR, of which 20.00 EUR is billed above";
+            assert_eq!(line.reason, reason);
+        }
     }
     Ok(())
 }
@@ -156,29 +169,35 @@ fn lines_say_why_they_are_there_in_the_order_in_which_they_came_about() -> TestR
     assert_eq!(
         told,
         [
-            (1, LineKind::SetupFee, "setup fee, once"),
-            (2, LineKind::Recurring, "whole period"),
-            (3, LineKind::Adjustment, "14/31 of 1000"),
-            (4, LineKind::SetupCredit, "setup credit, once"),
+            (1, InvoiceLineKind::SetupFee, "setup fee, once"),
+            (2, InvoiceLineKind::Recurring, "whole period"),
+            (3, InvoiceLineKind::Adjustment, "14/31 of 1000"),
+            (4, InvoiceLineKind::SetupCredit, "setup credit, once"),
         ]
     );
     Ok(())
 }
 
-/// Fee 50.00 + 9.50, coffee 10.00 + 1.90, credit 80.00 + 15.20: 23.80 remain for the customer.
+/// Fee 50.00 + 9.50, coffee 10.00 + 1.90, credit 80.00 + 15.20: 23.80 remain for the customer, and
+/// with the 3.00 in credit 26.80.
 #[test]
-fn a_setup_credit_above_the_invoice_goes_to_the_balance_or_is_refunded() -> TestResult {
+fn what_exceeds_the_invoice_goes_to_the_balance_and_only_what_was_paid_is_refunded() -> TestResult {
     let mut input = january()?;
     input.items = vec![item(1_000, 1, "19")];
     input.setup = Some(Setup { fees: vec![setup_item(5_000)], credits: vec![setup_item(8_000)] });
     input.credit_balance = units(300);
-    for (policy, refunded, balance_after) in
-        [(CreditPolicy::Apply, 0, 2_680), (CreditPolicy::Refund, 2_680, 0)]
-    {
+    for (policy, paid, refunded, balance_after) in [
+        (CreditPolicy::Apply, 0, 0, 2_680),
+        (CreditPolicy::Apply, 5_000, 0, 2_680),
+        (CreditPolicy::Refund, 0, 0, 2_680),
+        (CreditPolicy::Refund, 1_000, 1_000, 1_680),
+        (CreditPolicy::Refund, 5_000, 2_680, 0),
+    ] {
         input.terms.credit_policy = policy;
+        input.paid = units(paid);
         let invoice = draw_up(&input)?;
         assert_eq!(sums(&invoice), [-2_000, -380, -2_380, 0]);
-        let settlement = Settlement {
+        let settlement = InvoiceSettlement {
             balance_before: units(300),
             credited: units(2_380),
             credit_applied: units(0),
@@ -189,27 +208,34 @@ fn a_setup_credit_above_the_invoice_goes_to_the_balance_or_is_refunded() -> Test
         assert_eq!(invoice.settlement, settlement);
     }
     let kinds: Vec<_> = draw_up(&input)?.lines.iter().map(|line| line.kind).collect();
-    assert_eq!(kinds, [LineKind::SetupFee, LineKind::Recurring, LineKind::SetupCredit]);
+    assert_eq!(
+        kinds,
+        [InvoiceLineKind::SetupFee, InvoiceLineKind::Recurring, InvoiceLineKind::SetupCredit]
+    );
     Ok(())
 }
 
-/// (policy, balance, applied, refunded, due, balance after) of an invoice of 11.90.
+/// (policy, balance, paid, applied, refunded, due, balance after) of an invoice of 11.90.
 #[test]
 fn a_balance_is_taken_off_or_refunded() -> TestResult {
     let mut input = january()?;
     input.items = vec![item(1_000, 1, "19")];
-    for (policy, balance, expected) in [
-        (CreditPolicy::Apply, 0, [0, 0, 1_190, 0]),
-        (CreditPolicy::Apply, 500, [500, 0, 690, 0]),
-        (CreditPolicy::Apply, 1_190, [1_190, 0, 0, 0]),
-        (CreditPolicy::Apply, 2_000, [1_190, 0, 0, 810]),
-        (CreditPolicy::Refund, 500, [0, 500, 1_190, 0]),
+    for (policy, balance, paid, expected) in [
+        (CreditPolicy::Apply, 0, 0, [0, 0, 1_190, 0]),
+        (CreditPolicy::Apply, 500, 0, [500, 0, 690, 0]),
+        (CreditPolicy::Apply, 1_190, 9_000, [1_190, 0, 0, 0]),
+        (CreditPolicy::Apply, 2_000, 0, [1_190, 0, 0, 810]),
+        (CreditPolicy::Refund, 500, 9_000, [0, 500, 1_190, 0]),
+        (CreditPolicy::Refund, 500, 200, [300, 200, 890, 0]),
+        (CreditPolicy::Refund, 500, 0, [500, 0, 690, 0]),
+        (CreditPolicy::Refund, 2_000, 0, [1_190, 0, 0, 810]),
     ] {
         input.terms.credit_policy = policy;
+        input.paid = units(paid);
         input.credit_balance = units(balance);
         let found = draw_up(&input)?.settlement;
         let found = [found.credit_applied, found.refunded, found.amount_due, found.balance_after];
-        assert_eq!(found.map(MinorUnits::get), expected, "{policy:?} {balance}");
+        assert_eq!(found.map(MinorUnits::get), expected, "{policy:?} {balance} {paid}");
     }
     Ok(())
 }
@@ -241,6 +267,13 @@ fn dates_are_those_of_the_customers_calendar() -> TestResult {
     }
     input.terms.net_days = u32::MAX;
     assert!(matches!(draw_up(&input), Err(InvoiceError::DueDate { net_days: u32::MAX, .. })));
+    input.issued_at = "9999-12-30T12:00:00Z".parse()?;
+    input.terms.net_days = 1;
+    assert_eq!(draw_up(&input)?.due_on.to_string(), "9999-12-31");
+    input.terms.net_days = 2;
+    let refused = draw_up(&input).map_err(|error| error.to_string());
+    let error = "2 days after 9999-12-30 is no date up to the year 9999";
+    assert_eq!(refused, Err(error.to_owned()));
     Ok(())
 }
 
@@ -260,6 +293,8 @@ fn what_breaks_a_rule_is_named() -> TestResult {
     let negative = |what: &str| Err(format!("the {what} must be 0 or more, not -1"));
     let owing = InvoiceInput { credit_balance: units(-1), ..valid.clone() };
     assert_eq!(refused(&owing), negative("credit balance"));
+    let owed = InvoiceInput { paid: units(-1), ..valid.clone() };
+    assert_eq!(refused(&owed), negative("amount paid"));
     let items = vec![item(-1, 1, "19")];
     assert_eq!(refused(&InvoiceInput { items, ..valid.clone() }), negative("unit amount"));
     let setup = Setup { fees: vec![setup_item(-1)], credits: Vec::new() };
@@ -284,7 +319,9 @@ fn an_invoice_survives_storage() -> TestResult {
     input.setup = Some(Setup { fees: vec![setup_item(5)], credits: Vec::new() });
     input.terms.minimum_commitment =
         Some(MinimumCommitment { amount: units(9_999), tax_rate: Some("19".parse()?) });
+    input.number = Some(InvoiceNumber { year: Some(2027), count: 42 });
     let invoice = draw_up(&input)?;
+    assert_eq!(invoice.number, input.number);
     let stored = serde_json::to_string(&invoice)?;
     assert_eq!(serde_json::from_str::<Invoice>(&stored)?, invoice);
     Ok(())

@@ -4,7 +4,7 @@ use crate::time::Zone;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{InvoiceTerms, TaxRate};
+use super::{InvoiceNumber, InvoiceTerms, TaxRate};
 use crate::{
     billing_period::BillingPeriod,
     money::{Currency, MinorUnits},
@@ -14,6 +14,8 @@ use crate::{
 /// are net or gross, as [`InvoiceTerms::tax_behavior`] says.
 #[derive(Clone, Debug)]
 pub struct InvoiceInput {
+    /// Its number, once it is issued; `None` for a preview.
+    pub number: Option<InvoiceNumber>,
     /// The currency of every amount.
     pub currency: Currency,
     /// Whose local date is the invoice's date.
@@ -34,6 +36,9 @@ pub struct InvoiceInput {
     pub terms: InvoiceTerms,
     /// What the customer has in credit, at least 0.
     pub credit_balance: MinorUnits,
+    /// What the customer has really paid so far and not been paid back, at least 0: no more than
+    /// this is ever refunded. 0 before the first payment.
+    pub paid: MinorUnits,
 }
 
 /// What a subscription bills for each whole period; stubs are prorated by their fraction.
@@ -85,7 +90,8 @@ pub struct ServicePeriod {
 pub struct Setup {
     /// Charged once.
     pub fees: Vec<SetupItem>,
-    /// Given once; what exceeds the invoice goes to the credit balance, or is refunded.
+    /// Given once; what exceeds the invoice goes to the credit balance. Nobody has paid it, so it is
+    /// not refunded.
     pub credits: Vec<SetupItem>,
 }
 

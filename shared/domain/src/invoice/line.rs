@@ -7,8 +7,8 @@ use super::{
     tax::Taxed,
 };
 use crate::{
-    billing_period::{BillingPeriod, PeriodKind},
-    money::{MinorUnits, Ratio, Rounding},
+    billing_period::BillingPeriod,
+    money::{Amount, MinorUnits, Ratio, Rounding},
 };
 
 /// A line of an invoice. Amounts are minor units; negative ones give something back.
@@ -18,7 +18,7 @@ pub struct InvoiceLine {
     /// Its place on the invoice, from 1.
     pub number: u32,
     /// What it bills.
-    pub kind: LineKind,
+    pub kind: InvoiceLineKind,
     /// For people.
     pub description: String,
     /// Why it is billed, and why this much; for people.
@@ -26,12 +26,13 @@ pub struct InvoiceLine {
     /// The time that it is for, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub period: Option<ServicePeriod>,
-    /// Its share of a whole period, where it was prorated by one.
+    /// What it was prorated by: its share of a whole period, for recurring lines only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fraction: Option<Ratio>,
     /// Units, for recurring lines; 1 for all others.
     pub quantity: u32,
-    /// The price of one unit for a whole period, net or gross as prices are.
+    /// The price of one unit for a whole period, net or gross as prices are. Quantity times this,
+    /// times the fraction if there is one, rounded, is what the line bills.
     pub unit_amount: MinorUnits,
     /// The rate of its tax; none is outside of tax.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -47,7 +48,7 @@ pub struct InvoiceLine {
 /// What a line bills.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum LineKind {
+pub enum InvoiceLineKind {
     /// A fee of the first invoice.
     SetupFee,
     /// An item of the subscription, for a period.
@@ -63,7 +64,7 @@ pub enum LineKind {
 /// A line whose amount is known, net or gross as prices are, but not its tax.
 #[derive(Clone, Debug)]
 pub(super) struct Draft {
-    pub(super) kind: LineKind,
+    pub(super) kind: InvoiceLineKind,
     pub(super) description: String,
     pub(super) reason: String,
     pub(super) period: Option<ServicePeriod>,
@@ -118,7 +119,7 @@ pub(super) fn drafts(input: &InvoiceInput) -> Result<Vec<Draft>, InvoiceError> {
         None => (&[][..], &[][..]),
     };
     for fee in fees {
-        drafts.push(setup(fee, LineKind::SetupFee, not_negative("setup fee", fee.amount)?));
+        drafts.push(setup(fee, InvoiceLineKind::SetupFee, not_negative("setup fee", fee.amount)?));
     }
     for period in &input.periods {
         let recurring = drafts.len();
@@ -133,7 +134,7 @@ pub(super) fn drafts(input: &InvoiceInput) -> Result<Vec<Draft>, InvoiceError> {
     for credit in credits {
         let amount = not_negative("setup credit", credit.amount)?;
         let given = MinorUnits::ZERO.checked_sub(amount)?;
-        drafts.push(setup(credit, LineKind::SetupCredit, given));
+        drafts.push(setup(credit, InvoiceLineKind::SetupCredit, given));
     }
     Ok(drafts)
 }
@@ -150,7 +151,7 @@ fn recurring_line(
     let unit_amount = not_negative("unit amount", item.unit_amount)?;
     let whole = unit_amount.checked_mul(item.quantity)?;
     Ok(Draft {
-        kind: LineKind::Recurring,
+        kind: InvoiceLineKind::Recurring,
         description: item.description.clone(),
         reason: span(period),
         period: Some(service_period(period)),
@@ -175,14 +176,25 @@ fn true_up(
         return Ok(None);
     }
     let lacking = least.checked_sub(charged)?;
+    let shown = |amount| Amount::new(amount, input.currency);
+    let minimum_of_period = if period.kind.is_stub() {
+        format!("{} of the minimum of {} are {}", period.fraction, shown(whole), shown(least))
+    } else {
+        format!("the minimum is {}", shown(least))
+    };
+    let reason = format!(
+        "{}: {minimum_of_period}, of which {} is billed above",
+        span(period),
+        shown(charged)
+    );
     Ok(Some(Draft {
-        kind: LineKind::MinimumCommitment,
+        kind: InvoiceLineKind::MinimumCommitment,
         description: "Minimum commitment".to_owned(),
-        reason: format!("{}: at least {least}, of which {charged} is billed above", span(period)),
+        reason,
         period: Some(service_period(period)),
-        fraction: Some(period.fraction),
+        fraction: None,
         quantity: 1,
-        unit_amount: whole,
+        unit_amount: lacking,
         tax_rate: minimum.tax_rate,
         amount: lacking,
     }))
@@ -196,12 +208,12 @@ fn prorated(
     Ok(whole.checked_scale(period.fraction, rounding)?)
 }
 
+/// The period in words: `whole period`; `end stub, 17/31 of a period`.
 fn span(period: &BillingPeriod) -> String {
-    match period.kind {
-        PeriodKind::Whole => "whole period".to_owned(),
-        PeriodKind::StartStub | PeriodKind::EndStub | PeriodKind::StartAndEndStub => {
-            format!("{}, {} of a period", period.kind, period.fraction)
-        }
+    if period.kind.is_stub() {
+        format!("{}, {} of a period", period.kind, period.fraction)
+    } else {
+        "whole period".to_owned()
     }
 }
 
@@ -211,7 +223,7 @@ fn service_period(period: &BillingPeriod) -> ServicePeriod {
 
 fn adjustment(adjustment: &Adjustment) -> Draft {
     Draft {
-        kind: LineKind::Adjustment,
+        kind: InvoiceLineKind::Adjustment,
         description: adjustment.description.clone(),
         reason: adjustment.reason.clone(),
         period: adjustment.period,
@@ -223,8 +235,8 @@ fn adjustment(adjustment: &Adjustment) -> Draft {
     }
 }
 
-fn setup(item: &SetupItem, kind: LineKind, amount: MinorUnits) -> Draft {
-    let reason = if kind == LineKind::SetupFee { "setup fee" } else { "setup credit" };
+fn setup(item: &SetupItem, kind: InvoiceLineKind, amount: MinorUnits) -> Draft {
+    let reason = if kind == InvoiceLineKind::SetupFee { "setup fee" } else { "setup credit" };
     Draft {
         kind,
         description: item.description.clone(),

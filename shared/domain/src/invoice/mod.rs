@@ -4,6 +4,7 @@
 //! - [`credit_note`]: gives an invoice back, in parts or in full, never more than it billed;
 //!   [`give_back`] says where its money goes;
 //! - [`adjustments`]: the ledger of a change within a period, to land on the next invoice;
+//!   [`credit_of_change`]: what a change gives back at once, for a credit note;
 //! - [`Numbering`] and [`audit`]: numbers without gaps, and the proof of it.
 //!
 //! Every amount is in minor units and exact: each line's net and tax add up to its gross, lines add
@@ -22,18 +23,19 @@ mod tax_rate;
 mod terms;
 
 pub use credit_note::{
-    Credit, CreditNote, CreditNoteError, CreditNoteLine, LineCredit, credit_note,
+    Credit, CreditNote, CreditNoteError, CreditNoteHead, CreditNoteLine, InvoiceReference,
+    LineCredit, credit_note,
 };
 pub use draw_up::{Invoice, InvoiceError, draw_up};
-pub use give_back::{GivenBack, give_back};
+pub use give_back::{GivenBack, InvoicePayment, give_back};
 pub use input::{Adjustment, InvoiceInput, RecurringItem, ServicePeriod, Setup, SetupItem};
-pub use ledger::adjustments;
-pub use line::{InvoiceLine, LineKind};
+pub use ledger::{adjustments, credit_of_change};
+pub use line::{InvoiceLine, InvoiceLineKind};
 pub use numbering::{
     InvoiceNumber, MAX_PAD, MAX_PREFIX, NumberYear, Numbering, NumberingError, NumberingFault,
     audit,
 };
-pub use settlement::Settlement;
+pub use settlement::InvoiceSettlement;
 pub use tax::TaxLine;
 pub use tax_rate::{MAX_PERCENT, TaxRate, TaxRateError};
 pub use terms::{CreditPolicy, InvoiceTerms, MinimumCommitment, TaxBehavior, TaxRounding};

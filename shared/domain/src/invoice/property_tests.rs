@@ -4,10 +4,11 @@
 use proptest::prelude::*;
 
 use super::{
+    credit_note::tests::returned_on,
     draw_up::tests::{adjustment, item, january, period, setup_item, units},
     *,
 };
-use crate::money::{MinorUnits, Rounding};
+use crate::money::{Amount, MinorUnits, Ratio, Rounding};
 
 fn amounts() -> impl Strategy<Value = i64> {
     prop_oneof![0_i64..200, 0_i64..10_000_000]
@@ -64,10 +65,10 @@ fn inputs() -> impl Strategy<Value = InvoiceInput> {
         (setup_items(), setup_items()).prop_map(|(fees, credits)| Setup { fees, credits }),
     );
     let stubs = prop::collection::vec(0_i64..=31, 0..3);
-    let balance = prop_oneof![Just(0), amounts()];
-    (items, adjustments, setup, stubs, terms(), balance).prop_filter_map(
+    let account = || prop_oneof![Just(0), amounts()];
+    (items, adjustments, setup, stubs, terms(), account(), account()).prop_filter_map(
         "January is a valid period",
-        |(items, adjustments, setup, stubs, terms, balance)| {
+        |(items, adjustments, setup, stubs, terms, balance, paid)| {
             let periods: Option<Vec<_>> =
                 stubs.into_iter().map(|days| period(days, 31).ok()).collect();
             Some(InvoiceInput {
@@ -77,6 +78,7 @@ fn inputs() -> impl Strategy<Value = InvoiceInput> {
                 setup,
                 terms,
                 credit_balance: units(balance),
+                paid: units(paid),
                 ..january().ok()?
             })
         },
@@ -96,6 +98,16 @@ proptest! {
             prop_assert_eq!(line.net.get() + line.tax.get(), line.gross.get());
             let signs = [line.net, line.tax, line.gross].map(|amount| amount.get().signum());
             prop_assert!(!(signs.contains(&1) && signs.contains(&-1)), "{:?}", line);
+            let price = match input.terms.tax_behavior {
+                TaxBehavior::Exclusive => line.net,
+                TaxBehavior::Inclusive => line.gross,
+            };
+            let whole = line.unit_amount.checked_mul(line.quantity);
+            let billed = whole.and_then(|whole| {
+                let fraction = line.fraction.unwrap_or(Ratio::ONE);
+                whole.checked_scale(fraction, input.terms.rounding)
+            });
+            prop_assert_eq!(billed, Ok(price), "{:?}", line);
         }
         prop_assert_eq!(total(lines().map(|line| line.net)), invoice.net.get());
         prop_assert_eq!(total(lines().map(|line| line.tax)), invoice.tax.get());
@@ -108,12 +120,13 @@ proptest! {
             invoice.net.get()
         );
 
-        let Settlement { balance_before, credited, credit_applied, refunded, amount_due, balance_after } =
+        let InvoiceSettlement { balance_before, credited, credit_applied, refunded, amount_due, balance_after } =
             invoice.settlement;
         for amount in [balance_before, credited, credit_applied, refunded, amount_due, balance_after] {
             prop_assert!(!amount.is_negative());
         }
         prop_assert_eq!(balance_before, input.credit_balance);
+        prop_assert!(refunded <= input.paid);
         prop_assert_eq!(invoice.total.get(), invoice.gross.get().max(0));
         prop_assert_eq!(invoice.total.get() - credit_applied.get(), amount_due.get());
         prop_assert_eq!(
@@ -124,6 +137,41 @@ proptest! {
             invoice.gross.get() + credited.get() - credit_applied.get(),
             amount_due.get()
         );
+    }
+
+    /// Each invoice is paid in full and hands its balance to the next: what was paid less what was
+    /// refunded is what was billed less the credit at the start plus the credit at the end, and
+    /// nobody gets more than was paid.
+    #[test]
+    fn over_many_invoices_only_money_that_was_paid_is_refunded(
+        inputs in prop::collection::vec(inputs(), 1..6),
+    ) {
+        let (mut balance, mut paid, mut billed) = (MinorUnits::ZERO, 0_i64, 0_i64);
+        for input in inputs {
+            let input = InvoiceInput { credit_balance: balance, paid: units(paid), ..input };
+            let invoice = draw_up(&input).map_err(|error| TestCaseError::fail(error.to_string()))?;
+            let settlement = invoice.settlement;
+            prop_assert!(settlement.refunded.get() <= paid);
+            paid += settlement.amount_due.get() - settlement.refunded.get();
+            billed += invoice.gross.get();
+            balance = settlement.balance_after;
+            prop_assert_eq!(paid, billed + balance.get());
+        }
+    }
+
+    /// What a credit note comes to goes somewhere, and no more is refunded than was paid.
+    #[test]
+    fn a_credit_notes_money_is_neither_lost_nor_made(
+        gross in amounts(), unpaid in amounts(), paid in amounts(), refund in any::<bool>(),
+    ) {
+        let policy = if refund { CreditPolicy::Refund } else { CreditPolicy::Apply };
+        let payment = InvoicePayment { unpaid: units(unpaid), paid: units(paid) };
+        let given = give_back(units(gross), payment, policy)
+            .map_err(|error| TestCaseError::fail(error.to_string()))?;
+        let GivenBack { off_unpaid, to_balance, refunded } = given;
+        prop_assert_eq!(total([off_unpaid, to_balance, refunded].into_iter()), gross);
+        prop_assert!(off_unpaid <= payment.unpaid && refunded <= payment.paid);
+        prop_assert!(refund || refunded.is_zero());
     }
 
     /// The tax on the sum, rounded once: within half a unit of the exact one.
@@ -177,7 +225,7 @@ proptest! {
     ) {
         let fail = |error: &dyn std::error::Error| TestCaseError::fail(error.to_string());
         let invoice = draw_up(&input).map_err(|error| fail(&error))?;
-        let reason = || "returned".to_owned();
+        let head = || returned_on(invoice.issued_on);
         let mut notes: Vec<CreditNote> = Vec::new();
         for (position, share) in parts {
             let Some(line) = invoice.lines.get(position) else { continue };
@@ -188,12 +236,12 @@ proptest! {
             let amount = units(price.get() * share / 256);
             let credit = Credit::Lines(vec![LineCredit { line: line.number, amount }]);
             // What exceeds a limit is refused, and changes nothing.
-            notes.extend(credit_note(&invoice, &notes, &credit, reason()).ok());
+            notes.extend(credit_note(&invoice, &notes, &credit, head()).ok());
             let given = total(notes.iter().map(|note| note.gross));
             prop_assert!(given <= invoice.total.get());
         }
         let before_rest = total(notes.iter().map(|note| note.gross));
-        match credit_note(&invoice, &notes, &Credit::Rest, reason()) {
+        match credit_note(&invoice, &notes, &Credit::Rest, head()) {
             Ok(rest) => notes.push(rest),
             Err(error) => {
                 let nothing_left = before_rest == invoice.total.get();
@@ -212,8 +260,8 @@ proptest! {
             prop_assert_eq!(total(at_rate().map(|of| of.tax)), taxes.tax.get());
         }
         prop_assert_eq!(total(notes.iter().map(|note| note.gross)), invoice.total.get());
-        let more = credit_note(&invoice, &notes, &Credit::Rest, reason());
-        prop_assert_eq!(more, Err(CreditNoteError::Nothing { gross: MinorUnits::ZERO }));
+        let more = credit_note(&invoice, &notes, &Credit::Rest, head());
+        prop_assert_eq!(more, Err(CreditNoteError::Nothing { gross: Amount::zero(invoice.currency) }));
     }
 
     /// Giving a line's tax back follows its amount to within one unit, from the first part on.
@@ -226,7 +274,7 @@ proptest! {
         let mut notes: Vec<CreditNote> = Vec::new();
         for (_, share) in cuts {
             let credit = Credit::Lines(vec![LineCredit { line: 1, amount: units(price * share / 256) }]);
-            notes.extend(credit_note(&invoice, &notes, &credit, "returned".to_owned()).ok());
+            notes.extend(credit_note(&invoice, &notes, &credit, returned_on(invoice.issued_on)).ok());
             let (net, tax) =
                 (total(notes.iter().map(|note| note.net)), total(notes.iter().map(|note| note.tax)));
             let error = i128::from(net) * i128::from(invoice.tax.get())

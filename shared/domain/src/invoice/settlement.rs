@@ -10,10 +10,10 @@ use crate::money::{MinorUnits, MoneyError};
 /// - `gross + credited - credit_applied = amount_due`
 /// - `balance_before + credited - credit_applied - refunded = balance_after`
 ///
-/// Every amount is at least 0.
+/// Every amount is at least 0, and `refunded` is at most what the customer really paid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Settlement {
+pub struct InvoiceSettlement {
     /// The customer's credit before the invoice.
     pub balance_before: MinorUnits,
     /// What the invoice gives back on balance, where credits outweigh charges. It is moved to the
@@ -29,31 +29,35 @@ pub struct Settlement {
     pub balance_after: MinorUnits,
 }
 
-/// Sets an invoice that comes to `gross` (negative when it gives back on balance) off against a
-/// balance of at least 0.
+/// What a customer brings to an invoice. Both are at least 0.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Account {
+    /// In credit.
+    pub(super) balance: MinorUnits,
+    /// Really paid, and not paid back yet.
+    pub(super) paid: MinorUnits,
+}
+
+/// Sets an invoice that comes to `gross` (negative when it gives back on balance) off against what
+/// the customer brings.
 pub(super) fn settle(
     gross: MinorUnits,
-    balance_before: MinorUnits,
+    account: Account,
     policy: CreditPolicy,
-) -> Result<Settlement, MoneyError> {
+) -> Result<InvoiceSettlement, MoneyError> {
     let zero = MinorUnits::ZERO;
     let (to_pay, credited) =
         if gross.is_negative() { (zero, zero.checked_sub(gross)?) } else { (gross, zero) };
-    let credit_applied = match policy {
-        CreditPolicy::Apply => to_pay.min(balance_before),
-        CreditPolicy::Refund => zero,
-    };
-    let remaining = balance_before.checked_add(credited)?.checked_sub(credit_applied)?;
-    let (refunded, balance_after) = match policy {
-        CreditPolicy::Apply => (zero, remaining),
-        CreditPolicy::Refund => (remaining, zero),
-    };
-    Ok(Settlement {
-        balance_before,
+    let credit = account.balance.checked_add(credited)?;
+    let refunded = policy.refunded(credit, account.paid);
+    let kept = credit.checked_sub(refunded)?;
+    let credit_applied = to_pay.min(kept);
+    Ok(InvoiceSettlement {
+        balance_before: account.balance,
         credited,
         credit_applied,
         refunded,
         amount_due: to_pay.checked_sub(credit_applied)?,
-        balance_after,
+        balance_after: kept.checked_sub(credit_applied)?,
     })
 }

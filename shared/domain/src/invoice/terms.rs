@@ -54,8 +54,19 @@ pub enum CreditPolicy {
     /// Kept in the balance, and taken off this invoice and those that follow.
     #[default]
     Apply,
-    /// Paid back in full; nothing is taken off invoices.
+    /// Paid back, as far as the customer has really paid. Money that nobody paid, such as a setup
+    /// credit above the fees, is never paid out: it is kept and taken off invoices.
     Refund,
+}
+
+impl CreditPolicy {
+    /// What of a customer's credit is paid back; both amounts are at least 0.
+    pub(super) fn refunded(self, credit: MinorUnits, paid: MinorUnits) -> MinorUnits {
+        match self {
+            Self::Apply => MinorUnits::ZERO,
+            Self::Refund => credit.min(paid),
+        }
+    }
 }
 
 /// The least that a whole period costs; a stub's is prorated by the stub's fraction. Where the

@@ -44,6 +44,9 @@ async fn a_quarter_has_a_stub_at_both_ends() -> TestResult {
             "fraction": "16/31",
             "fraction_decimal": "0.516129032",
             "invoiced_at": "2027-01-16T00:00:00Z",
+            "start_date": "2027-01-16",
+            "end_date": "2027-02-01",
+            "invoiced_on": "2027-01-16",
         })
     );
     assert_eq!(
@@ -84,6 +87,39 @@ async fn a_quarter_has_a_stub_at_both_ends() -> TestResult {
             "2027-02-01 2027-03-01 whole 28/28 1.000000000 2027-02-10",
         ]
     );
+    Ok(())
+}
+
+/// Midnight in Berlin is 23:00 UTC of the day before in winter, and 22:00 in summer.
+#[tokio::test]
+async fn periods_have_the_dates_of_their_zone() -> TestResult {
+    let shop = Shop::open_at("2027-01-31T10:00:00Z").await?;
+    let berlin = json!({
+        "frequency": "monthly",
+        "starts_at": "2027-02-28T23:00:00Z",
+        "time_zone": "Europe/Berlin",
+        "billing": "arrears",
+        "count": 2,
+    });
+    let answer = preview(&shop, KIND, berlin).await?;
+    let dates = |period: usize| {
+        ["start", "start_date", "end", "end_date", "invoiced_at", "invoiced_on"].map(|name| {
+            answer.at(&format!("/data/attributes/periods/{period}/{name}")).as_str().unwrap_or("-")
+        })
+    };
+    assert_eq!(
+        dates(0),
+        [
+            "2027-02-28T23:00:00Z",
+            "2027-03-01",
+            "2027-03-31T22:00:00Z",
+            "2027-04-01",
+            "2027-03-31T22:00:00Z",
+            "2027-04-01",
+        ]
+    );
+    assert_eq!(dates(1)[1], "2027-04-01");
+    assert_eq!(dates(1)[3], "2027-05-01");
     Ok(())
 }
 

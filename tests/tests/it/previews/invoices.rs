@@ -1,7 +1,7 @@
 //! The next invoice of a subscription, or of one that is not yet made.
 
 use perennial_local::identity::Role;
-use perennial_tests::{Answer, Shop, TestResult, documents, shop::BEANS};
+use perennial_tests::{Answer, Plan, Shop, TestResult, documents, shop::BEANS};
 use serde_json::{Value, json};
 
 use super::{preview, refused};
@@ -90,6 +90,7 @@ async fn the_first_invoice_of_a_subscription_not_yet_made_bears_its_stub_setup_a
         ("rounding", json!("half_up")),
         ("credit_policy", json!("apply")),
         ("credit_balance_cents", json!(0)),
+        ("paid_amount_cents", json!(0)),
         ("minimum_commitment", Value::Null),
     ] {
         assert_eq!(answer.attribute(name), &value, "{name}");
@@ -141,6 +142,16 @@ async fn every_rule_of_an_invoice_can_be_set() -> TestResult {
             3_200,
         ),
         ("credit", json!({"credit_balance_cents": 1_000}), vec!["recurring Seat 1548 0 1548"], 548),
+        // Of 10.00 in credit only 3.00 were ever paid: those are refunded, the rest is taken off.
+        (
+            "credit that is refunded as far as it was paid",
+            json!({
+                "after": "2027-01-16T00:00:00Z", "credit_policy": "refund",
+                "credit_balance_cents": 1_000, "paid_amount_cents": 300,
+            }),
+            vec!["recurring Seat 3000 0 3000"],
+            2_300,
+        ),
         (
             "a sku at its own price",
             json!({"items": beans, "anchor_day": null}),
@@ -169,6 +180,105 @@ async fn every_rule_of_an_invoice_can_be_set() -> TestResult {
         assert_eq!(lines(&answer), expected, "{what}");
         assert_eq!(answer.attribute("amount_due_cents"), &json!(due), "{what}");
     }
+    Ok(())
+}
+
+/// Setup credits are given, not paid: with nothing paid, nothing is refunded.
+#[tokio::test]
+async fn a_refund_never_pays_out_what_nobody_paid() -> TestResult {
+    let shop = Shop::open_at("2027-01-31T10:00:00Z").await?;
+    let credits = json!({
+        "credit_policy": "refund",
+        "setup_credits": [{"description": "Welcome", "amount_cents": 10_000}],
+    });
+    let answer = preview(&shop, KIND, seats(credits)).await?;
+    // 15.48 less 100.00.
+    assert_eq!(
+        answer.attribute("settlement"),
+        &json!({
+            "balance_before_cents": 0,
+            "credited_cents": 8_452,
+            "credit_applied_cents": 0,
+            "refunded_cents": 0,
+            "balance_after_cents": 8_452,
+        })
+    );
+    Ok(())
+}
+
+/// 17/31 of 20.00 are 10.97 and of a minimum of 30.00 16.45, so that 5.48 are lacking.
+#[tokio::test]
+async fn what_lacks_of_a_minimum_multiplies_out_and_says_how_it_came_about() -> TestResult {
+    let shop = Shop::open_at("2027-01-31T10:00:00Z").await?;
+    let minimum = json!({
+        "starts_at": "2027-01-15T00:00:00Z",
+        "items": [{"description": "Seat", "quantity": 2, "unit_amount_cents": 1_000}],
+        "minimum_commitment": {"amount_cents": 3_000},
+    });
+    let answer = preview(&shop, KIND, seats(minimum)).await?;
+    let line = answer.at("/data/attributes/lines/1");
+    assert_eq!((&line["quantity"], &line["unit_amount_cents"]), (&json!(1), &json!(548)));
+    assert_eq!((&line["fraction"], &line["net_amount_cents"]), (&Value::Null, &json!(548)));
+    assert_eq!(
+        line["reason"],
+        "start stub, 17/31 of a period: 17/31 of the minimum of 30.00 EUR are 16.45 EUR, of which \
+         10.97 EUR is billed above"
+    );
+    Ok(())
+}
+
+/// As docs/money.md says, orders charge whole prices; the invoice of a stub is its share.
+#[tokio::test]
+async fn the_first_order_charges_whole_prices_and_the_first_invoice_prorates_its_stub() -> TestResult
+{
+    // With the first of the month as anchor, 16 January begins a stub of 16 of 31 days:
+    // 12.50 * 16 / 31 = 6.45.
+    for (model, total, fraction) in
+        [(json!({}), 1_250, "31/31"), (json!({"anchor_day": 1}), 645, "16/31")]
+    {
+        let shop = Plan::at("2027-01-16T10:00:00Z")?.model(model.clone()).open().await?;
+        let order = shop.order(&[documents::line(BEANS, 1, "monthly")]).await?;
+        let first = shop.api.get(&format!("orders/{order}")).await?;
+        assert_eq!(first.attribute("total_amount_cents"), 1_250, "{model}");
+        let [id] = shop.subscriptions_of(&order).await?.try_into().map_err(|_| "not one")?;
+        let subscription = shop.api.get(&format!("order_subscriptions/{id}")).await?;
+
+        let mut asked = json!({"currency": "EUR", "items": [{"sku_code": BEANS, "quantity": 1}]});
+        for name in ["frequency", "starts_at", "time_zone", "anchor_day"] {
+            asked[name] = subscription.attribute(name).clone();
+        }
+        let invoice = preview(&shop, KIND, asked.clone()).await?;
+        assert_eq!(invoice.at("/data/attributes/periods/0/fraction"), fraction, "{model}");
+        assert_eq!(invoice.attribute("total_amount_cents"), total, "{model}");
+
+        // From the second on, both are for whole periods, and agree.
+        asked["after"] = invoice.attribute("issued_at").clone();
+        let second = preview(&shop, KIND, asked).await?;
+        let next = preview(&shop, KIND, json!({"order_subscription_id": id.to_string()})).await?;
+        for name in ["issued_at", "total_amount_cents", "periods", "lines"] {
+            assert_eq!(second.attribute(name), next.attribute(name), "{model}: {name}");
+        }
+        assert_eq!(second.attribute("total_amount_cents"), 1_250, "{model}");
+    }
+    Ok(())
+}
+
+/// A run that was put on another date begins its period there, and still charges a whole price.
+#[tokio::test]
+async fn a_rescheduled_run_is_previewed_whole() -> TestResult {
+    let shop = Shop::open_at("2027-01-31T10:00:00Z").await?;
+    let id = shop.subscribe("monthly").await?.to_string();
+    let change = json!({"next_run_at": "2027-03-05T10:00:00Z"});
+    let change = documents::update("order_subscriptions", &id, &change);
+    let path = format!("order_subscriptions/{id}");
+    shop.api.patch(&path, &change).send().await?.with_status(200)?;
+    let answer = preview(&shop, KIND, json!({"order_subscription_id": id})).await?;
+    assert_eq!(answer.attribute("issued_on"), "2027-03-05");
+    assert_eq!(answer.attribute("total_amount_cents"), 1_250);
+    let period = answer.at("/data/attributes/periods/0");
+    assert_eq!((&period["number"], &period["kind"]), (&json!(1), &json!("whole")));
+    assert_eq!(period["start_date"], "2027-03-05");
+    assert_eq!(period["end_date"], "2027-03-31");
     Ok(())
 }
 
@@ -275,6 +385,11 @@ async fn what_can_not_be_invoiced_is_refused_where_it_stands() -> TestResult {
         (
             json!({"ends_at": "2027-02-01T00:00:00Z", "after": "2027-02-01T00:00:00Z"}),
             &["out_of_range /after"],
+        ),
+        (json!({"starts_at": "9999-12-16T00:00:00Z"}), &["out_of_range /starts_at"]),
+        (
+            json!({"starts_at": "9998-11-16T00:00:00Z", "net_days": 3_650}),
+            &["out_of_range /net_days"],
         ),
         (
             json!({"frequency": "daily", "anchor_day": null, "initial_invoice_at": "2039-01-01T00:00:00Z"}),
