@@ -12,8 +12,8 @@ use crate::{
     dormant_rules,
     subscription::Subscription,
     time::{
-        AnchorChange, Frequency, NamedFrequency, Occurrence, OccurrenceNumber, Rescheduled,
-        Schedule, ScheduleError, ScheduleRules, Slot, Source, Term, reschedule_next,
+        AlignmentError, AnchorChange, Frequency, NamedFrequency, Occurrence, OccurrenceNumber,
+        Rescheduled, Schedule, ScheduleError, ScheduleRules, Slot, Source, Term, reschedule_next,
     },
 };
 
@@ -72,8 +72,10 @@ pub fn change_dates(
 fn set_term(after: &mut Subscription, term: Term, now: DateTime<Utc>) -> Result<(), DatesError> {
     let Term { max_occurrences, expires_at } = term;
     let starts_at = after.anchor;
+    // An anchor that was moved to a run is no start.
+    let is_start = after.rules.anchor_number == OccurrenceNumber::ANCHOR;
     if let Some(expires_at) = expires_at.filter(|_| expires_at != after.expires_at)
-        && (expires_at <= starts_at || expires_at <= now)
+        && (expires_at <= now || (is_start && expires_at <= starts_at))
     {
         return Err(DatesError::ExpiryPassed { expires_at, starts_at });
     }
@@ -120,9 +122,10 @@ fn move_to(after: &mut Subscription, zone: Zone) -> Result<(), ScheduleError> {
 
 /// Goes on by another frequency or other rules.
 ///
-/// The anchor stays, so the day and the time do. Where the rule of the periods stays, each number
-/// keeps its period; where it changes, the next run is the first date by the new rule that is still
-/// to come and whose number no run can have used.
+/// With the same frequency each number keeps its period, and a new anchor day counts from the next
+/// run on: what is paid for stays whole. Another frequency is counted from the anchor, so the day and
+/// the time stay; the next run is the first of its dates that is still to come and whose number no
+/// run can have used.
 fn follow(
     after: &mut Subscription,
     frequency: &Frequency,
@@ -131,9 +134,7 @@ fn follow(
 ) -> Result<(), DatesError> {
     dormant_rules::check_new(&after.rules, &rules, frequency)?;
     let old = after.schedule();
-    let same_periods = *frequency == after.frequency
-        && rules.anchor_day == after.rules.anchor_day
-        && rules.anchor_weekday == after.rules.anchor_weekday;
+    let same_frequency = *frequency == after.frequency;
     after.frequency = frequency.clone();
     after.rules = rules;
     let new = after.schedule();
@@ -143,9 +144,13 @@ fn follow(
     let expected = after.expected().ok_or(DatesError::ScheduleEnded)?;
     let no_date = |error| DatesError::Frequency { frequency: frequency.to_string(), error };
     let is_cron = matches!(frequency, Frequency::Cron(_));
-    if same_periods && (!is_cron || was_rescheduled(&old, expected).map_err(no_date)?) {
-        let next = keep_number(&old, &new, expected).map_err(no_date)?;
-        after.set_next(Some(next));
+    if same_frequency && !is_cron {
+        return follow_rules(after, &old, &new, expected).map_err(|error| match error {
+            AlignmentError::Rule(error) => DatesError::Rule(error),
+            AlignmentError::Schedule(error) => no_date(error),
+        });
+    }
+    if same_frequency && was_rescheduled(&old, expected).map_err(no_date)? {
         return Ok(());
     }
     let used = used_until(&old, expected, now).map_err(no_date)?;
@@ -162,6 +167,32 @@ fn follow(
     let jumped = next.number.get().saturating_sub(expected.number.get());
     after.jumped_numbers = after.jumped_numbers.saturating_add(jumped);
     after.set_next(Some(next.slot()));
+    Ok(())
+}
+
+/// Goes on by other rules with the same interval: the next run keeps its number, and a new anchor day
+/// counts from it on.
+fn follow_rules(
+    after: &mut Subscription,
+    old: &Schedule,
+    new: &Schedule,
+    expected: Slot,
+) -> Result<(), AlignmentError> {
+    let day = |schedule: &Schedule| (schedule.rules().anchor_day, schedule.rules().anchor_weekday);
+    if day(old) == day(new) {
+        after.set_next(Some(keep_number(old, new, expected)?));
+        return Ok(());
+    }
+    let (anchor_day, anchor_weekday) = day(old);
+    let rules = ScheduleRules { anchor_day, anchor_weekday, ..after.rules.clone() };
+    let same_day = dormant_rules::schedule(&after.frequency, after.anchor, after.time_zone, &rules);
+    let next = keep_number(old, &same_day, expected)?;
+    let (anchor_day, anchor_weekday) = day(new);
+    let counted = same_day.counted_from(next, anchor_day, anchor_weekday)?;
+    after.anchor = counted.anchor();
+    after.rules.anchor_number = counted.rules().anchor_number;
+    after.rules.anchor_local = counted.rules().anchor_local;
+    after.set_next(Some(next));
     Ok(())
 }
 

@@ -111,23 +111,99 @@ fn a_day_of_the_month_outlasts_any_number_of_changes() -> TestResult {
     Ok(())
 }
 
+/// The run after the next one.
+fn following(one: &Subscription) -> Result<Option<Slot>, Box<dyn std::error::Error>> {
+    let next = one.next().ok_or("it goes on")?;
+    Ok(Some(one.schedule().following(next)?.slot()))
+}
+
+fn day_of_month(day: i64) -> Result<ScheduleRules, Box<dyn std::error::Error>> {
+    Ok(ScheduleRules { anchor_day: Some(AnchorDay::new(day)?), ..ScheduleRules::default() })
+}
+
+#[test]
+fn a_new_anchor_day_leaves_the_paid_period_whole_and_puts_the_stub_after_the_next_run() -> TestResult
+{
+    // Paid from 9 February to 9 March; the stub up to the 1st comes after that.
+    let now = at("2027-02-20T00:00:00Z")?;
+    let before = begun("monthly", "2027-01-09T10:00:00Z", "UTC", now)?;
+    let first = change_dates(&before, &rules(day_of_month(1)?), now)?;
+    assert_eq!(first.next(), slot(2, "2027-03-09T10:00:00Z")?);
+    assert_eq!(following(&first)?, slot(3, "2027-04-01T10:00:00Z")?);
+    let stub = first.schedule().stub()?.ok_or("a stub")?;
+    assert_eq!(
+        (stub.start, stub.end.at),
+        (first.next().ok_or("next")?, at("2027-04-01T10:00:00Z")?)
+    );
+    // Another one before that run comes still counts from it, and none leaves its own day.
+    let other = change_dates(&first, &rules(day_of_month(20)?), now)?;
+    assert_eq!(
+        (other.next(), following(&other)?),
+        (first.next(), slot(3, "2027-03-20T10:00:00Z")?)
+    );
+    let none = change_dates(&other, &rules(ScheduleRules::default()), now)?;
+    assert_eq!((none.next(), following(&none)?), (first.next(), slot(3, "2027-04-09T10:00:00Z")?));
+    // 9 March 2027 is a Tuesday.
+    let before = begun("weekly", "2027-03-02T10:00:00Z", "UTC", at("2027-03-05T00:00:00Z")?)?;
+    let friday =
+        ScheduleRules { anchor_weekday: Some(chrono::Weekday::Fri), ..ScheduleRules::default() };
+    let weekly = change_dates(&before, &rules(friday), at("2027-03-05T00:00:00Z")?)?;
+    assert_eq!(weekly.next(), slot(1, "2027-03-09T10:00:00Z")?);
+    assert_eq!(following(&weekly)?, slot(2, "2027-03-12T10:00:00Z")?);
+    Ok(())
+}
+
+#[test]
+fn a_new_anchor_day_keeps_what_else_was_set() -> TestResult {
+    let now = at("2027-02-10T00:00:00Z")?;
+    let before = begun("monthly", "2027-01-31T10:00:00Z", "Europe/London", now)?;
+    // A run that somebody put at another time stays there; the others keep their time of day.
+    let put = DatesChange {
+        next_run: Some((at("2027-03-05T08:00:00Z")?, AnchorChange::Keep)),
+        ..DatesChange::default()
+    };
+    let put = change_dates(&before, &put, now)?;
+    let aligned = change_dates(&put, &rules(day_of_month(3)?), now)?;
+    assert_eq!(aligned.next(), slot(1, "2027-03-05T08:00:00Z")?);
+    assert_eq!(following(&aligned)?, slot(2, "2027-04-03T09:00:00Z")?, "10:00 in summer");
+    // Working days that are given with it move the next run: 28 February 2027 is a Sunday.
+    let days = WorkingDays::with_holidays(WorkingDayRule::Next, [])?;
+    let both = ScheduleRules { working_days: Some(days), ..day_of_month(2)? };
+    let both = change_dates(&before, &rules(both), now)?;
+    assert_eq!(both.next(), slot(1, "2027-03-01T10:00:00Z")?);
+    assert_eq!(following(&both)?, slot(2, "2027-03-02T10:00:00Z")?);
+    // The day that it was moved to may be the new anchor day: it is not run twice.
+    let next = both.next();
+    let days = both.rules.working_days.clone();
+    let first = ScheduleRules { working_days: days, ..day_of_month(1)? };
+    let first = change_dates(&both, &rules(first), now)?;
+    assert_eq!((first.next(), following(&first)?), (next, slot(2, "2027-04-01T09:00:00Z")?));
+    // The expiry may be before the new anchor, which is no start.
+    let term = Term { expires_at: Some(at("2027-02-20T00:00:00Z")?), ..Term::default() };
+    let ends = DatesChange { term: Some(term), ..DatesChange::default() };
+    assert_eq!(change_dates(&aligned, &ends, now)?.next(), None);
+    Ok(())
+}
+
 #[test]
 fn an_anchor_day_lies_dormant_while_the_frequency_has_no_use_for_it() -> TestResult {
     let mut one = subscription("monthly", "2027-01-31T10:00:00Z")?;
     let now = at("2027-02-01T00:00:00Z")?;
-    let day = ScheduleRules { anchor_day: Some(AnchorDay::new(15)?), ..ScheduleRules::default() };
+    let day = day_of_month(15)?;
     one = change_dates(&one, &rules(day.clone()), now)?;
-    assert_eq!(one.next(), slot(1, "2027-02-15T10:00:00Z")?);
+    assert_eq!(one.next(), slot(1, "2027-02-28T10:00:00Z")?);
+    assert_eq!(following(&one)?, slot(2, "2027-03-15T10:00:00Z")?);
     one = change_dates(&one, &frequency("weekly")?, now)?;
-    assert_eq!(one.next(), slot(1, "2027-02-07T10:00:00Z")?);
+    assert_eq!(one.next(), slot(1, "2027-02-28T10:00:00Z")?);
+    assert_eq!(following(&one)?, slot(2, "2027-03-07T10:00:00Z")?);
     assert_eq!(one.rules.anchor_day, day.anchor_day);
     // Said again as it stands, it changes nothing; a new one is refused.
     assert_eq!(change_dates(&one, &rules(day), now)?, one);
-    let other = ScheduleRules { anchor_day: Some(AnchorDay::new(16)?), ..ScheduleRules::default() };
-    let refused = change_dates(&one, &rules(other), now);
+    let refused = change_dates(&one, &rules(day_of_month(16)?), now);
     assert!(matches!(refused, Err(DatesError::Rule(RuleError::AnchorDay { .. }))), "{refused:?}");
     one = change_dates(&one, &frequency("monthly")?, now)?;
-    assert_eq!(one.next(), slot(1, "2027-02-15T10:00:00Z")?);
+    assert_eq!(one.next(), slot(1, "2027-02-28T10:00:00Z")?);
+    assert_eq!(following(&one)?, slot(2, "2027-03-15T10:00:00Z")?);
     Ok(())
 }
 

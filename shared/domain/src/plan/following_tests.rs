@@ -186,7 +186,14 @@ proptest! {
             skipped.extend(one.next_number);
             one = skip_next_run(&one, now).map_err(fails)?.0;
         }
-        let later = ScheduleRules { anchor_day: one.rules.anchor_day, anchor_weekday: one.rules.anchor_weekday, dst_overlap: one.rules.dst_overlap, ..later };
+        let later = ScheduleRules { dst_overlap: one.rules.dst_overlap, ..later };
+        let same_days = ScheduleRules { anchor_day: one.rules.anchor_day, anchor_weekday: one.rules.anchor_weekday, ..later.clone() };
+        let only_month = ScheduleRules { anchor_day: later.anchor_day, ..same_days.clone() };
+        let only_week = ScheduleRules { anchor_weekday: later.anchor_weekday, ..same_days.clone() };
+        // Another anchor day, where the frequency has one.
+        let changes = [only_month, only_week, same_days];
+        let counts = |rules: &ScheduleRules| rules.check(&one.frequency).is_ok();
+        let later = changes.iter().find(|rules| counts(rules)).or(changes.last()).cloned().unwrap_or_default();
         one = change_dates(&one, &DatesChange { rules: Some(later), ..DatesChange::default() }, now).map_err(fails)?;
         stretch(&mut one, &mut ran)?;
 

@@ -3,7 +3,9 @@
 use chrono::Weekday;
 use thiserror::Error;
 
-use super::{AnchorDay, RuleError, Schedule, ScheduleError, ScheduleRules, Slot, Stub};
+use super::{
+    AnchorDay, RuleError, Schedule, ScheduleError, ScheduleRules, Slot, Source, Stub, zone,
+};
 
 /// The day that several schedules are to have in common.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,14 +60,34 @@ impl Schedule {
             CommonDay::OfMonth(day) => (Some(day), None),
             CommonDay::OfWeek(weekday) => (None, Some(weekday)),
         };
+        let schedule = self.counted_from(from, anchor_day, anchor_weekday)?;
+        let stub = schedule.stub()?;
+        Ok(Aligned { schedule, stub })
+    }
+
+    /// The schedule from an occurrence on, by another anchor day, or none. That occurrence keeps its
+    /// number; the time of day stays, also where somebody put the occurrence at another.
+    ///
+    /// # Errors
+    ///
+    /// [`AlignmentError`] when the frequency has no such day or the dates leave the calendar.
+    pub(crate) fn counted_from(
+        &self,
+        from: Slot,
+        anchor_day: Option<AnchorDay>,
+        anchor_weekday: Option<Weekday>,
+    ) -> Result<Self, AlignmentError> {
         let anchor_number = from.number;
         let rules =
             ScheduleRules { anchor_day, anchor_weekday, anchor_number, ..self.rules().clone() };
         rules.check(self.frequency())?;
-        let local = self.nominal(from)?;
-        let schedule = self.anchored(self.zone(), local, from.at, rules)?;
-        let stub = schedule.stub()?;
-        Ok(Aligned { schedule, stub })
+        let nominal = self.nominal(from)?;
+        let shown = zone::wall_clock(self.zone(), from.at).ok_or(ScheduleError::OutOfRange)?;
+        // Where a day off put it later, the common day may not come at the same time or before it.
+        let date = nominal.date().max(shown.date());
+        let was_set = self.explained(from)?.reason.source == Source::Recorded;
+        let time = if was_set { self.anchor_local()?.time() } else { nominal.time() };
+        Ok(self.anchored(self.zone(), date.and_time(time), from.at, rules)?)
     }
 }
 
