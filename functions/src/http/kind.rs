@@ -105,7 +105,9 @@ pub(super) fn check(kind: &Kind, name: &str, pointer: &str, value: &Value) -> Ve
             |code| {
                 wrong(
                     code,
-                    "an instant such as 2027-01-31T00:00:00Z, up to the year 9999".to_owned(),
+                    "an instant such as 2027-01-31T00:00:00Z, with seconds up to 59, up to the \
+                     year 9999"
+                        .to_owned(),
                 )
             },
             |()| Vec::new(),
@@ -257,9 +259,13 @@ fn check_members(table: &[Attribute], pointer: &str, given: &Map<String, Value>)
 }
 
 fn instant(value: &Value) -> Result<(), Code> {
-    use chrono::{DateTime, Datelike};
+    use chrono::{DateTime, Datelike, Timelike};
     let text = value.as_str().ok_or(Code::WrongType)?;
     let at = DateTime::parse_from_rfc3339(text).map_err(|_| Code::InvalidValue)?;
+    if at.nanosecond() >= 1_000_000_000 {
+        // A leap second, which no schedule can repeat.
+        return Err(Code::InvalidValue);
+    }
     if (1..=9999).contains(&at.to_utc().year()) { Ok(()) } else { Err(Code::OutOfRange) }
 }
 

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::time::{Frequency, Occurrence, Schedule, ScheduleError, Slot, WorkingDayRule};
+use crate::time::{Frequency, Schedule, ScheduleError, Slot, WorkingDayRule};
 
 /// Follows the runs of a schedule along the boundaries of its periods, in order.
 #[derive(Clone, Debug)]
@@ -43,7 +43,7 @@ impl<'a> RunDates<'a> {
             return Ok(known);
         }
         let found = match self.schedule.following(self.run) {
-            Ok(found) => Some(found).map(Occurrence::slot),
+            Ok(found) => Some(found.slot()),
             Err(error) if error.is_end() => None,
             Err(error) => return Err(error),
         };

@@ -5,7 +5,7 @@
 //! again, and no date whose number is used comes again.
 
 use crate::time::Zone;
-use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::DatesError;
 use crate::{
@@ -14,6 +14,7 @@ use crate::{
     time::{
         AlignmentError, AnchorChange, Frequency, NamedFrequency, Occurrence, OccurrenceNumber,
         Rescheduled, Schedule, ScheduleError, ScheduleRules, Slot, Source, Term, reschedule_next,
+        whole_second,
     },
 };
 
@@ -94,7 +95,7 @@ fn set_term(after: &mut Subscription, term: Term, now: DateTime<Utc>) -> Result<
 /// Keeps numbers and wall-clock times in another zone.
 fn move_to(after: &mut Subscription, zone: Zone) -> Result<(), ScheduleError> {
     let schedule = after.schedule();
-    let last_run = after.last_run_at.map(|at| at.trunc_subsecs(0));
+    let last_run = after.last_run_at.map(whole_second);
     let next = after.expected().map(|next| schedule.in_zone(zone, next, last_run)).transpose()?;
     let anchored = match (&after.frequency, &next) {
         (Frequency::Named(_) | Frequency::Every(_), Some((moved, _))) => moved.clone(),

@@ -40,6 +40,7 @@ mod term;
 mod time_zone;
 mod unadjusted;
 mod weekday_name;
+mod whole_second;
 mod working_date;
 mod working_days;
 mod zone;
@@ -67,6 +68,7 @@ pub use term::{NumberedTerm, Term, TermEnd};
 #[cfg(test)]
 pub(crate) use time_zone::iana;
 pub use time_zone::{UnknownZone, Zone, ZoneOffset, database_version};
+pub use whole_second::whole_second;
 pub use working_days::{DayOff, WorkingDayRule, WorkingDays, WorkingDaysError};
 pub use zone::ClockReading;
 pub(crate) use zone::first_instant;

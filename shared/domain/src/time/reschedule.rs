@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::{
-    Frequency, Occurrence, Reason, Schedule, ScheduleError, ScheduleRules, Slot, Source, zone,
+    Frequency, Occurrence, Reason, Schedule, ScheduleError, ScheduleRules, Slot, Source,
+    whole_second, zone,
 };
 
 /// What becomes of the runs after a rescheduled one.
@@ -81,6 +82,7 @@ pub fn reschedule_next(
     now: DateTime<Utc>,
     anchor: AnchorChange,
 ) -> Result<Rescheduled, RescheduleError> {
+    let to = whole_second(to);
     if to <= now {
         return Err(RescheduleError::NotInFuture { to, now });
     }

@@ -1,7 +1,7 @@
 //! When occurrence n is: frequency, anchor, zone and rules together.
 
 use crate::time::Zone;
-use chrono::{DateTime, FixedOffset, Offset, TimeDelta, Utc};
+use chrono::{DateTime, FixedOffset, Offset, TimeDelta, Timelike, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -12,7 +12,7 @@ use super::{
     interval::Step,
     interval_dates::{IntervalDates, Timing},
     schedule_error::{MAXIMUM_FIRINGS, ScheduleError},
-    zone,
+    whole_second, zone,
 };
 
 /// A frequency from an anchor on, on the wall clock of a zone, by certain rules. Cheap to clone.
@@ -52,7 +52,8 @@ pub struct LatestDue {
 }
 
 impl Schedule {
-    /// A schedule whose occurrence 0 is `anchor`, by the default rules.
+    /// A schedule whose occurrence 0 is `anchor`, by the default rules. It counts
+    /// [whole seconds](whole_second), so parts of one are dropped.
     #[must_use]
     pub fn new(frequency: Frequency, anchor: DateTime<Utc>, zone: Zone) -> Self {
         Self::assemble(frequency, anchor, zone, ScheduleRules::default())
@@ -68,7 +69,8 @@ impl Schedule {
         if let Some(local) = rules.anchor_local {
             let belongs = zone::first_instant(self.zone, local)
                 .is_some_and(|(at, clock)| at == self.anchor && clock.gap().is_some());
-            if !belongs && zone::wall_clock(self.zone, self.anchor) != Some(local) {
+            let is_anchors = belongs || zone::wall_clock(self.zone, self.anchor) == Some(local);
+            if !is_anchors || local.nanosecond() != 0 {
                 return Err(RuleError::AnchorLocal { local });
             }
         }
@@ -82,6 +84,7 @@ impl Schedule {
         zone: Zone,
         rules: ScheduleRules,
     ) -> Self {
+        let anchor = whole_second(anchor);
         let timing = match (zone::wall_clock(zone, anchor), frequency.step()) {
             (None, _) => Timing::Never,
             (Some(_), None) => Timing::Cron,
