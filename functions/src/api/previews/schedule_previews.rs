@@ -73,6 +73,7 @@ pub(crate) static KIND: ResourceType = ResourceType {
             ),
             "The occurrences, in order.",
         ),
+        Attribute::read("has_more", Kind::Boolean, "Whether count left occurrences out."),
         CATCH_UP_PREVIEW,
         CATCH_UP_HAS_MORE,
     ],
@@ -109,7 +110,7 @@ async fn preview(context: &Context<'_>) -> Outcome<Answer> {
     };
     let outage = outage::read(&mut attributes, &mut problems);
     let schedule = problems.finish(schedule)?;
-    let occurrences = occurrences(&schedule, wanted)
+    let (occurrences, has_more) = occurrences(&schedule, wanted)
         .map_err(|error| schedule_attributes::no_answer(error, "after"))?;
     let mut attributes = schedule_attributes::given(&schedule);
     attributes.extend(members(json!({
@@ -118,6 +119,7 @@ async fn preview(context: &Context<'_>) -> Outcome<Answer> {
         "max_occurrences": wanted.term.max_occurrences,
         "expires_at": wanted.term.expires_at,
         "occurrences": occurrences.iter().map(|one| listed(&schedule, one)).collect::<Vec<_>>(),
+        "has_more": has_more,
     })));
     attributes.extend(outage::given(outage.as_ref()));
     attributes.extend(outage::found(&schedule, wanted.term, outage.as_ref())?);
@@ -131,20 +133,24 @@ fn listed(schedule: &Schedule, occurrence: &Occurrence) -> Value {
     json!({"number": number, "at": at, "local": local, "reason": reason.to_string()})
 }
 
-/// The occurrences that are wanted, up to the end of the schedule.
-fn occurrences(schedule: &Schedule, wanted: Wanted) -> Result<Vec<Occurrence>, ScheduleError> {
+/// The occurrences that are wanted, up to the end of the schedule, and whether there are more.
+fn occurrences(
+    schedule: &Schedule,
+    wanted: Wanted,
+) -> Result<(Vec<Occurrence>, bool), ScheduleError> {
     let Wanted { after, count, term } = wanted;
     let before = schedule.anchor().checked_sub_signed(TimeDelta::nanoseconds(1));
     let after = after.or(before).unwrap_or(schedule.anchor());
     let first = match schedule_attributes::first_after(schedule, after) {
         Ok(first) => first,
-        Err(error) if error.is_end() => return Ok(Vec::new()),
+        Err(error) if error.is_end() => return Ok((Vec::new(), false)),
         Err(error) => return Err(error),
     };
     let is_left = |found: &Occurrence| term.end_at(found.at, found.number.get()).is_none();
-    schedule
+    let mut left = schedule
         .occurrences_from(first.slot())
-        .take_while(|found| found.as_ref().map_or(true, is_left))
-        .take(count as usize)
-        .collect()
+        .take_while(|found| found.as_ref().map_or(true, is_left));
+    let listed = left.by_ref().take(count as usize).collect::<Result<_, _>>()?;
+    let has_more = left.next().is_some_and(|next| next.is_ok());
+    Ok((listed, has_more))
 }

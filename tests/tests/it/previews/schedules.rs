@@ -69,6 +69,7 @@ async fn an_occurrence_is_told_in_utc_on_the_wall_clock_and_with_its_reason() ->
         ("count", json!(3)),
         ("max_occurrences", Value::Null),
         ("expires_at", Value::Null),
+        ("has_more", json!(true)),
     ] {
         assert_eq!(answer.attribute(name), &value, "{name}");
     }
@@ -189,33 +190,53 @@ async fn every_rule_of_a_schedule_can_be_set() -> TestResult {
 #[tokio::test]
 async fn the_list_begins_after_an_instant_and_ends_where_the_schedule_does() -> TestResult {
     let shop = Shop::open_at("2027-01-31T10:00:00Z").await?;
-    for (what, attributes, expected) in [
-        ("ten unless asked otherwise", json!({}), (0..10).collect::<Vec<u64>>()),
-        ("a count", json!({"count": 2}), vec![0, 1]),
-        ("strictly after", json!({"after": "2027-01-03T06:00:00Z", "count": 2}), vec![3, 4]),
-        ("just before", json!({"after": "2027-01-03T05:59:59Z", "count": 2}), vec![2, 3]),
-        ("after the start", json!({"after": "2027-01-01T06:00:00Z", "count": 2}), vec![1, 2]),
-        ("before the start", json!({"after": "2026-12-31T00:00:00Z", "count": 2}), vec![0, 1]),
-        ("a maximum", json!({"max_occurrences": 3}), vec![0, 1, 2]),
+    for (what, attributes, expected, has_more) in [
+        ("ten unless asked otherwise", json!({}), (0..10).collect::<Vec<u64>>(), true),
+        ("a count", json!({"count": 2}), vec![0, 1], true),
+        ("strictly after", json!({"after": "2027-01-03T06:00:00Z", "count": 2}), vec![3, 4], true),
+        ("just before", json!({"after": "2027-01-03T05:59:59Z", "count": 2}), vec![2, 3], true),
+        ("after the start", json!({"after": "2027-01-01T06:00:00Z", "count": 2}), vec![1, 2], true),
+        (
+            "before the start",
+            json!({"after": "2026-12-31T00:00:00Z", "count": 2}),
+            vec![0, 1],
+            true,
+        ),
+        ("a maximum", json!({"max_occurrences": 3}), vec![0, 1, 2], false),
+        ("a count as the maximum", json!({"max_occurrences": 2, "count": 2}), vec![0, 1], false),
+        ("a count below the maximum", json!({"max_occurrences": 3, "count": 2}), vec![0, 1], true),
         (
             "a maximum that is reached",
             json!({"max_occurrences": 3, "after": "2027-01-03T06:00:00Z"}),
             vec![],
+            false,
         ),
         (
             "an expiry, which no occurrence reaches",
             json!({"expires_at": "2027-01-03T06:00:00Z"}),
             vec![0, 1],
+            false,
         ),
-        ("an expiry before the start", json!({"expires_at": "2027-01-01T06:00:00Z"}), vec![]),
-        ("the end of the calendar", json!({"starts_at": "9999-12-30T06:00:00Z"}), vec![0, 1]),
-        ("a thousand", json!({"count": 1_000}), (0..1_000).collect()),
+        (
+            "an expiry before the start",
+            json!({"expires_at": "2027-01-01T06:00:00Z"}),
+            vec![],
+            false,
+        ),
+        (
+            "the end of the calendar",
+            json!({"starts_at": "9999-12-30T06:00:00Z"}),
+            vec![0, 1],
+            false,
+        ),
+        ("a thousand", json!({"count": 1_000}), (0..1_000).collect(), true),
     ] {
         let defaults = json!({"frequency": "daily", "starts_at": "2027-01-01T06:00:00Z"});
         let answer = preview(&shop, KIND, documents::with(defaults, attributes)).await?;
         let found = answer.attribute("occurrences").as_array().cloned().unwrap_or_default();
         let numbers: Vec<u64> = found.iter().filter_map(|one| one["number"].as_u64()).collect();
         assert_eq!(numbers, expected, "{what}");
+        assert_eq!(answer.attribute("has_more"), &json!(has_more), "{what}");
     }
     Ok(())
 }
