@@ -1,6 +1,5 @@
 //! Answers made of resource objects.
 
-use perennial_store::Cursor;
 use serde_json::Value;
 
 use super::include;
@@ -49,16 +48,6 @@ pub(crate) async fn related(context: &Context<'_>, object: Option<&Object>) -> O
         Some(version) => answer.with_header("etag", etag(version)),
         None => answer,
     })
-}
-
-/// An answer about a page of resources that were not counted.
-pub(crate) async fn many(
-    context: &Context<'_>,
-    objects: &[Object],
-    next: Option<&Cursor>,
-) -> Outcome<Answer> {
-    let uncounted = Page { objects: objects.to_vec(), next: next.cloned(), records: None };
-    page(context, &uncounted, &[]).await
 }
 
 /// An answer about a page of resources, with further meta data.

@@ -6,7 +6,7 @@ use perennial_domain::{
 };
 use serde_json::json;
 
-use super::{CREATED_AT, UPDATED_AT, answer, create_once};
+use super::{CREATED_AT, UPDATED_AT, answer, create_once, listing};
 use crate::http::{
     attributes::{Attribute, Kind},
     context::Context,
@@ -15,7 +15,6 @@ use crate::http::{
     event::Answer,
     object::{Linkage, Object, Relationship, ResourceType},
     operation::{Action, Operation, Surface, handler},
-    page,
     query::Accepts,
 };
 
@@ -48,7 +47,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         path: "/api/customer_payment_sources",
         kind: &KIND,
         surface: Surface::Api,
-        accepts: Accepts::LIST,
+        accepts: Accepts::INDEXED,
         about: "Lists payment sources.",
         handler: handler!(list),
     },
@@ -109,18 +108,7 @@ pub(super) fn object(source: &PaymentSource) -> Object {
 }
 
 async fn list(context: &Context<'_>) -> Outcome<Answer> {
-    let organization = &context.caller.organization;
-    let query = context.query;
-    let page = page::fill(
-        query,
-        |_: &PaymentSource| true,
-        |limit, after| async move {
-            context.store().list(organization, limit, query.descending, after.as_ref()).await
-        },
-    )
-    .await?;
-    let objects: Vec<Object> = page.items.iter().map(object).collect();
-    answer::many(context, &objects, page.next.as_ref()).await
+    listing::answer(context, &KIND, object, |_, _: &PaymentSource| true).await
 }
 
 async fn find(context: &Context<'_>) -> Outcome<PaymentSource> {

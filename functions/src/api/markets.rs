@@ -8,7 +8,7 @@ use perennial_domain::{
 };
 use serde_json::json;
 
-use super::{CREATED_AT, UPDATED_AT, answer, create_once};
+use super::{CREATED_AT, UPDATED_AT, answer, create_once, listing};
 use crate::http::{
     attributes::{Attribute, Kind},
     context::Context,
@@ -17,7 +17,6 @@ use crate::http::{
     event::Answer,
     object::{Linkage, Object, Relationship, ResourceType},
     operation::{Action, Operation, Surface, handler},
-    page,
     query::Accepts,
 };
 
@@ -45,7 +44,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         path: "/api/markets",
         kind: &KIND,
         surface: Surface::Api,
-        accepts: Accepts::LIST,
+        accepts: Accepts::INDEXED,
         about: "Lists markets.",
         handler: handler!(list),
     },
@@ -102,18 +101,10 @@ pub(super) fn object(market: &Market) -> Object {
 }
 
 async fn list(context: &Context<'_>) -> Outcome<Answer> {
-    let organization = &context.caller.organization;
-    let query = context.query;
-    let page = page::fill(
-        query,
-        |market: &Market| context.caller.sees(&market.id),
-        |limit, after| async move {
-            context.store().list(organization, limit, query.descending, after.as_ref()).await
-        },
-    )
-    .await?;
-    let objects: Vec<Object> = page.items.iter().map(object).collect();
-    answer::many(context, &objects, page.next.as_ref()).await
+    listing::answer(context, &KIND, object, |context, market: &Market| {
+        context.caller.sees(&market.id)
+    })
+    .await
 }
 
 async fn find(context: &Context<'_>) -> Outcome<Market> {

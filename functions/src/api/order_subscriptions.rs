@@ -10,7 +10,7 @@ use perennial_store::StoredOrder;
 use serde_json::{Value, json};
 
 use super::{
-    CREATED_AT, UPDATED_AT, answer, change_subscription, order_subscription_items, orders,
+    CREATED_AT, UPDATED_AT, answer, change_subscription, listing, order_subscription_items, orders,
     recurring_order_copies,
     schedule_rules::{
         self, ANCHOR_DAY, ANCHOR_WEEKDAY, DST_GAP, DST_OVERLAP, MONTH_END, WORKING_DAYS,
@@ -23,7 +23,6 @@ use crate::http::{
     event::Answer,
     object::{Linkage, Object, Relationship, ResourceType},
     operation::{Action, Operation, Surface, handler},
-    page,
     query::Accepts,
 };
 
@@ -163,7 +162,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         path: "/api/order_subscriptions",
         kind: &KIND,
         surface: Surface::Api,
-        accepts: Accepts::LIST.filtered(&["source_order_id_eq"]),
+        accepts: Accepts::INDEXED.filtered(&["source_order_id_eq"]),
         about: "Lists subscriptions.",
         handler: handler!(list),
     },
@@ -315,8 +314,7 @@ pub(super) async fn in_path(context: &Context<'_>) -> Outcome<Subscription> {
 }
 
 async fn list(context: &Context<'_>) -> Outcome<Answer> {
-    let query = context.query;
-    if let Some(order) = query.filters.get("source_order_id_eq") {
+    if let Some(order) = context.query.filters.get("source_order_id_eq") {
         let order = match order.parse() {
             Ok(id) => orders::find(context, &id).await?,
             Err(_) => None,
@@ -326,20 +324,12 @@ async fn list(context: &Context<'_>) -> Outcome<Answer> {
             Some(StoredOrder::Run(_)) | None => Vec::new(),
         };
         let objects: Vec<Object> = made.iter().map(object).collect();
-        return answer::many(context, &objects, None).await;
+        return answer::page(context, &listing::of_all(context, objects)?, &[]).await;
     }
-    let organization = &context.caller.organization;
-    let page = page::fill(
-        query,
-        |subscription: &Subscription| context.caller.sees(&subscription.market_id),
-        |limit, after| async move {
-            let store = context.store();
-            store.list_subscriptions(organization, limit, query.descending, after.as_ref()).await
-        },
-    )
-    .await?;
-    let objects: Vec<Object> = page.items.iter().map(object).collect();
-    answer::many(context, &objects, page.next.as_ref()).await
+    let visible = |context: &Context<'_>, subscription: &Subscription| {
+        context.caller.sees(&subscription.market_id)
+    };
+    listing::answer(context, &KIND, object, visible).await
 }
 
 async fn read(context: &Context<'_>) -> Outcome<Answer> {

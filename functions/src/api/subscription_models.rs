@@ -9,7 +9,7 @@ use perennial_domain::{
 use serde_json::{Value, json};
 
 use super::{
-    CREATED_AT, UPDATED_AT, answer, create_once,
+    CREATED_AT, UPDATED_AT, answer, create_once, listing,
     order_subscriptions::RENEWAL_ALERT_PERIOD,
     schedule_rules::{
         self, ANCHOR_DAY, ANCHOR_WEEKDAY, DST_GAP, DST_OVERLAP, MONTH_END, RulesChange,
@@ -24,7 +24,6 @@ use crate::http::{
     event::Answer,
     object::{Object, ResourceType},
     operation::{Action, Operation, Surface, handler},
-    page,
     query::Accepts,
 };
 
@@ -125,7 +124,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         path: "/api/subscription_models",
         kind: &KIND,
         surface: Surface::Api,
-        accepts: Accepts::LIST,
+        accepts: Accepts::INDEXED,
         about: "Lists subscription models.",
         handler: handler!(list),
     },
@@ -203,18 +202,7 @@ pub(super) fn object(model: &SubscriptionModel) -> Object {
 }
 
 async fn list(context: &Context<'_>) -> Outcome<Answer> {
-    let organization = &context.caller.organization;
-    let query = context.query;
-    let page = page::fill(
-        query,
-        |_: &SubscriptionModel| true,
-        |limit, after| async move {
-            context.store().list(organization, limit, query.descending, after.as_ref()).await
-        },
-    )
-    .await?;
-    let objects: Vec<Object> = page.items.iter().map(object).collect();
-    answer::many(context, &objects, page.next.as_ref()).await
+    listing::answer(context, &KIND, object, |_, _: &SubscriptionModel| true).await
 }
 
 async fn find(context: &Context<'_>) -> Outcome<SubscriptionModel> {

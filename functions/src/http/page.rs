@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use perennial_store::{Cursor, CursorError, Page as StoredPage, StoreError};
+use perennial_store::Cursor;
 use serde_json::{Map, Value, json};
 
 use super::{
-    error::Outcome,
     event::Request,
     object::{Frame, Object},
     query::{BOUND, Query, pairs},
@@ -20,35 +19,6 @@ pub(crate) struct Page {
     pub(crate) next: Option<Cursor>,
     /// How many there are on all pages; `None` where they were not counted.
     pub(crate) records: Option<usize>,
-}
-
-/// Most reads for one page whose results are filtered after they are read.
-const ROUNDS: usize = 10;
-
-/// Reads until the page is full of results to keep, or nothing is left, or enough was read. A page
-/// may be short and still have a next one.
-pub(crate) async fn fill<T, F, R>(
-    query: &Query,
-    keep: impl Fn(&T) -> bool,
-    fetch: F,
-) -> Outcome<StoredPage<T>>
-where
-    F: Fn(u16, Option<Cursor>) -> R,
-    R: Future<Output = Result<Result<StoredPage<T>, CursorError>, StoreError>>,
-{
-    let mut items = Vec::new();
-    let mut next = query.cursor.clone();
-    for _ in 0..ROUNDS {
-        let missing = usize::from(query.size).saturating_sub(items.len());
-        let limit = u16::try_from(missing).unwrap_or(query.size);
-        let page = fetch(limit, next.take()).await?.map_err(|error| query.refuse_cursor(&error))?;
-        items.extend(page.items.into_iter().filter(&keep));
-        next = page.next;
-        if next.is_none() || items.len() >= usize::from(query.size) {
-            break;
-        }
-    }
-    Ok(StoredPage { items, next })
 }
 
 /// What a link's query says of the page.

@@ -115,20 +115,6 @@ impl Store {
             .collect()
     }
 
-    /// All subscriptions of an organization by the time they were made.
-    ///
-    /// # Errors
-    /// As [`Store::list`].
-    pub async fn list_subscriptions(
-        &self,
-        organization: &OrganizationId,
-        limit: u16,
-        descending: bool,
-        after: Option<&Cursor>,
-    ) -> Result<Result<Page<Subscription>, CursorError>, StoreError> {
-        self.list(organization, limit, descending, after).await
-    }
-
     /// A run, read consistently.
     ///
     /// # Errors

@@ -19,9 +19,6 @@ use crate::{
 
 /// The parameters by which a list is filtered and sorted.
 pub(super) fn parameters(kind: &ResourceType, list: &List) -> Vec<Value> {
-    if !list.evaluated {
-        return served(list);
-    }
     let mut filters = reference(&format!("{}_filters", kind.name));
     if let (Value::Object(members), false) = (&mut filters, list.required.is_empty()) {
         members.insert("required".to_owned(), json!(list.required));
@@ -41,19 +38,6 @@ pub(super) fn parameters(kind: &ResourceType, list: &List) -> Vec<Value> {
             "schema": reference(&format!("{}_sort", kind.name)),
         }),
     ]
-}
-
-/// The parameters of a list of which only what storage serves is asked.
-fn served(list: &List) -> Vec<Value> {
-    let filters = list.served.iter().map(|filter| {
-        json!({
-            "name": format!("filter[q][{filter}]"), "in": "query",
-            "required": list.required.contains(filter), "schema": {"type": "string"},
-        })
-    });
-    let orders = ["created_at", "-created_at"];
-    let sort = json!({"name": "sort", "in": "query", "schema": {"type": "string", "enum": orders}});
-    filters.chain([sort]).collect()
 }
 
 /// The schemas to which the parameters lead, for a type that is listed.

@@ -23,7 +23,7 @@ pub(super) fn described(operation: &Operation) -> Value {
     parameters.extend([shared("include"), shared("fields")]);
     if let Some(list) = &accepts.list {
         parameters.extend(["page_size", "page_cursor"].map(shared));
-        parameters.extend(list.evaluated.then(|| shared("page_number")));
+        parameters.push(shared("page_number"));
         parameters.extend(filters::parameters(kind, list));
     }
     if action.verb() == Verb::Write {

@@ -23,8 +23,6 @@ pub(crate) struct List {
     pub(crate) served: &'static [&'static str],
     /// Of these, those without which it does not answer.
     pub(crate) required: &'static [&'static str],
-    /// Whether it takes pages by number, and filters and orders that storage does not serve.
-    pub(crate) evaluated: bool,
     /// Attributes that are found out only for what is answered: nothing is filtered or sorted by
     /// them.
     pub(crate) computed: &'static [&'static str],
@@ -35,9 +33,6 @@ impl Accepts {
     pub(crate) const SINGLE: Self = Self { list: None };
     /// What an organization has of a kind, by the time of creation, with all that can be asked.
     pub(crate) const INDEXED: Self = Self { list: Some(List::INDEXED) };
-    /// The same, in the order of storage and by cursor only.
-    pub(crate) const LIST: Self =
-        Self { list: Some(List { narrowed: false, evaluated: false, ..List::INDEXED }) };
     /// A few that belong to one resource, in an order of their own.
     pub(crate) const WHOLE: Self = Self { list: Some(List::WHOLE) };
 
@@ -67,7 +62,6 @@ impl List {
         narrowed: false,
         served: &[],
         required: &[],
-        evaluated: true,
         computed: &[],
     };
     /// What an organization has of a kind, by the time of creation.

@@ -56,8 +56,6 @@ pub(crate) struct Query {
     pub(crate) narrowing: Vec<Filter>,
     /// Which part of the list, and in which direction.
     pub(crate) span: Span,
-    /// The same as that of the span.
-    pub(crate) descending: bool,
     /// The order wanted; empty for the one in which storage has the list.
     pub(crate) sort: Vec<Term>,
     /// The order in which storage has the list; empty for one that no attribute tells.
@@ -119,7 +117,7 @@ impl Query {
         match name {
             "sort" => self.sort = sort::parse(value, kind, list)?,
             "page[size]" => self.size = number(name, value, MAX_PAGE_SIZE)?,
-            "page[number]" if list.evaluated => self.number = Some(number(name, value, BOUND)?),
+            "page[number]" => self.number = Some(number(name, value, BOUND)?),
             "page[cursor]" | "page[after]" => {
                 self.cursor_parameter =
                     if name == "page[after]" { "page[after]" } else { "page[cursor]" };
@@ -133,10 +131,7 @@ impl Query {
                     Some(served) => {
                         self.filters.insert(served, value.to_owned());
                     }
-                    None if list.evaluated => {
-                        self.conditions.push(Filter::parse(filter, value, kind, list)?);
-                    }
-                    None => return Err(unknown(name, accepts)),
+                    None => self.conditions.push(Filter::parse(filter, value, kind, list)?),
                 }
             }
         }
@@ -170,10 +165,6 @@ impl Query {
             self.sort.clear();
         }
         let descending = self.span.descending;
-        self.descending = descending;
-        if !self.sort.is_empty() && !list.evaluated {
-            problems.add(invalid("sort", "must be one of created_at, -created_at", "another"));
-        }
         self.stored = by.map(|attribute| Term { attribute, descending }).into_iter().collect();
         if let Some(by) = by.filter(|_| list.narrowed) {
             let mut span = self.span;
