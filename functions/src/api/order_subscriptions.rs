@@ -67,6 +67,11 @@ pub(crate) static KIND: ResourceType = ResourceType {
             "When the next run is due; null while none is coming: after the end, and during a pause \
              without resumes_at. It may be put on another date in the future.",
         ),
+        Attribute::read(
+            "next_run_reason",
+            Kind::Text(500),
+            "Why then, in words: \"anchor plus 3 intervals, clamped from 31\".",
+        ),
         Attribute::of(
             "anchor_change",
             Kind::Choice(&["keep", "move"]),
@@ -207,6 +212,7 @@ pub(super) fn object(subscription: &Subscription) -> Object {
         expires_at,
         max_occurrences,
         jumped_numbers: _,
+        rescheduled: _,
         resumes_at,
         renewal_alert_period,
         alerted: _,
@@ -230,6 +236,7 @@ pub(super) fn object(subscription: &Subscription) -> Object {
         blocked_by,
     } = subscription;
     let total = subscription.total().ok();
+    let coming = subscription.coming_explained();
     let current = run_number
         .or_else(|| next_number.and_then(OccurrenceNumber::previous))
         .map_or(*occurrencies, OccurrenceNumber::get);
@@ -251,7 +258,8 @@ pub(super) fn object(subscription: &Subscription) -> Object {
             "frequency": frequency,
             "starts_at": anchor,
             "expires_at": expires_at,
-            "next_run_at": subscription.coming().map(|next| next.at),
+            "next_run_at": coming.map(|next| next.at),
+            "next_run_reason": coming.map(|next| next.reason.to_string()),
             "max_occurrences": max_occurrences,
             "resumes_at": resumes_at,
             "renewal_alert_period": renewal_alert_period,

@@ -340,6 +340,7 @@ pub fn create_subscriptions(
                 expires_at: order.subscriptions_expire_at,
                 max_occurrences: model.max_occurrences,
                 jumped_numbers: 0,
+                rescheduled: None,
                 resumes_at: None,
                 renewal_alert_period: model.renewal_alert_period,
                 alerted: None,

@@ -20,8 +20,8 @@ use crate::{
     order,
     renewal_alert::RenewalAlertPeriod,
     time::{
-        CatchUp, Frequency, NumberedTerm, Occurrence, OccurrenceNumber, Schedule, ScheduleRules,
-        Slot, Term, TermEnd, resume,
+        CatchUp, Frequency, NumberedTerm, Occurrence, OccurrenceNumber, Reason, Schedule,
+        ScheduleRules, Slot, Source, Term, TermEnd, resume,
     },
 };
 
@@ -106,6 +106,9 @@ pub struct Subscription {
     /// not count towards `max_occurrences`.
     #[serde(default, skip_serializing_if = "is_default")]
     pub jumped_numbers: u32,
+    /// The next occurrence, if somebody chose its date.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rescheduled: Option<Slot>,
     /// When it becomes active again by itself; only while it rests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resumes_at: Option<DateTime<Utc>>,
@@ -236,6 +239,17 @@ impl Subscription {
         let resumes_at = self.resumes_at?;
         let resumption = resume(&self.schedule(), self.expected()?, resumes_at).ok()?;
         resumption.next.map(Occurrence::slot).filter(|slot| self.end_at(*slot).is_none())
+    }
+
+    /// The next run that really comes, and why then.
+    #[must_use]
+    pub fn coming_explained(&self) -> Option<Occurrence> {
+        let coming = self.coming()?;
+        if self.rescheduled == Some(coming) {
+            let reason = Reason::plain(Source::Rescheduled);
+            return Some(Occurrence { number: coming.number, at: coming.at, reason });
+        }
+        self.schedule().explained(coming).ok()
     }
 
     /// Sets the next occurrence of its schedule.

@@ -40,6 +40,7 @@ pub(crate) fn subscription(frequency: &str, anchor: &str) -> Result<Subscription
         expires_at: None,
         max_occurrences: None,
         jumped_numbers: 0,
+        rescheduled: None,
         resumes_at: None,
         renewal_alert_period: None,
         alerted: None,

@@ -165,7 +165,11 @@ async fn a_zone_change_bills_no_period_twice_and_skips_none() -> TestResult {
 async fn the_next_run_is_skipped_by_request_and_put_on_another_date() -> TestResult {
     let shop = Shop::open_at("2027-01-31T10:00:00Z").await?;
     let id = shop.subscribe("monthly").await?;
+    let subscription = read(&shop, &id).await?;
+    let why = subscription.text("/data/attributes/next_run_reason")?;
+    assert_eq!(why, "anchor plus 1 interval, clamped from 31");
     let skipped = edit(&shop, &id, json!({"_skip_next": true})).await?;
+    assert_eq!(skipped.attribute("next_run_reason"), "anchor plus 2 intervals");
     let told = json!({"first": 1, "last": 1, "reason": "skipped by request"});
     assert_eq!(skipped.at("/data/meta/skipped"), &told);
     let from = skipped.text("/data/meta/rescheduled/from/next_run_at")?;
@@ -179,7 +183,8 @@ async fn the_next_run_is_skipped_by_request_and_put_on_another_date() -> TestRes
     assert_eq!(last["attributes"]["event"], "order_subscriptions.skip_next");
 
     // The second run early, the ones after it as before; then the fourth late, and all after it.
-    edit(&shop, &id, json!({"next_run_at": "2027-03-10T08:00:00Z"})).await?;
+    let early = edit(&shop, &id, json!({"next_run_at": "2027-03-10T08:00:00Z"})).await?;
+    assert_eq!(early.attribute("next_run_reason"), "rescheduled by request");
     shop.advance_to("2027-05-01T00:00:00Z").await?;
     assert_eq!(days(&shop, &id).await?, ["03-10", "04-30"]);
     let moved = json!({"next_run_at": "2027-06-05T08:00:00Z", "anchor_change": "move"});
@@ -296,6 +301,14 @@ async fn what_can_t_be_is_refused_with_the_attribute_and_the_rule() -> TestResul
     for (id, attributes, status, error, name, says) in [
         (&monthly, json!({"anchor_day": 32}), 422, "out_of_range", "anchor_day", "from 1 to 31"),
         (&monthly, json!({"anchor_day": "31"}), 422, "wrong_type", "anchor_day", "from 1 to 31"),
+        (
+            &monthly,
+            json!({"expires_at": "2027-06-30T23:59:60Z"}),
+            422,
+            "invalid_value",
+            "expires_at",
+            "up to 59",
+        ),
         (&weekly, json!({"anchor_day": 15}), 422, "invalid_value", "anchor_day", "`weekly`"),
         (
             &monthly,

@@ -116,6 +116,9 @@ fn move_to(after: &mut Subscription, zone: Zone) -> Result<(), ScheduleError> {
     after.rules.anchor_local = anchored.rules().anchor_local;
     after.time_zone = zone;
     if let Some((_, next)) = next {
+        if after.rescheduled.is_some() && after.rescheduled == after.expected() {
+            after.rescheduled = Some(next.slot());
+        }
         after.set_next(Some(next.slot()));
     }
     Ok(())
@@ -259,6 +262,7 @@ fn put_next_on(
             ..after.rules.clone()
         };
     }
+    after.rescheduled = Some(next.slot());
     after.set_next(Some(next.slot()));
     Ok(())
 }

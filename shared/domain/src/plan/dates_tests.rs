@@ -307,6 +307,40 @@ fn the_next_run_can_be_put_on_another_date() -> TestResult {
 }
 
 #[test]
+fn the_next_run_tells_why_it_is_then() -> TestResult {
+    let now = at("2027-02-10T00:00:00Z")?;
+    let before = begun("monthly", "2027-01-31T10:00:00Z", "UTC", now)?;
+    let why = |one: &Subscription| one.coming_explained().map(|next| next.reason.to_string());
+    let told = why(&before);
+    assert_eq!(told.as_deref(), Some("anchor plus 1 interval, clamped from 31"));
+    for anchor in [AnchorChange::Keep, AnchorChange::Move] {
+        let put = DatesChange {
+            next_run: Some((at("2027-03-05T08:00:00Z")?, anchor)),
+            ..DatesChange::default()
+        };
+        let put = change_dates(&before, &put, now)?;
+        assert_eq!(why(&put).as_deref(), Some("rescheduled by request"), "{anchor:?}");
+        let tokyo =
+            DatesChange { time_zone: Some("Asia/Tokyo".parse()?), ..DatesChange::default() };
+        let tokyo = change_dates(&put, &tokyo, now)?;
+        assert_eq!(why(&tokyo).as_deref(), Some("rescheduled by request"), "{anchor:?}");
+        let weekly = change_dates(&put, &frequency("weekly")?, now)?;
+        // Where the anchor was moved there, the next run is still the one that was put there.
+        let stays = weekly.expected() == put.expected();
+        assert_eq!(stays, anchor == AnchorChange::Move);
+        let says_so = why(&weekly).as_deref() == Some("rescheduled by request");
+        assert_eq!(says_so, stays, "{:?}", why(&weekly));
+        let (skipped, _) = skip_next_run(&put, now)?;
+        let told = why(&skipped);
+        assert!(told.is_some_and(|told| told.starts_with("anchor plus")), "{anchor:?}");
+    }
+    let mut ended = before;
+    ended.expires_at = Some(now);
+    assert_eq!(why(&ended), None);
+    Ok(())
+}
+
+#[test]
 fn a_longer_term_takes_up_the_date_at_which_the_shorter_one_ended() -> TestResult {
     let now = at("2027-02-10T00:00:00Z")?;
     let before = begun("monthly", "2027-01-31T10:00:00Z", "UTC", now)?;

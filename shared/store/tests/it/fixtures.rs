@@ -72,6 +72,7 @@ pub(crate) fn subscription(name: &str, items: usize) -> Made<Subscription> {
         expires_at: None,
         max_occurrences: None,
         jumped_numbers: 0,
+        rescheduled: None,
         resumes_at: None,
         renewal_alert_period: None,
         alerted: None,
