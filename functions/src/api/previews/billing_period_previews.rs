@@ -1,10 +1,12 @@
 //! Billing period previews: the periods of a schedule, whole or cut, and when each is invoiced.
 
 use chrono::{DateTime, Utc};
-use perennial_domain::billing_period::{
-    Billing, BillingPeriod, BillingTerms, PeriodError, PeriodKind, Reach, periods,
+use perennial_domain::{
+    billing_period::{
+        Billing, BillingPeriod, BillingTerms, PeriodError, PeriodKind, Reach, periods,
+    },
+    time::Schedule,
 };
-use perennial_domain::time::Schedule;
 use serde_json::{Value, json};
 
 use super::{

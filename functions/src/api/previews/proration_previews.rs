@@ -1,12 +1,12 @@
 //! Proration previews: what a change, a start or an end within a period gives back and costs.
 
-use perennial_domain::time::Zone;
 use perennial_domain::{
     money::Currency,
     proration::{
         CreditBase, Denominator, Ledger, Line, Moment, Policy, ProrationError, Request,
         TerminationDay, Unit, prorate,
     },
+    time::Zone,
 };
 use serde_json::{Map, Value, json};
 

@@ -1,8 +1,7 @@
 //! The attributes of previews that make a schedule.
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use perennial_domain::time::Zone;
-use perennial_domain::time::{Frequency, Occurrence, Schedule, ScheduleError, ScheduleRules};
+use perennial_domain::time::{Frequency, Occurrence, Schedule, ScheduleError, ScheduleRules, Zone};
 use serde_json::{Map, Value, json};
 
 use super::members;

@@ -1,6 +1,5 @@
 use std::error::Error;
 
-use crate::time::{Zone, iana};
 use chrono::TimeDelta;
 
 use super::*;
@@ -11,7 +10,7 @@ use crate::{
         SetupItem, TaxBehavior,
     },
     money::Ratio,
-    time::OccurrenceNumber,
+    time::{OccurrenceNumber, Zone, iana},
 };
 
 type TestResult = Result<(), Box<dyn Error>>;

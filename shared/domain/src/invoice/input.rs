@@ -1,6 +1,5 @@
 //! What goes on an invoice, before it is drawn up.
 
-use crate::time::Zone;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -8,6 +7,7 @@ use super::{InvoiceNumber, InvoiceTerms, TaxRate};
 use crate::{
     billing_period::BillingPeriod,
     money::{Currency, MinorUnits},
+    time::Zone,
 };
 
 /// Everything that an invoice is drawn up from. All amounts are minor units of one currency; prices

@@ -1,6 +1,5 @@
 //! The ledger of a change within a period, as adjustments of the next invoice or as a credit note.
 
-use crate::time::Zone;
 use chrono::{DateTime, NaiveTime, Utc};
 
 use super::{
@@ -10,7 +9,7 @@ use super::{
 use crate::{
     money::{Amount, MinorUnits},
     proration::{Ledger, LedgerSettlement, Moment},
-    time,
+    time::{self, Zone},
 };
 
 /// The lines of a ledger, each with its reason, its time and its fraction of the period's price.

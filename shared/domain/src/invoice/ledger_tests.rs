@@ -1,4 +1,3 @@
-use crate::time::Zone;
 use std::error::Error;
 
 use super::*;
@@ -11,6 +10,7 @@ use crate::{
     },
     money::Currency,
     proration::{Behavior, Policy, Request, prorate},
+    time::Zone,
 };
 
 /// On 18 January, 14 of 31 days are left: of 10.00 these are 451.61 cents, of 20.00 903.23. With

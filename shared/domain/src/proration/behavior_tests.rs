@@ -1,10 +1,10 @@
-use crate::time::iana;
 use std::error::Error;
 
 use super::*;
 use crate::{
     money::Currency,
     proration::{Policy, Request, prorate},
+    time::iana,
 };
 
 #[test]

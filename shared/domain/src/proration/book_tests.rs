@@ -1,8 +1,10 @@
-use crate::time::iana;
 use std::error::Error;
 
 use super::*;
-use crate::proration::{CreditBase, Policy, TerminationDay};
+use crate::{
+    proration::{CreditBase, Policy, TerminationDay},
+    time::iana,
+};
 
 type TestResult = Result<(), Box<dyn Error>>;
 

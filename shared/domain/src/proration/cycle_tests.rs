@@ -1,10 +1,10 @@
-use crate::time::iana;
 use std::{error::Error, num::NonZeroU32};
 
 use super::*;
 use crate::{
     money::{Currency, MinorUnits},
     proration::Policy,
+    time::iana,
 };
 
 type TestResult = Result<(), Box<dyn Error>>;

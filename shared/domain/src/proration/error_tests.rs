@@ -1,4 +1,3 @@
-use crate::time::Zone;
 use std::error::Error;
 
 use chrono::{DateTime, NaiveDate, Utc};
@@ -7,6 +6,7 @@ use super::*;
 use crate::{
     money::Currency,
     proration::{Denominator, Policy, Request, Unit, prorate},
+    time::Zone,
 };
 
 type TestResult = Result<(), Box<dyn Error>>;

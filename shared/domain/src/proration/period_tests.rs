@@ -1,7 +1,7 @@
-use crate::time::Zone;
 use std::error::Error;
 
 use super::*;
+use crate::time::Zone;
 
 type TestResult = Result<(), Box<dyn Error>>;
 

@@ -1,9 +1,8 @@
 //! The settings of proration, each with its default.
 
-use crate::time::Zone;
 use serde::{Deserialize, Serialize};
 
-use crate::money::Rounding;
+use crate::{money::Rounding, time::Zone};
 
 /// What a period is counted in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -1,13 +1,15 @@
 //! What holds whatever is cut: no cent is created or lost, and no credit exceeds its charge.
 
-use crate::time::{Zone, iana};
 use std::num::NonZeroU32;
 
 use chrono::{DateTime, Days, NaiveDate, TimeDelta};
 use proptest::{prelude::*, test_runner::TestCaseError};
 
 use super::{ledger::Totals, *};
-use crate::money::{Currency, MinorUnits, Rounding};
+use crate::{
+    money::{Currency, MinorUnits, Rounding},
+    time::{Zone, iana},
+};
 
 /// How many changes a period has at most.
 const CHANGES: usize = 12;

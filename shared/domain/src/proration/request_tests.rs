@@ -1,10 +1,10 @@
-use crate::time::iana;
 use std::error::Error;
 
 use super::*;
 use crate::{
     money::{Ratio, Rounding},
     proration::{Denominator, Unit},
+    time::iana,
 };
 
 type TestResult = Result<(), Box<dyn Error>>;

@@ -1,8 +1,10 @@
-use crate::time::{Zone, iana};
 use std::error::Error;
 
 use super::*;
-use crate::proration::Policy;
+use crate::{
+    proration::Policy,
+    time::{Zone, iana},
+};
 
 type TestResult = Result<(), Box<dyn Error>>;
 
