@@ -1,5 +1,6 @@
 //! What is answered without a token: health, and the description of the API.
 
+use perennial_domain::time::database_version;
 use serde_json::json;
 
 use crate::http::{
@@ -26,7 +27,7 @@ pub(crate) async fn answer(request: &Request, services: &Services) -> Option<Out
 
 async fn health(services: &Services) -> Outcome<Answer> {
     services.store.reachable().await.map_err(|error| ApiError::unavailable(error.to_string()))?;
-    Ok(Answer::json(200, &json!({"status": "ok"}))
+    Ok(Answer::json(200, &json!({"status": "ok", "time_zones": database_version()}))
         .with_header("content-type", "application/json")
         .with_header("cache-control", "no-store"))
 }

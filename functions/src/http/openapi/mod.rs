@@ -73,7 +73,13 @@ fn paths() -> Value {
             "health",
             "Whether the service and its storage answer.",
             &json!({
-                "type": "object", "properties": {"status": {"type": "string"}},
+                "type": "object", "properties": {
+                    "status": {"type": "string"},
+                    "time_zones": {
+                        "type": "string",
+                        "description": "The release of the IANA time zone database.",
+                    },
+                },
             }),
         ),
     );
