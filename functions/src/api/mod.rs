@@ -20,6 +20,7 @@ mod previews;
 mod recurring_order_copies;
 pub(crate) mod related;
 mod schedule_rules;
+mod settled_json;
 mod skus;
 mod subscription_edit;
 mod subscription_models;

@@ -2,8 +2,8 @@
 
 use chrono::{NaiveDate, Weekday};
 use perennial_domain::time::{
-    AnchorDay, GapPolicy, MonthEnd, OverlapPolicy, RuleError, ScheduleRules, WorkingDayRule,
-    WorkingDays, WorkingDaysError,
+    AnchorDay, GapPolicy, MonthEnd, OverlapPolicy, RuleError, ScheduleRules, WEEKDAY_NAMES,
+    WorkingDayRule, WorkingDays, WorkingDaysError, weekday_name,
 };
 use serde_json::{Map, Value, json};
 
@@ -59,8 +59,7 @@ const HOLIDAYS: Attribute =
     Attribute::write("holidays", Kind::List(&Kind::Date, 1_000), "Dates off.");
 const WORKING_DAYS_MEMBERS: &[Attribute] = &[WORKING_DAY_RULE, WEEKEND, HOLIDAYS];
 
-const WEEKDAY: Kind =
-    Kind::Choice(&["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]);
+const WEEKDAY: Kind = Kind::Choice(&WEEKDAY_NAMES);
 
 /// The rules that a client gave.
 #[derive(Debug)]
@@ -166,17 +165,4 @@ pub(crate) fn given(rules: &ScheduleRules) -> Map<String, Value> {
     .into_iter()
     .map(|(name, value)| (name.to_owned(), value))
     .collect()
-}
-
-/// The name that clients write.
-const fn weekday_name(day: Weekday) -> &'static str {
-    match day {
-        Weekday::Mon => "monday",
-        Weekday::Tue => "tuesday",
-        Weekday::Wed => "wednesday",
-        Weekday::Thu => "thursday",
-        Weekday::Fri => "friday",
-        Weekday::Sat => "saturday",
-        Weekday::Sun => "sunday",
-    }
 }

@@ -2,18 +2,21 @@
 
 use std::num::NonZeroU32;
 
-use chrono::{DateTime, SubsecRound, Utc};
+use chrono::{DateTime, Utc};
 use perennial_domain::time::Zone;
 use perennial_domain::{
     ids::PaymentSourceId,
     plan::{DatesChange, DatesError, PlanError, change_dates, rest_until},
     renewal_alert::RenewalAlertPeriod,
     subscription::Subscription,
-    time::{AnchorChange, Frequency, Pause, Term},
+    time::{AnchorChange, Frequency, Pause, Term, whole_second},
 };
-use serde_json::{Number, Value, json};
+use serde_json::{Value, json};
 
-use super::schedule_rules::RulesChange;
+use super::{
+    schedule_rules::{self, RulesChange},
+    settled_json::settled,
+};
 use crate::http::{
     attributes::{Attributes, Given},
     document::{Document, Related},
@@ -103,7 +106,7 @@ impl Wanted {
             max_occurrences: attributes.optional("max_occurrences", problems),
             expires_at: whole_seconds(attributes.optional("expires_at", problems)),
             renewal_alert_period: attributes.optional("renewal_alert_period", problems),
-            next_run: next_run_at.map(|at| (at.trunc_subsecs(0), anchor.unwrap_or_default())),
+            next_run: next_run_at.map(|at| (whole_second(at), anchor.unwrap_or_default())),
             reference: attributes.optional("reference", problems),
             metadata: match attributes.optional("metadata", problems) {
                 Given::Value(metadata) => Given::Value(settled(metadata)),
@@ -192,7 +195,7 @@ impl Wanted {
 
 fn whole_seconds(given: Given<DateTime<Utc>>) -> Given<DateTime<Utc>> {
     match given {
-        Given::Value(at) => Given::Value(at.trunc_subsecs(0)),
+        Given::Value(at) => Given::Value(whole_second(at)),
         other => other,
     }
 }
@@ -200,7 +203,10 @@ fn whole_seconds(given: Given<DateTime<Utc>>) -> Given<DateTime<Utc>> {
 fn no_dates(error: &DatesError, wanted: &DatesChange) -> ApiError {
     let Term { max_occurrences, expires_at } = wanted.term.unwrap_or_default();
     let given = match error {
-        DatesError::Rule(_) => json!(wanted.frequency),
+        DatesError::Rule(error) => {
+            let rules = wanted.rules.as_ref().map(schedule_rules::given).unwrap_or_default();
+            rules.get(error.field()).cloned().unwrap_or_default()
+        }
         DatesError::Frequency { .. } | DatesError::ScheduleEnded => json!(wanted.frequency),
         DatesError::Zone { zone, .. } => json!(zone),
         DatesError::ExpiryPassed { .. } => json!(expires_at),
@@ -218,38 +224,6 @@ fn no_dates(error: &DatesError, wanted: &DatesChange) -> ApiError {
 /// The problem of a pause that can't end when it is to.
 pub(super) fn no_pause(error: &PlanError) -> ApiError {
     Problem::new(Code::InvalidValue, error.to_string()).at("/data/attributes/resumes_at").into()
-}
-
-/// A client's value as it will come back from storage, so that the journal's hashes are of what is
-/// read later: a number without a fraction is a whole one, and one that a parser rounds is rounded.
-fn settled(value: Value) -> Value {
-    match value {
-        Value::Number(number) => {
-            let mut number = number;
-            // Reading what was written may round once more, hardly ever twice.
-            for _ in 0..8 {
-                let text = match number.as_f64().filter(|_| number.is_f64()) {
-                    Some(float) => float.to_string(),
-                    None => return Value::Number(number),
-                };
-                let read = text
-                    .parse::<i64>()
-                    .map(Number::from)
-                    .or_else(|_| serde_json::from_str(&number.to_string()));
-                match read {
-                    Ok(read) if read == number => break,
-                    Ok(read) => number = read,
-                    Err(_) => break,
-                }
-            }
-            Value::Number(number)
-        }
-        Value::Array(items) => items.into_iter().map(settled).collect(),
-        Value::Object(members) => {
-            Value::Object(members.into_iter().map(|(name, value)| (name, settled(value))).collect())
-        }
-        other => other,
-    }
 }
 
 /// What the journal tells of the attributes that clients edit.

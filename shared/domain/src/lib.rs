@@ -13,7 +13,6 @@
 
 pub mod billing_period;
 pub mod catalog;
-mod dormant_rules;
 pub mod dunning;
 pub mod ids;
 pub mod invoice;

@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    dormant_rules,
     dunning::RetryPolicy,
     ids::{
         CustomerId, JobRunId, MarketId, ModelId, OrderId, PaymentSourceId, SubscriptionId,
@@ -21,7 +20,7 @@ use crate::{
     renewal_alert::RenewalAlertPeriod,
     time::{
         CatchUp, Frequency, NumberedTerm, Occurrence, OccurrenceNumber, Reason, Schedule,
-        ScheduleRules, Slot, Source, Term, TermEnd, resume,
+        ScheduleRules, Slot, Source, Term, TermEnd, dormant_rules, resume,
     },
 };
 

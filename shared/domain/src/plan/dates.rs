@@ -9,12 +9,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::DatesError;
 use crate::{
-    dormant_rules,
     subscription::Subscription,
     time::{
         AlignmentError, AnchorChange, Frequency, NamedFrequency, Occurrence, OccurrenceNumber,
-        Rescheduled, Schedule, ScheduleError, ScheduleRules, Slot, Source, Term, reschedule_next,
-        whole_second,
+        Rescheduled, Schedule, ScheduleError, ScheduleRules, Slot, Source, Term, dormant_rules,
+        reschedule_next, whole_second,
     },
 };
 

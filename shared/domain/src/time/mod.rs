@@ -20,6 +20,7 @@ mod catch_up_preview;
 mod cron;
 mod cron_fields;
 mod cut_off;
+pub(crate) mod dormant_rules;
 mod firing;
 mod frequency;
 mod grid;
@@ -68,6 +69,7 @@ pub use term::{NumberedTerm, Term, TermEnd};
 #[cfg(test)]
 pub(crate) use time_zone::iana;
 pub use time_zone::{UnknownZone, Zone, ZoneOffset, database_version};
+pub use weekday_name::{WEEKDAY_NAMES, weekday_name};
 pub use whole_second::whole_second;
 pub use working_days::{DayOff, WorkingDayRule, WorkingDays, WorkingDaysError};
 pub use zone::ClockReading;

@@ -94,7 +94,7 @@ impl fmt::Display for Source {
                 *count
             }
             Self::AnchorWeekday(weekday, count) => {
-                write!(f, "anchor weekday {}", weekday_name::name(*weekday))?;
+                write!(f, "anchor weekday {}", weekday_name::weekday_name(*weekday))?;
                 *count
             }
         };

@@ -91,7 +91,7 @@ pub enum RuleError {
     /// A day of the week for a frequency without weeks.
     #[error(
         "anchor_weekday {} needs a frequency of weeks: `{frequency}` does not count them",
-        weekday_name::name(*.weekday)
+        weekday_name::weekday_name(*.weekday)
     )]
     AnchorWeekday {
         /// The day of the week.

@@ -1,34 +1,33 @@
 //! Days of the week on the wire: `monday` to `sunday`.
 
 use chrono::Weekday;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-/// A day of the week that is serialized by its full English name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub(super) struct WeekdayName(#[serde(with = "Names")] pub(super) Weekday);
+/// The days of the week, from Monday on.
+pub(super) const WEEK: [Weekday; 7] = [
+    Weekday::Mon,
+    Weekday::Tue,
+    Weekday::Wed,
+    Weekday::Thu,
+    Weekday::Fri,
+    Weekday::Sat,
+    Weekday::Sun,
+];
 
-#[derive(Serialize, Deserialize)]
-#[serde(remote = "Weekday")]
-enum Names {
-    #[serde(rename = "monday")]
-    Mon,
-    #[serde(rename = "tuesday")]
-    Tue,
-    #[serde(rename = "wednesday")]
-    Wed,
-    #[serde(rename = "thursday")]
-    Thu,
-    #[serde(rename = "friday")]
-    Fri,
-    #[serde(rename = "saturday")]
-    Sat,
-    #[serde(rename = "sunday")]
-    Sun,
-}
+/// The full names of the days of the week, from Monday on, as clients write them.
+pub const WEEKDAY_NAMES: [&str; 7] = [
+    weekday_name(Weekday::Mon),
+    weekday_name(Weekday::Tue),
+    weekday_name(Weekday::Wed),
+    weekday_name(Weekday::Thu),
+    weekday_name(Weekday::Fri),
+    weekday_name(Weekday::Sat),
+    weekday_name(Weekday::Sun),
+];
 
-/// The full name, as clients write it.
-pub(super) const fn name(weekday: Weekday) -> &'static str {
+/// The full name of a day of the week, as clients write it: `monday`.
+#[must_use]
+pub const fn weekday_name(weekday: Weekday) -> &'static str {
     match weekday {
         Weekday::Mon => "monday",
         Weekday::Tue => "tuesday",
@@ -37,6 +36,26 @@ pub(super) const fn name(weekday: Weekday) -> &'static str {
         Weekday::Fri => "friday",
         Weekday::Sat => "saturday",
         Weekday::Sun => "sunday",
+    }
+}
+
+/// A day of the week that is serialized by its full name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct WeekdayName(pub(super) Weekday);
+
+impl Serialize for WeekdayName {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(weekday_name(self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for WeekdayName {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        WEEK.into_iter()
+            .find(|day| weekday_name(*day) == name)
+            .map(Self)
+            .ok_or_else(|| de::Error::unknown_variant(&name, &WEEKDAY_NAMES))
     }
 }
 

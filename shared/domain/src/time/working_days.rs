@@ -6,21 +6,12 @@ use chrono::{Datelike, NaiveDate, Weekday};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::weekday_name::WeekdayName;
+use super::weekday_name::{WEEK, WeekdayName};
 
 /// The most holidays that one calendar may list.
 const MAXIMUM_HOLIDAYS: usize = 1_000;
 
 const SATURDAY_AND_SUNDAY: [Weekday; 2] = [Weekday::Sat, Weekday::Sun];
-const WEEK: [Weekday; 7] = [
-    Weekday::Mon,
-    Weekday::Tue,
-    Weekday::Wed,
-    Weekday::Thu,
-    Weekday::Fri,
-    Weekday::Sat,
-    Weekday::Sun,
-];
 
 /// Which days are worked on, and where an occurrence goes that falls on another. Cheap to clone.
 ///

@@ -1,10 +1,9 @@
 //! Rules that a frequency has no use for lie dormant: an anchor day of 31 outlasts a time in which
 //! its subscription repeats weekly.
 
-use crate::time::Zone;
 use chrono::{DateTime, Utc};
 
-use crate::time::{Frequency, OverlapPolicy, RuleError, Schedule, ScheduleRules};
+use super::{Frequency, OverlapPolicy, RuleError, Schedule, ScheduleRules, Zone};
 
 /// The schedule by those of the rules that have a meaning for it.
 pub(crate) fn schedule(
