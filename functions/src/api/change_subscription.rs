@@ -1,13 +1,15 @@
 //! Changing subscriptions: their attributes by an edit, their status by a trigger. Never under a run
 //! that is being made.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use perennial_domain::{
     catalog::PaymentSource,
     ids::PaymentSourceId,
     journal::{Change, append},
     lifecycle::SubscriptionStatus,
-    plan::{PlanError, activate, cancel, pause, skip_next_run},
+    plan::{
+        ClosedForChanges, PlanError, activate, cancel, closed_for_changes, pause, skip_next_run,
+    },
     subscription::Subscription,
 };
 use perennial_store::Expect;
@@ -50,6 +52,7 @@ pub(super) async fn update(context: &Context<'_>) -> Outcome<Answer> {
     }
     refuse_while_busy(&before, &wanted)?;
     refuse_while_due(&before, &wanted, context.now)?;
+    refuse_past_cut_off(&before, &wanted, context.now)?;
     refuse_by_status(&before, &wanted)?;
     let (after, changes) = decide(context, &before, &wanted)?;
     let meta = meta(&before, &after, &wanted, &changes);
@@ -91,6 +94,33 @@ fn refuse_while_due(before: &Subscription, wanted: &Wanted, now: DateTime<Utc>) 
         )));
     }
     Ok(())
+}
+
+/// What the next run orders, and when, stands fast from its cut-off on. It may always be given up, and
+/// a payment that has failed may always get another source.
+fn refuse_past_cut_off(before: &Subscription, wanted: &Wanted, now: DateTime<Utc>) -> Outcome<()> {
+    let changes_source = wanted.payment_source != Related::Absent && before.unsettled.is_empty();
+    let changes_run = wanted.moves_dates() || wanted.asked == Some(Asked::SkipNext);
+    if !changes_run && !changes_source {
+        return Ok(());
+    }
+    let Some(closed) = closed_for_changes(before, now) else { return Ok(()) };
+    let ClosedForChanges { run_at, closed_at, reopens_at } = closed;
+    let [run_at, closed_at] = [run_at, closed_at].map(instant);
+    let possible = reopens_at.map_or_else(
+        || "runs are closer together than that: give fewer cut_off_hours first".to_owned(),
+        |at| format!("it is possible again from {}", instant(at)),
+    );
+    let detail = format!(
+        "order subscription {} closes cut_off_hours ({}) before each run: for the run at {run_at} \
+         it closed at {closed_at}; {possible}",
+        before.id, before.cut_off.hours
+    );
+    Err(invalid_status(detail).into())
+}
+
+fn instant(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::AutoSi, true)
 }
 
 /// A payment that is under way settles the subscription as it was claimed: what it is paid for must

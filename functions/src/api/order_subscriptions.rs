@@ -80,6 +80,13 @@ pub(crate) static KIND: ResourceType = ResourceType {
              counted from it.",
         ),
         Attribute::write(
+            "cut_off_hours",
+            Kind::Integer(0, 8_760),
+            "How many hours before each run it closes for changes of its dates, for skipping, and for \
+             another payment source while none is waited for; 0, the default, for not at all. It can \
+             be changed at any time.",
+        ),
+        Attribute::write(
             "resumes_at",
             Kind::Instant,
             "When a pause ends by itself; null for when somebody ends it. Given with `_deactivate`, \
@@ -213,6 +220,7 @@ pub(super) fn object(subscription: &Subscription) -> Object {
         max_occurrences,
         jumped_numbers: _,
         rescheduled: _,
+        cut_off,
         resumes_at,
         renewal_alert_period,
         alerted: _,
@@ -261,6 +269,7 @@ pub(super) fn object(subscription: &Subscription) -> Object {
             "next_run_at": coming.map(|next| next.at),
             "next_run_reason": coming.map(|next| next.reason.to_string()),
             "max_occurrences": max_occurrences,
+            "cut_off_hours": cut_off,
             "resumes_at": resumes_at,
             "renewal_alert_period": renewal_alert_period,
             "last_run_at": last_run_at,

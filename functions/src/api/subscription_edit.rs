@@ -9,7 +9,7 @@ use perennial_domain::{
     plan::{DatesChange, DatesError, PlanError, change_dates, rest_until},
     renewal_alert::RenewalAlertPeriod,
     subscription::Subscription,
-    time::{AnchorChange, Frequency, Pause, Term, whole_second},
+    time::{AnchorChange, CutOff, Frequency, Pause, Term, whole_second},
 };
 use serde_json::{Value, json};
 
@@ -72,6 +72,7 @@ pub(super) struct Wanted {
     max_occurrences: Given<NonZeroU32>,
     expires_at: Given<DateTime<Utc>>,
     renewal_alert_period: Given<RenewalAlertPeriod>,
+    cut_off: Given<CutOff>,
     next_run: Option<(DateTime<Utc>, AnchorChange)>,
     reference: Given<String>,
     metadata: Given<Value>,
@@ -106,6 +107,7 @@ impl Wanted {
             max_occurrences: attributes.optional("max_occurrences", problems),
             expires_at: whole_seconds(attributes.optional("expires_at", problems)),
             renewal_alert_period: attributes.optional("renewal_alert_period", problems),
+            cut_off: attributes.optional("cut_off_hours", problems),
             next_run: next_run_at.map(|at| (whole_second(at), anchor.unwrap_or_default())),
             reference: attributes.optional("reference", problems),
             metadata: match attributes.optional("metadata", problems) {
@@ -121,6 +123,7 @@ impl Wanted {
         self.changes_dates()
             || self.pause().is_some()
             || self.renewal_alert_period.is_given()
+            || self.cut_off.is_given()
             || self.reference.is_given()
             || self.metadata.is_given()
             || self.payment_source != Related::Absent
@@ -180,6 +183,7 @@ impl Wanted {
             rest_until(&mut after, pause, now).map_err(|error| no_pause(&error.into()))?;
         }
         self.renewal_alert_period.clone().apply(&mut after.renewal_alert_period);
+        self.cut_off.clone().or_default(&mut after.cut_off);
         self.reference.clone().apply(&mut after.reference);
         self.metadata.clone().or_default(&mut after.metadata);
         match &self.payment_source {
@@ -239,6 +243,7 @@ pub(super) fn told(subscription: &Subscription) -> Value {
         "max_occurrences": subscription.max_occurrences,
         "resumes_at": subscription.resumes_at,
         "renewal_alert_period": subscription.renewal_alert_period,
+        "cut_off_hours": subscription.cut_off,
         "reference": subscription.reference,
         "metadata": subscription.metadata,
         "customer_payment_source_id": subscription.payment_source_id,

@@ -14,7 +14,7 @@ use crate::{
     order::{LineItem, Order, OrderStatus, PaymentStatus, Rejection},
     plan::{PlanError, standing},
     subscription::{Subscription, SubscriptionItem},
-    time::{Frequency, OccurrenceNumber, Slot},
+    time::{CutOff, Frequency, OccurrenceNumber, Slot},
 };
 
 /// All that an order refers to, as loaded.
@@ -341,6 +341,7 @@ pub fn create_subscriptions(
                 max_occurrences: model.max_occurrences,
                 jumped_numbers: 0,
                 rescheduled: None,
+                cut_off: CutOff::default(),
                 resumes_at: None,
                 renewal_alert_period: model.renewal_alert_period,
                 alerted: None,

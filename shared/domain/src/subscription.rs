@@ -19,7 +19,7 @@ use crate::{
     order,
     renewal_alert::RenewalAlertPeriod,
     time::{
-        CatchUp, Frequency, NumberedTerm, Occurrence, OccurrenceNumber, Reason, Schedule,
+        CatchUp, CutOff, Frequency, NumberedTerm, Occurrence, OccurrenceNumber, Reason, Schedule,
         ScheduleRules, Slot, Source, Term, TermEnd, dormant_rules, resume,
     },
 };
@@ -108,6 +108,9 @@ pub struct Subscription {
     /// The next occurrence, if somebody chose its date.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rescheduled: Option<Slot>,
+    /// How long before each run it closes for changes of that run.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub cut_off: CutOff,
     /// When it becomes active again by itself; only while it rests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resumes_at: Option<DateTime<Utc>>,

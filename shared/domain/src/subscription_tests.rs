@@ -41,6 +41,7 @@ pub(crate) fn subscription(frequency: &str, anchor: &str) -> Result<Subscription
         max_occurrences: None,
         jumped_numbers: 0,
         rescheduled: None,
+        cut_off: CutOff::default(),
         resumes_at: None,
         renewal_alert_period: None,
         alerted: None,

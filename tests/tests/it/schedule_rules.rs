@@ -198,6 +198,40 @@ async fn the_next_run_is_skipped_by_request_and_put_on_another_date() -> TestRes
 }
 
 #[tokio::test]
+async fn past_its_cut_off_the_next_run_stands_fast() -> TestResult {
+    let shop = Shop::open_at("2027-01-31T10:00:00Z").await?;
+    let id = shop.subscribe("monthly").await?;
+    let set = edit(&shop, &id, json!({"cut_off_hours": 48})).await?;
+    assert_eq!(set.attribute("cut_off_hours"), 48);
+    // The run is due on 28 February, some minutes past ten.
+    shop.advance_to("2027-02-27T00:00:00Z").await?;
+    for attributes in [
+        json!({"frequency": "weekly"}),
+        json!({"anchor_day": 15}),
+        json!({"next_run_at": "2027-03-05T08:00:00Z"}),
+        json!({"_skip_next": true}),
+        json!({"cut_off_hours": 0, "time_zone": "Asia/Tokyo"}),
+    ] {
+        let refused = send(&shop, &id, attributes.clone()).await?.with_status(409)?;
+        let detail = refused.text("/errors/0/detail")?;
+        assert!(detail.contains("cut_off_hours (48)"), "{attributes}: {detail}");
+        assert!(detail.contains("it closed at 2027-02-26T10:0"), "{attributes}: {detail}");
+        assert!(detail.contains("again from 2027-02-28T10:0"), "{attributes}: {detail}");
+    }
+    // What the run is about stays open, and so does the rule itself.
+    edit(&shop, &id, json!({"reference": "C-1", "expires_at": "2028-01-01T00:00:00Z"})).await?;
+    shop.advance_to("2027-03-01T00:00:00Z").await?;
+    edit(&shop, &id, json!({"_skip_next": true})).await?;
+    shop.advance_to("2027-04-29T00:00:00Z").await?;
+    edit(&shop, &id, json!({"cut_off_hours": null})).await?;
+    let skipped = edit(&shop, &id, json!({"_skip_next": true})).await?;
+    assert_eq!(skipped.at("/data/meta/skipped/first"), 3);
+    shop.advance_to("2027-05-31T12:00:00Z").await?;
+    assert_eq!(shop.prove_occurrences(&id).await?, (vec![1, 4], vec![2, 3]));
+    shop.prove_events().await
+}
+
+#[tokio::test]
 async fn a_pause_ends_by_itself_and_what_fell_due_meanwhile_is_passed_over() -> TestResult {
     let shop = Shop::open_at("2027-01-31T10:00:00Z").await?;
     let id = shop.subscribe("weekly").await?;

@@ -4,6 +4,7 @@
 mod alert;
 mod blocked;
 mod claim;
+mod cut_off;
 mod dates;
 mod dates_error;
 mod pass_over;
@@ -25,6 +26,7 @@ use crate::{
 pub use alert::{AlertPlan, alert, plan_alert};
 pub use blocked::{block, discard_run, postpone_retry, unblock};
 pub use claim::{ClaimPlan, plan_claim};
+pub use cut_off::{ClosedForChanges, closed_for_changes};
 pub use dates::{DatesChange, change_dates};
 pub use dates_error::DatesError;
 pub use pass_over::{SkipReason, abandon_run, skip_missed};

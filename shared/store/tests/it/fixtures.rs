@@ -15,7 +15,7 @@ use perennial_domain::{
     order::{LineItem, Order, OrderStatus, PaymentStatus},
     plan::{Outcome, Settled, plan_run, settle_run},
     subscription::{Subscription, SubscriptionItem},
-    time::{OccurrenceNumber, Slot},
+    time::{CutOff, OccurrenceNumber, Slot},
 };
 use perennial_store::{Claim, DueEntry, Expect, Store};
 use serde_json::{Value, json};
@@ -73,6 +73,7 @@ pub(crate) fn subscription(name: &str, items: usize) -> Made<Subscription> {
         max_occurrences: None,
         jumped_numbers: 0,
         rescheduled: None,
+        cut_off: CutOff::default(),
         resumes_at: None,
         renewal_alert_period: None,
         alerted: None,
