@@ -202,4 +202,4 @@ impl FusedIterator for Periods<'_> {}
 
 #[cfg(test)]
 #[path = "periods_tests.rs"]
-mod tests;
+pub(super) mod tests;

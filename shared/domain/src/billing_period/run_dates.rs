@@ -74,3 +74,7 @@ impl<'a> RunDates<'a> {
         days.is_some_and(|days| days.rule() == WorkingDayRule::Previous)
     }
 }
+
+#[cfg(test)]
+#[path = "run_dates_tests.rs"]
+mod tests;
