@@ -70,6 +70,17 @@ fn after_forty_days_of_downtime_each_policy_does_its_own() -> TestResult {
 }
 
 #[test]
+fn each_begins_with_the_expected_one_while_that_is_not_too_late() -> TestResult {
+    // Occurrence 38 was due on 8 February at 06:00: 53 hours before.
+    let now = "2027-02-10T11:00:00Z";
+    let each = |hours| policy(CatchUpPolicy::Each, Some(hours));
+    assert_eq!(planned(38, now, each(53))?, (Some(38), None, Some(39)));
+    assert_eq!(planned(38, now, each(52))?, (Some(39), Some((38, 38)), Some(40)));
+    assert_eq!(planned(39, now, each(53))?, (Some(39), None, Some(40)));
+    Ok(())
+}
+
+#[test]
 fn an_occurrence_that_is_due_this_very_moment_counts_as_elapsed() -> TestResult {
     let plan = planned(5, "2027-01-09T06:00:00Z", CatchUp::default())?;
     assert_eq!(plan, (Some(8), Some((5, 7)), Some(9)));
