@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use aws_config::{
     BehaviorVersion, Region, SdkConfig, environment::EnvironmentVariableCredentialsProvider,
+    retry::RetryConfig, stalled_stream_protection::StalledStreamProtectionConfig,
     timeout::TimeoutConfig,
 };
 use aws_sdk_dynamodb::config::SharedCredentialsProvider;
@@ -11,6 +12,7 @@ use aws_smithy_http_client::{
     Builder,
     tls::{Provider, rustls_provider::CryptoMode},
 };
+use aws_smithy_runtime_api::client::{auth::AuthSchemeId, http::HttpClient};
 use perennial_runtime::{Environment, SettingError};
 
 /// The longest that opening a connection may take: the SDK's own default.
@@ -56,5 +58,40 @@ impl Aws {
             sqs: aws_sdk_sqs::Client::new(&config),
             eventbridge: aws_sdk_eventbridge::Client::new(&config),
         })
+    }
+
+    /// Clients whose requests go through an HTTP client of one's own and meet no network: they are
+    /// not signed, since nobody would check the signature, and nothing guards against delays.
+    #[must_use]
+    pub fn over(
+        http_client: impl HttpClient + 'static,
+        region: &'static str,
+        endpoint: impl Into<String>,
+    ) -> Self {
+        let shared = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::from_static(region))
+            .endpoint_url(endpoint)
+            .http_client(http_client)
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(TimeoutConfig::disabled())
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+            .build();
+        // The configurations of the services have the same methods but no trait in common.
+        macro_rules! client {
+            ($service:ident) => {
+                $service::Client::from_conf(
+                    $service::config::Builder::from(&shared)
+                        .allow_no_auth()
+                        .auth_scheme_preference([AuthSchemeId::from("noAuth")])
+                        .build(),
+                )
+            };
+        }
+        Self {
+            dynamodb: client!(aws_sdk_dynamodb),
+            sqs: client!(aws_sdk_sqs),
+            eventbridge: client!(aws_sdk_eventbridge),
+        }
     }
 }

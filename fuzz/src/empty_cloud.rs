@@ -1,13 +1,8 @@
 //! AWS with nothing in it: every call is answered at once by an empty object, which to DynamoDB's
 //! client means that no item was found.
 
-use aws_config::{
-    BehaviorVersion, Region, SdkConfig, retry::RetryConfig,
-    stalled_stream_protection::StalledStreamProtectionConfig, timeout::TimeoutConfig,
-};
 use aws_smithy_runtime_api::{
     client::{
-        auth::AuthSchemeId,
         http::{
             HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings,
             SharedHttpConnector,
@@ -23,31 +18,7 @@ use perennial_functions::Aws;
 
 /// Clients of a cloud in which there is nothing.
 pub(crate) fn clients() -> Aws {
-    let shared = SdkConfig::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::from_static("local"))
-        .endpoint_url("http://nowhere.invalid")
-        .http_client(EmptyCloud)
-        .retry_config(RetryConfig::disabled())
-        .timeout_config(TimeoutConfig::disabled())
-        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
-        .build();
-    // The configurations of the services have the same methods but no trait in common.
-    macro_rules! client {
-        ($service:ident) => {
-            $service::Client::from_conf(
-                $service::config::Builder::from(&shared)
-                    .allow_no_auth()
-                    .auth_scheme_preference([AuthSchemeId::from("noAuth")])
-                    .build(),
-            )
-        };
-    }
-    Aws {
-        dynamodb: client!(aws_sdk_dynamodb),
-        sqs: client!(aws_sdk_sqs),
-        eventbridge: client!(aws_sdk_eventbridge),
-    }
+    Aws::over(EmptyCloud, "local", "http://nowhere.invalid")
 }
 
 /// The HTTP client and, at the same time, its only connection.

@@ -6,13 +6,8 @@
 
 use std::sync::Arc;
 
-use aws_config::{
-    BehaviorVersion, Region, SdkConfig, retry::RetryConfig,
-    stalled_stream_protection::StalledStreamProtectionConfig, timeout::TimeoutConfig,
-};
 use aws_smithy_runtime_api::{
     client::{
-        auth::AuthSchemeId,
         http::{
             HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings,
             SharedHttpConnector,
@@ -31,38 +26,7 @@ use super::{Cloud, REGION, endpoint};
 /// The clients that functions in this process use.
 #[must_use]
 pub fn clients(cloud: &Arc<Cloud>) -> Aws {
-    let shared = sdk_config(cloud);
-    // The configurations of the services have the same methods but no trait in common.
-    macro_rules! client {
-        ($service:ident) => {
-            $service::Client::from_conf(
-                $service::config::Builder::from(&shared)
-                    .allow_no_auth()
-                    .auth_scheme_preference([AuthSchemeId::from("noAuth")])
-                    .build(),
-            )
-        };
-    }
-    Aws {
-        dynamodb: client!(aws_sdk_dynamodb),
-        sqs: client!(aws_sdk_sqs),
-        eventbridge: client!(aws_sdk_eventbridge),
-    }
-}
-
-/// What the SDK's clients share: the connection to this cloud, and nothing that guards against a
-/// network, which there is none of.
-#[must_use]
-pub fn sdk_config(cloud: &Arc<Cloud>) -> SdkConfig {
-    SdkConfig::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::from_static(REGION))
-        .endpoint_url(cloud.endpoint())
-        .http_client(InProcess(Arc::clone(cloud)))
-        .retry_config(RetryConfig::disabled())
-        .timeout_config(TimeoutConfig::disabled())
-        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
-        .build()
+    Aws::over(InProcess(Arc::clone(cloud)), REGION, cloud.endpoint())
 }
 
 /// The HTTP client and, at the same time, its only connection.
