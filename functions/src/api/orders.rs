@@ -69,6 +69,12 @@ pub(crate) static KIND: ResourceType = ResourceType {
             "Makes subscriptions of its recurring lines: now if it is placed, else once it is.",
         ),
         Attribute::of("_cancel", Kind::Boolean, Access::UpdateTrigger, "Cancels it, as a draft."),
+        Attribute::of(
+            "_customer_payment_source_id",
+            Kind::Text(100),
+            Access::UpdateTrigger,
+            "Pays it with this payment source: the same as the relationship.",
+        ),
         Attribute::read(
             "rejections",
             Kind::List(&Kind::Anything(0), 1_000),

@@ -9,6 +9,7 @@ use super::{
     error::{ApiError, Code, Outcome, Problem, Problems},
     event::Request,
     object::{Given, ResourceType},
+    tolerated::tolerated,
 };
 
 /// The resource object in a request document.
@@ -159,7 +160,7 @@ impl Document {
     }
 
     /// The attributes, to be read by the resource's table. Also checks that every relationship is
-    /// one that a client may give.
+    /// one that a client may give, or one that is left alone.
     pub(crate) fn attributes(&mut self, problems: &mut Problems) -> Attributes {
         self.check_relationships(problems);
         let given = std::mem::take(&mut self.attributes);
@@ -172,7 +173,7 @@ impl Document {
                 Mode::Create => known.on_create != Given::Never,
                 Mode::Update => known.on_update,
             });
-            if !known {
+            if !known && !tolerated(self.kind.name).contains(&name.as_str()) {
                 let shown: String = name.chars().take(100).collect();
                 let settable: Vec<&str> = self
                     .kind

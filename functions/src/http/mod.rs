@@ -20,3 +20,4 @@ pub(crate) mod openapi;
 pub(crate) mod operation;
 pub(crate) mod page;
 pub(crate) mod query;
+mod tolerated;

@@ -21,7 +21,7 @@ use crate::{
         orders::{KIND, object},
     },
     http::{
-        attributes::Given,
+        attributes::{Attributes, Given},
         context::Context,
         document::{Document, Related},
         error::{Code, Outcome, Problem, Problems},
@@ -67,7 +67,7 @@ pub(super) async fn update(context: &Context<'_>) -> Outcome<Answer> {
         create_subscriptions: attributes.trigger("_create_subscriptions", &mut problems),
         cancel: attributes.trigger("_cancel", &mut problems),
         customer: document.related("customer", &mut problems),
-        payment_source: document.related("customer_payment_source", &mut problems),
+        payment_source: payment_source(&document, &mut attributes, &mut problems),
     };
     if wanted.cancel && (wanted.place || wanted.create_subscriptions) {
         problems.add(
@@ -80,6 +80,37 @@ pub(super) async fn update(context: &Context<'_>) -> Outcome<Answer> {
     problems.check()?;
     let order = carry_out(context, before, edited, &wanted).await?;
     answer::one(context, 200, &object(&order)).await
+}
+
+/// What pays, as the relationship or the trigger of the same meaning says.
+fn payment_source(
+    document: &Document,
+    attributes: &mut Attributes,
+    problems: &mut Problems,
+) -> Related<PaymentSourceId> {
+    const TRIGGER: &str = "_customer_payment_source_id";
+    let related = document.related("customer_payment_source", problems);
+    let Some(id) = attributes.value::<String>(TRIGGER, problems) else { return related };
+    if related != Related::Absent {
+        let detail = format!("{TRIGGER} can't be given together with customer_payment_source");
+        let problem = Problem::new(Code::InvalidValue, detail).at(attributes.pointer(TRIGGER));
+        problems.add(problem.with("value", id));
+        return related;
+    }
+    match id.parse() {
+        Ok(id) => Related::To(id),
+        Err(_) => {
+            problems.add(
+                Problem::new(
+                    Code::RelatedNotFound,
+                    format!("there is no customer_payment_sources {id:?}"),
+                )
+                .at(attributes.pointer(TRIGGER))
+                .with("value", id),
+            );
+            Related::Absent
+        }
+    }
 }
 
 /// The order as the client wants it, its status left alone.

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::http::{
     attributes::Mode,
     object::{Given, Relationship, ResourceType},
+    tolerated::tolerated,
 };
 
 fn identifier(kind: &str) -> Value {
@@ -25,6 +26,14 @@ fn linkage(relationship: &Relationship) -> Value {
     json!({
         "type": "object",
         "properties": {"data": data, "links": {"type": "object"}},
+    })
+}
+
+/// A relationship that is taken and left alone.
+fn without_effect() -> Value {
+    json!({
+        "type": "object",
+        "description": "Taken for clients of the public API; without effect.",
     })
 }
 
@@ -78,6 +87,7 @@ pub(super) fn request(kind: &ResourceType, mode: Mode) -> Value {
         .iter()
         .filter(settable)
         .map(|relationship| (relationship.name.to_owned(), linkage(relationship)))
+        .chain(tolerated(kind.name).iter().map(|name| ((*name).to_owned(), without_effect())))
         .collect();
     let required: Vec<&str> = kind
         .relationships
