@@ -9,11 +9,12 @@
 //! - [`renewal_alert`]: when a run is announced, and whether it can be paid
 //! - [`dunning`]: what follows a declined payment
 //! - [`placement`]: whether an order may be placed
-//! - [`journal`]: how every change is recorded
+//! - [`journal`]: how every change is recorded, and [`event_topics`] what that means to subscribers
 
 pub mod billing_period;
 pub mod catalog;
 pub mod dunning;
+pub mod event_topics;
 pub mod ids;
 pub mod invoice;
 pub mod journal;

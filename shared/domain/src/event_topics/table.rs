@@ -1,0 +1,116 @@
+//! Every topic. Rows may be added and their texts mended; a number stays with its name for good,
+//! because ids of events hold it.
+
+use super::Topic;
+
+const fn of(number: u16, resource: &'static str, name: &'static str, about: &'static str) -> Topic {
+    Topic { number, name, resource, about }
+}
+
+const SUBSCRIPTION: &str = "order_subscriptions";
+const RUN: &str = "recurring_order_copies";
+const COPY: &str = "order_copies";
+const ORDER: &str = "orders";
+
+/// Every topic that webhooks can subscribe to.
+pub const TOPICS: &[Topic] = &[
+    of(1, SUBSCRIPTION, "order_subscriptions.create", "A subscription was made."),
+    of(2, SUBSCRIPTION, "order_subscriptions.activate", "It became active, or was made active."),
+    of(
+        3,
+        SUBSCRIPTION,
+        "order_subscriptions.deactivate",
+        "It rests: by request, by policy after declined payments, or because its end is reached.",
+    ),
+    of(
+        4,
+        SUBSCRIPTION,
+        "order_subscriptions.cancel",
+        "It ended for good, by request or by policy.",
+    ),
+    of(5, SUBSCRIPTION, "order_subscriptions.destroy", "It was deleted."),
+    of(
+        6,
+        SUBSCRIPTION,
+        "order_subscriptions.renewal",
+        "Its next run is announced, renewal_alert_period hours ahead.",
+    ),
+    of(
+        7,
+        SUBSCRIPTION,
+        "order_subscriptions.last_run_succeeded",
+        "A run of it was paid, or had nothing to be paid.",
+    ),
+    of(
+        8,
+        SUBSCRIPTION,
+        "order_subscriptions.last_run_failed",
+        "An attempt at a run of it failed; the run may be tried again.",
+    ),
+    of(9, SUBSCRIPTION, "order_subscriptions.update", "It was edited."),
+    of(
+        10,
+        SUBSCRIPTION,
+        "order_subscriptions.expire",
+        "Its expiry or last occurrence was reached.",
+    ),
+    of(
+        11,
+        SUBSCRIPTION,
+        "order_subscriptions.runs_skipped",
+        "Occurrences were passed over by policy.",
+    ),
+    of(
+        12,
+        SUBSCRIPTION,
+        "order_subscriptions.run_abandoned",
+        "A run ended without an order, because the subscription was cancelled or paused meanwhile.",
+    ),
+    of(13, SUBSCRIPTION, "order_subscriptions.skip_next", "Its next run was left out by request."),
+    of(14, SUBSCRIPTION, "order_subscriptions.block", "It is blocked by a dead letter."),
+    of(15, SUBSCRIPTION, "order_subscriptions.unblock", "It is blocked no more."),
+    of(
+        16,
+        SUBSCRIPTION,
+        "order_subscriptions.postpone_retry",
+        "A payment retry was put off by a day.",
+    ),
+    of(30, RUN, "recurring_order_copies.create", "A run was made."),
+    of(31, RUN, "recurring_order_copies.start", "A run began; sent with create."),
+    of(
+        32,
+        RUN,
+        "recurring_order_copies.complete",
+        "A run has its order, paid where it had a price.",
+    ),
+    of(33, RUN, "recurring_order_copies.fail", "A run was given up."),
+    of(34, RUN, "recurring_order_copies.destroy", "A run was deleted."),
+    of(
+        40,
+        COPY,
+        "order_copies.create",
+        "A copy of an order was asked for, or a run of a subscription by order copies was made.",
+    ),
+    of(41, COPY, "order_copies.start", "It began."),
+    of(42, COPY, "order_copies.complete", "It has its target order."),
+    of(43, COPY, "order_copies.fail", "It was given up."),
+    of(44, COPY, "order_copies.destroy", "It was deleted."),
+    of(50, ORDER, "orders.create", "An order was made, by a client or a run."),
+    of(51, ORDER, "orders.update", "It was edited."),
+    of(52, ORDER, "orders.place", "It was placed."),
+    of(53, ORDER, "orders.cancel", "It was cancelled, or its run was given up."),
+    of(54, ORDER, "orders.destroy", "It was deleted."),
+    of(55, ORDER, "orders.placing", "It was sent to be placed."),
+    of(56, ORDER, "orders.reject", "It could not be placed, and is a draft again."),
+    of(
+        57,
+        ORDER,
+        "orders.create_subscriptions",
+        "Its subscriptions were made, after it was placed.",
+    ),
+    of(58, ORDER, "orders.add_line_item", "A line was added to it."),
+    of(59, ORDER, "orders.update_line_item", "A line of it was changed."),
+    of(60, ORDER, "orders.remove_line_item", "A line of it was removed."),
+    of(70, ORDER, "payments.collect", "A payment was collected for an order."),
+    of(71, ORDER, "payments.decline", "A payment for an order was declined."),
+];
