@@ -3,6 +3,7 @@
 
 use std::{fmt, str::FromStr};
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
@@ -165,6 +166,54 @@ impl JobRunId {
     /// The job run of one organization at one tick: every part of a tick that was split names the
     /// same one. `tick_ms` is the tick's instant in milliseconds of Unix time.
     #[must_use]
+    /// Somebody who wants to be told of events.
+    WebhookId = "whk_";
+    /// The delivery of one event to one webhook. See [`EventCallbackId::of`].
+    EventCallbackId = "evc_";
+}
+
+impl EventCallbackId {
+    /// The delivery of an event that happened at `at` to a webhook; `trigger` names the request by
+    /// which somebody has it delivered again, at that instant. The deliveries of one webhook sort
+    /// by time.
+    #[must_use]
+    pub fn of(webhook: &WebhookId, at: DateTime<Utc>, event: &str, trigger: Option<&str>) -> Self {
+        let body = webhook.0.strip_prefix(WebhookId::PREFIX).unwrap_or_default();
+        let hash = derived_body(&[event, trigger.unwrap_or_default()]);
+        let tail: String = hash.chars().take(20).collect();
+        Self(format!("{}{body}_{:012x}{tail}", Self::PREFIX, at.timestamp_millis().max(0)))
+    }
+
+    /// The webhook that it is for.
+    #[must_use]
+    pub fn webhook(&self) -> Option<WebhookId> {
+        let (body, _) = self.0.strip_prefix(Self::PREFIX)?.rsplit_once('_')?;
+        format!("{}{body}", WebhookId::PREFIX).parse().ok()
+    }
+}
+
+impl SkuId {
+    /// The sku with this code. Ids stand under their organization, as codes do.
+    #[must_use]
+    pub fn of_code(code: &str) -> Self {
+        Self::derived(&[code])
+    }
+}
+
+impl BundleId {
+    /// The bundle with this code.
+    #[must_use]
+    pub fn of_code(code: &str) -> Self {
+        Self::derived(&[code])
+    }
+}
+
+impl PriceId {
+    /// The price of the sku with this code on a list.
+    #[must_use]
+    pub fn on(list: &PriceListId, sku_code: &str) -> Self {
+        Self::derived(&[list.as_str(), sku_code])
+    }
     pub fn of_tick(organization: &OrganizationId, tick_ms: i64) -> Self {
         let hash = derived_body(&["tick", organization.as_str(), &tick_ms.to_string()]);
         let tail: String = hash.chars().take(20).collect();

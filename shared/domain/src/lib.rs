@@ -28,3 +28,4 @@ pub mod renewal_alert;
 pub mod run;
 pub mod subscription;
 pub mod time;
+pub mod webhook;

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use perennial_domain::{
     catalog::{Customer, Market, PaymentSource, Sku, SubscriptionModel},
     ids::OrganizationId,
+    webhook::Webhook,
 };
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -63,6 +64,7 @@ resources! {
     PaymentSource, "P", Part::PaymentSource;
     Market, "M", Part::Market;
     SubscriptionModel, "D", Part::Model;
+    Webhook, "W", Part::Record("webhook");
 }
 
 /// The item of a resource, with its place in the list index.

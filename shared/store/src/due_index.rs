@@ -2,19 +2,22 @@
 //! "everything due up to now", never "today", so downtime needs no special case.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use perennial_domain::ids::{OrderId, OrganizationId, SubscriptionId};
+use perennial_domain::ids::{EventCallbackId, OrderId, OrganizationId, SubscriptionId};
 
 use crate::{
     Page, Store, StoreError,
     item::{Item, key_of, s, text},
     keys::{due_instant, due_pk},
     page::Cursor,
+    webhooks::delivery_at,
 };
 
 /// How long an order may wait for validation before a tick sends it there again.
 pub(crate) const VALIDATION_GRACE: TimeDelta = TimeDelta::minutes(2);
 /// The name under which orders waiting for validation stand in the index.
 pub(crate) const VALIDATE: &str = "validate";
+/// The name under which deliveries to webhooks stand in the index.
+pub(crate) const DELIVER: &str = "deliver";
 
 /// Who is due.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +31,8 @@ pub enum DueSubject {
     Other(SubscriptionId),
     /// An order whose validation is overdue.
     Order(OrderId),
+    /// A delivery to a webhook.
+    Delivery(EventCallbackId),
 }
 
 /// One entry of the due index.
@@ -100,6 +105,7 @@ fn entry(item: &Item) -> Option<DueEntry> {
     let id = parts.nth(1)?;
     let subject = match kind {
         VALIDATE => DueSubject::Order(id.parse().ok()?),
+        DELIVER => DueSubject::Delivery(delivery_at(id, &key.sk)?),
         "run" => DueSubject::Run(id.parse().ok()?),
         "alert" => DueSubject::Alert(id.parse().ok()?),
         _ => DueSubject::Other(id.parse().ok()?),

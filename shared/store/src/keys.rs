@@ -92,6 +92,11 @@ pub(crate) fn due_instant(at: DateTime<Utc>) -> String {
 /// The sort key of a subscription in the due index. A fraction of a second is rounded up: what the
 /// index shows as due must be due, or it would be claimed for nothing and rest for a whole lease.
 pub(crate) fn due_sk(at: DateTime<Utc>, kind: WakeKind) -> String {
+    due_key(at, kind.as_str())
+}
+
+/// As [`due_sk`], of whatever has this name in the index.
+pub(crate) fn due_key(at: DateTime<Utc>, name: &str) -> String {
     let whole = at.trunc_subsecs(0);
     let at = if whole < at { whole + TimeDelta::seconds(1) } else { at };
     format!("{}#{}", due_instant(at), kind.as_str())

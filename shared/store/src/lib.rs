@@ -20,6 +20,7 @@ mod related;
 mod stock;
 mod subscriptions;
 
+mod webhooks;
 use aws_sdk_dynamodb::Client;
 
 pub use catalog::Resource;
