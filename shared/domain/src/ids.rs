@@ -44,6 +44,18 @@ fn derived_body(parts: &[&str]) -> String {
     })
 }
 
+/// The identifier with this prefix that is made of a UUID; version 7 sorts by time.
+#[must_use]
+pub fn new_id(prefix: &str, uuid: Uuid) -> String {
+    format!("{prefix}{}", uuid.simple())
+}
+
+/// The identifier with this prefix that derives from `parts`: the same parts give the same one.
+#[must_use]
+pub fn derived_id(prefix: &str, parts: &[&str]) -> String {
+    format!("{prefix}{}", derived_body(parts))
+}
+
 macro_rules! string_value {
     ($name:ident) => {
         impl $name {
@@ -89,13 +101,13 @@ macro_rules! ids {
             /// The identifier made of a UUID; version 7 sorts by time.
             #[must_use]
             pub fn from_uuid(uuid: Uuid) -> Self {
-                Self(format!(concat!($prefix, "{}"), uuid.simple()))
+                Self(new_id($prefix, uuid))
             }
 
             /// The identifier derived from `parts`: the same parts give the same identifier.
             #[must_use]
             pub fn derived(parts: &[&str]) -> Self {
-                Self(format!(concat!($prefix, "{}"), derived_body(parts)))
+                Self(derived_id($prefix, parts))
             }
         }
 
@@ -122,16 +134,30 @@ ids! {
     OrderId = "ord_";
     /// A line of an order.
     LineItemId = "lin_";
+    /// A copy of an order, made once. See [`OrderCopyId::of`].
+    OrderCopyId = "ocp_";
     /// A subscription.
     SubscriptionId = "sub_";
     /// An item of a subscription.
     SubscriptionItemId = "sbi_";
     /// A stock keeping unit. Derived from its code, which makes codes unique.
     SkuId = "sku_";
+    /// A price list.
+    PriceListId = "prl_";
+    /// A price. Derived from its list and the sku's code: there is one of each at most.
+    PriceId = "prc_";
+    /// A bundle of skus. Derived from its code, which makes codes unique.
+    BundleId = "bdl_";
+    /// A discount, or a fee.
+    AdjustmentId = "adj_";
     /// A customer.
     CustomerId = "cus_";
     /// A customer's saved payment method, as a provider's token.
     PaymentSourceId = "pay_";
+    /// A postal address.
+    AddressId = "adr_";
+    /// A tag. Derived from its name, which makes names unique.
+    TagId = "tag_";
     /// A market.
     MarketId = "mkt_";
     /// A subscription model: the rules by which a market's orders become subscriptions.
@@ -140,32 +166,6 @@ ids! {
     JobRunId = "job_";
     /// A message that no function could handle.
     DeadLetterId = "dlt_";
-}
-
-impl OrderId {
-    /// The order that run `number` of a subscription makes. Being derived, it can exist only once.
-    #[must_use]
-    pub fn of_run(subscription: &SubscriptionId, number: OccurrenceNumber) -> Self {
-        let body = subscription.0.strip_prefix(SubscriptionId::PREFIX).unwrap_or_default();
-        Self(format!("{}{body}_{number}", Self::PREFIX))
-    }
-
-    /// The subscription and run that made this order, if a run did.
-    #[must_use]
-    pub fn run(&self) -> Option<(SubscriptionId, OccurrenceNumber)> {
-        let (body, number) = self.0.strip_prefix(Self::PREFIX)?.rsplit_once('_')?;
-        let subscription = format!("{}{body}", SubscriptionId::PREFIX).parse().ok()?;
-        // Only the number's own form, so that one order has one id: `007` and `+7` name nothing.
-        let plain = number.bytes().all(|b| b.is_ascii_digit()) && !number.starts_with('0');
-        let number = number.parse().ok().filter(|_| plain)?;
-        Some((subscription, OccurrenceNumber::new(number)))
-    }
-}
-
-impl JobRunId {
-    /// The job run of one organization at one tick: every part of a tick that was split names the
-    /// same one. `tick_ms` is the tick's instant in milliseconds of Unix time.
-    #[must_use]
     /// Somebody who wants to be told of events.
     WebhookId = "whk_";
     /// The delivery of one event to one webhook. See [`EventCallbackId::of`].
@@ -214,6 +214,32 @@ impl PriceId {
     pub fn on(list: &PriceListId, sku_code: &str) -> Self {
         Self::derived(&[list.as_str(), sku_code])
     }
+}
+
+impl OrderId {
+    /// The order that run `number` of a subscription makes. Being derived, it can exist only once.
+    #[must_use]
+    pub fn of_run(subscription: &SubscriptionId, number: OccurrenceNumber) -> Self {
+        let body = subscription.0.strip_prefix(SubscriptionId::PREFIX).unwrap_or_default();
+        Self(format!("{}{body}_{number}", Self::PREFIX))
+    }
+
+    /// The subscription and run that made this order, if a run did.
+    #[must_use]
+    pub fn run(&self) -> Option<(SubscriptionId, OccurrenceNumber)> {
+        let (body, number) = self.0.strip_prefix(Self::PREFIX)?.rsplit_once('_')?;
+        let subscription = format!("{}{body}", SubscriptionId::PREFIX).parse().ok()?;
+        // Only the number's own form, so that one order has one id: `007` and `+7` name nothing.
+        let plain = number.bytes().all(|b| b.is_ascii_digit()) && !number.starts_with('0');
+        let number = number.parse().ok().filter(|_| plain)?;
+        Some((subscription, OccurrenceNumber::new(number)))
+    }
+}
+
+impl JobRunId {
+    /// The job run of one organization at one tick: every part of a tick that was split names the
+    /// same one. `tick_ms` is the tick's instant in milliseconds of Unix time.
+    #[must_use]
     pub fn of_tick(organization: &OrganizationId, tick_ms: i64) -> Self {
         let hash = derived_body(&["tick", organization.as_str(), &tick_ms.to_string()]);
         let tail: String = hash.chars().take(20).collect();

@@ -99,7 +99,7 @@ pub(crate) fn due_sk(at: DateTime<Utc>, kind: WakeKind) -> String {
 pub(crate) fn due_key(at: DateTime<Utc>, name: &str) -> String {
     let whole = at.trunc_subsecs(0);
     let at = if whole < at { whole + TimeDelta::seconds(1) } else { at };
-    format!("{}#{}", due_instant(at), kind.as_str())
+    format!("{}#{name}", due_instant(at))
 }
 
 #[cfg(test)]
