@@ -3,15 +3,14 @@
 use std::collections::{HashMap, HashSet};
 
 use futures::future::try_join_all;
-use perennial_domain::{
-    catalog::{Customer, Market, PaymentSource, Sku, SubscriptionModel},
-    ids::{DeadLetterId, JobRunId, LineItemId, OrderId, OrganizationId, SubscriptionId},
+use perennial_domain::ids::{
+    DeadLetterId, JobRunId, LineItemId, OrderId, SubscriptionId,
 };
-use perennial_store::{Resource, StoredOrder};
+use perennial_store::StoredOrder;
 
 use super::{
-    customer_payment_sources, customers, dead_letters, job_runs, line_items, markets,
-    order_subscriptions, orders, recurring_order_copies, skus, subscription_models,
+    catalog, dead_letters, job_runs, line_items, order_subscriptions, orders,
+    recurring_order_copies,
 };
 use crate::http::{
     caller::Verb,
@@ -109,23 +108,6 @@ async fn expand(context: &Context<'_>, object: &Object, name: &str) -> Outcome<V
     }
 }
 
-async fn stored<T: Resource>(
-    context: &Context<'_>,
-    organization: &OrganizationId,
-    ids: Vec<String>,
-    object: impl Fn(&T) -> Object,
-) -> Outcome<Vec<Object>> {
-    let ids: Vec<String> = ids.into_iter().filter(|id| is_id(id)).collect();
-    let found: HashMap<String, T> = context.store().get_many(organization, ids).await?;
-    Ok(found.values().map(object).collect())
-}
-
-/// Whether a text has the form of an id: what hasn't is not looked for.
-fn is_id(text: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
-    text.len() <= 100 && text.bytes().all(plain)
-}
-
 /// Those of the resources that exist and that the caller sees.
 async fn load(context: &Context<'_>, missing: &[Ref]) -> Outcome<Vec<Object>> {
     let mut by_kind: HashMap<&'static str, Vec<String>> = HashMap::new();
@@ -147,17 +129,6 @@ pub(super) async fn load_kind(
 ) -> Outcome<Vec<Object>> {
     let organization = &context.caller.organization;
     match kind {
-        "markets" => stored::<Market>(context, organization, ids, markets::object).await,
-        "subscription_models" => {
-            stored::<SubscriptionModel>(context, organization, ids, subscription_models::object)
-                .await
-        }
-        "skus" => stored::<Sku>(context, organization, ids, skus::object).await,
-        "customers" => stored::<Customer>(context, organization, ids, customers::object).await,
-        "customer_payment_sources" => {
-            stored::<PaymentSource>(context, organization, ids, customer_payment_sources::object)
-                .await
-        }
         "orders" => {
             let ids: Vec<OrderId> = ids.iter().filter_map(|id| id.parse().ok()).collect();
             load_orders(context, &ids).await
@@ -171,6 +142,9 @@ pub(super) async fn load_kind(
             Ok(orders.into_iter().flat_map(|order| order.brings).collect())
         }
         "order_subscriptions" => {
+    if let Some(catalog) = catalog::named(kind) {
+        return catalog::load(context, catalog, &ids).await;
+    }
             let ids = ids.iter().filter_map(|id| id.parse::<SubscriptionId>().ok());
             let wanted = ids.map(|id| (organization.clone(), id));
             let found = context.store().subscriptions(wanted).await?;

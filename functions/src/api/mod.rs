@@ -1,8 +1,8 @@
 //! The API: one module per resource, each with its attributes, its operations and what they do.
 
 pub(crate) mod answer;
+pub(crate) mod catalog;
 pub(crate) mod change_subscription;
-mod create_once;
 pub(crate) mod customer_payment_sources;
 pub(crate) mod customers;
 mod dead_letters;
@@ -27,13 +27,14 @@ mod subscription_models;
 
 use std::sync::{Arc, LazyLock};
 
+use perennial_domain::ids::SkuId;
 use perennial_runtime::{Clock, Environment, SettingError};
 
 use crate::{
     Aws,
     http::{
         attributes::{Attribute, Kind},
-        context::Services,
+        context::{Context, Services},
         dispatch::HttpFunction,
         object::ResourceType,
         operation::{Operation, Surface},
@@ -74,12 +75,7 @@ pub(crate) static RESOURCE_TYPES: [&ResourceType; 17] = [
 ];
 
 /// The operations that stand in tables, of the API and of intake.
-static OPERATIONS: [&[Operation]; 18] = [
-    markets::OPERATIONS,
-    subscription_models::OPERATIONS,
-    skus::OPERATIONS,
-    customers::OPERATIONS,
-    customer_payment_sources::OPERATIONS,
+static OPERATIONS: [&[Operation]; 13] = [
     orders::OPERATIONS,
     line_items::OPERATIONS,
     order_subscriptions::OPERATIONS,
@@ -98,10 +94,14 @@ static OPERATIONS: [&[Operation]; 18] = [
 /// Every operation, those that follow relationships last: what is made from tables never stands
 /// before what was written for its path.
 static SERVED: LazyLock<Vec<&[Operation]>> = LazyLock::new(|| {
-    OPERATIONS.iter().copied().chain(std::iter::once(related::OPERATIONS.as_slice())).collect()
+    let made = [catalog::OPERATIONS.as_slice(), related::OPERATIONS.as_slice()];
+    OPERATIONS.iter().copied().chain(made).collect()
 });
 
-pub(crate) use skus::id_of as skus_id_of;
+/// The sku with this code. Ids stand under their organization, as codes do.
+pub(crate) fn skus_id_of(_: &Context<'_>, code: &str) -> SkuId {
+    SkuId::derived(&[code])
+}
 
 /// Every operation, of the API and of intake.
 pub(crate) fn operations() -> impl Iterator<Item = &'static Operation> {

@@ -1,15 +1,16 @@
 //! Subscription models: how a market's orders become subscriptions, and how these are run.
 
 use perennial_domain::{
-    catalog::{Strategy, SubscriptionModel},
+    catalog::DEFAULT_REACTIVATION_DAYS,
     dunning::{MAXIMUM_DELAY_MINUTES, MAXIMUM_RETRIES, RetryPolicy},
-    ids::ModelId,
     time::{CatchUp, Frequency, ScheduleRules},
 };
+use perennial_store::{Part, Record};
 use serde_json::{Value, json};
 
 use super::{
-    CREATED_AT, UPDATED_AT, answer, create_once, listing,
+    CREATED_AT, UPDATED_AT,
+    catalog::{Catalog, Change, METADATA, Need, REFERENCE, REFERENCE_ORIGIN, done},
     order_subscriptions::RENEWAL_ALERT_PERIOD,
     schedule_rules::{
         self, ANCHOR_DAY, ANCHOR_WEEKDAY, DST_GAP, DST_OVERLAP, MONTH_END, RulesChange,
@@ -17,14 +18,8 @@ use super::{
     },
 };
 use crate::http::{
-    attributes::{Attribute, Given, Kind},
-    context::Context,
-    document::Document,
-    error::{ApiError, Outcome, Problems},
-    event::Answer,
-    object::{Object, ResourceType},
-    operation::{Action, Operation, Surface, handler},
-    query::Accepts,
+    attributes::{Attribute, Kind},
+    object::ResourceType,
 };
 
 pub(crate) static KIND: ResourceType = ResourceType {
@@ -67,6 +62,19 @@ pub(crate) static KIND: ResourceType = ResourceType {
              for no end.",
         ),
         RENEWAL_ALERT_PERIOD,
+        Attribute::write(
+            "cut_off_hours",
+            Kind::Integer(0, 8_760),
+            "How many hours before each run subscriptions close for changes of that run; 0, the \
+             default, for not at all.",
+        ),
+        Attribute::write(
+            "reactivation_days",
+            Kind::Integer(0, 3_650),
+            "For how many days after a cancellation a subscription can be taken up again by \
+             `_reactivate`; 30 unless given, 0 for not at all. Counts for subscriptions made before, \
+             too.",
+        ),
         Attribute::write("catch_up", CATCH_UP, "What happens to runs missed during downtime."),
         Attribute::write(
             "retry_policy",
@@ -92,6 +100,9 @@ pub(crate) static KIND: ResourceType = ResourceType {
             ]),
             "What happens after a declined payment.",
         ),
+        REFERENCE,
+        REFERENCE_ORIGIN,
+        METADATA,
         CREATED_AT,
         UPDATED_AT,
     ],
@@ -118,191 +129,62 @@ pub(super) const CATCH_UP: Kind = Kind::Members(&[
     ),
 ]);
 
-pub(super) const OPERATIONS: &[Operation] = &[
-    Operation {
-        action: Action::List,
-        path: "/api/subscription_models",
-        kind: &KIND,
-        surface: Surface::Api,
-        accepts: Accepts::INDEXED,
-        about: "Lists subscription models.",
-        handler: handler!(list),
+pub(super) static CATALOG: Catalog = Catalog {
+    required: &["name"],
+    defaults: || {
+        json!({
+            "strategy": "by_frequency",
+            "frequencies": [],
+            "auto_activate": true,
+            "auto_cancel": false,
+            "cut_off_hours": 0,
+            "reactivation_days": DEFAULT_REACTIVATION_DAYS,
+            "catch_up": CatchUp::default(),
+            "retry_policy": RetryPolicy::default(),
+        })
     },
-    Operation {
-        action: Action::Create,
-        path: "/api/subscription_models",
-        kind: &KIND,
-        surface: Surface::Api,
-        accepts: Accepts::SINGLE,
-        about: "Makes a subscription model.",
-        handler: handler!(create),
+    take: |_, change| {
+        read_rules(change);
+        change.read_as::<CatchUp>("catch_up");
+        change.read_as::<RetryPolicy>("retry_policy");
     },
-    Operation {
-        action: Action::Read,
-        path: "/api/subscription_models/{id}",
-        kind: &KIND,
-        surface: Surface::Api,
-        accepts: Accepts::SINGLE,
-        about: "Reads a subscription model.",
-        handler: handler!(read),
+    settle: |_, change| {
+        check_rules(change);
+        done()
     },
-    Operation {
-        action: Action::Update,
-        path: "/api/subscription_models/{id}",
-        kind: &KIND,
-        surface: Surface::Api,
-        accepts: Accepts::SINGLE,
-        about: "Changes a subscription model. Subscriptions made before keep their rules.",
-        handler: handler!(update),
-    },
-];
+    show: |model, attributes| attributes.extend(schedule_rules::given(&rules(model))),
+    needed_by: &[Need::of("markets", "M", "subscription_model_id")],
+    on_update: "Subscriptions made before keep their rules.",
+    ..Catalog::new(&KIND, "D", Part::Model, "mdl_")
+};
 
-pub(super) fn object(model: &SubscriptionModel) -> Object {
-    let SubscriptionModel {
-        id,
-        name,
-        strategy,
-        frequencies,
-        auto_activate,
-        auto_cancel,
-        rules,
-        max_occurrences,
-        renewal_alert_period,
-        catch_up,
-        retry,
-        version,
-        created_at,
-        updated_at,
-    } = model;
-    let mut attributes = json!({
-            "name": name,
-            "strategy": strategy,
-            "frequencies": frequencies,
-            "auto_activate": auto_activate,
-            "auto_cancel": auto_cancel,
-            "catch_up": catch_up,
-            "retry_policy": retry,
-            "max_occurrences": max_occurrences,
-            "renewal_alert_period": renewal_alert_period,
-            "created_at": created_at,
-            "updated_at": updated_at,
-    });
-    if let Value::Object(members) = &mut attributes {
-        members.extend(schedule_rules::given(rules));
-    }
-    Object {
-        kind: &KIND,
-        id: id.to_string(),
-        version: Some(*version),
-        attributes,
-        relationships: Vec::new(),
-        meta: None,
-        brings: Vec::new(),
-    }
+/// The rules of the dates, which stand together in a model and apart among its attributes.
+fn rules(model: &Record) -> ScheduleRules {
+    let rules = model.get("rules").cloned();
+    rules.and_then(|rules| serde_json::from_value(rules).ok()).unwrap_or_default()
 }
 
-async fn list(context: &Context<'_>) -> Outcome<Answer> {
-    listing::answer(context, &KIND, object, |_, _: &SubscriptionModel| true).await
-}
-
-async fn find(context: &Context<'_>) -> Outcome<SubscriptionModel> {
-    let id: ModelId = context.path_id(KIND.singular)?;
-    let found = context.store().get(&context.caller.organization, id.as_str()).await?;
-    found.ok_or_else(|| ApiError::not_found(KIND.singular, context.id))
-}
-
-async fn read(context: &Context<'_>) -> Outcome<Answer> {
-    answer::one(context, 200, &object(&find(context).await?)).await
-}
-
-async fn create(context: &Context<'_>) -> Outcome<Answer> {
-    let mut document = Document::create(context.request, &KIND)?;
-    let mut problems = Problems::default();
-    let mut attributes = document.attributes(&mut problems);
-    let name: Option<String> = attributes.required("name", &mut problems);
-    let model = SubscriptionModel {
-        id: ModelId::from_uuid(context.new_uuid(KIND.name)),
-        name: name.clone().unwrap_or_default(),
-        strategy: attributes.value::<Strategy>("strategy", &mut problems).unwrap_or_default(),
-        frequencies: attributes
-            .value::<Vec<Frequency>>("frequencies", &mut problems)
-            .unwrap_or_default(),
-        auto_activate: attributes.value("auto_activate", &mut problems).unwrap_or(true),
-        auto_cancel: attributes.value("auto_cancel", &mut problems).unwrap_or(false),
-        rules: RulesChange::read(&mut attributes, &mut problems).of(&ScheduleRules::default()),
-        max_occurrences: attributes.optional("max_occurrences", &mut problems).value(),
-        renewal_alert_period: attributes.optional("renewal_alert_period", &mut problems).value(),
-        catch_up: attributes.value::<CatchUp>("catch_up", &mut problems).unwrap_or_default(),
-        retry: attributes.value::<RetryPolicy>("retry_policy", &mut problems).unwrap_or_default(),
-        version: 1,
-        created_at: context.now,
-        updated_at: context.now,
-    };
-    check_rules(&model, &mut problems);
-    problems.finish(name)?;
-    let model = create_once::create(context, model).await?;
-    answer::one(context, 201, &object(&model)).await
-}
-
-async fn update(context: &Context<'_>) -> Outcome<Answer> {
-    let mut model = find(context).await?;
-    let mut document = Document::update(context.request, &KIND, context.id)?;
-    context.check_version(model.version)?;
-    let mut problems = Problems::default();
-    let mut attributes = document.attributes(&mut problems);
-    let seen = model.version;
-    if let Some(name) = attributes.value("name", &mut problems) {
-        model.name = name;
-    }
-    if let Some(strategy) = attributes.value("strategy", &mut problems) {
-        model.strategy = strategy;
-    }
-    match attributes.optional("frequencies", &mut problems) {
-        Given::Absent => {}
-        Given::Null => model.frequencies.clear(),
-        Given::Value(frequencies) => model.frequencies = frequencies,
-    }
-    if let Some(auto_activate) = attributes.value("auto_activate", &mut problems) {
-        model.auto_activate = auto_activate;
-    }
-    if let Some(auto_cancel) = attributes.value("auto_cancel", &mut problems) {
-        model.auto_cancel = auto_cancel;
-    }
-    model.rules = RulesChange::read(&mut attributes, &mut problems).of(&model.rules);
-    attributes.optional("max_occurrences", &mut problems).apply(&mut model.max_occurrences);
-    attributes
-        .optional("renewal_alert_period", &mut problems)
-        .apply(&mut model.renewal_alert_period);
-    if let Some(catch_up) = attributes.value("catch_up", &mut problems) {
-        model.catch_up = catch_up;
-    }
-    if let Some(retry) = attributes.value("retry_policy", &mut problems) {
-        model.retry = retry;
-    }
-    check_rules(&model, &mut problems);
-    problems.check()?;
-    model.version += 1;
-    model.updated_at = context.now;
-    context.store().update(&context.caller.organization, &model, seen).await?;
-    answer::one(context, 200, &object(&model)).await
+fn read_rules(change: &mut Change) {
+    let read = RulesChange::read(&mut change.attributes, &mut change.problems);
+    let rules = read.of(&rules(&change.before));
+    change.set("rules", Some(rules).filter(|rules| !rules.is_default()));
 }
 
 /// A rule that none of the offered frequencies has a use for is a mistake.
-fn check_rules(model: &SubscriptionModel, problems: &mut Problems) {
-    let ScheduleRules { anchor_day, anchor_weekday, dst_overlap, .. } = model.rules;
+fn check_rules(change: &mut Change) {
+    let frequencies = change.after.get("frequencies").cloned().unwrap_or(Value::Null);
+    let frequencies: Vec<Frequency> = serde_json::from_value(frequencies).unwrap_or_default();
+    let ScheduleRules { anchor_day, anchor_weekday, dst_overlap, .. } = rules(&change.after);
     let plain = ScheduleRules::default;
     for rule in [
         ScheduleRules { anchor_day, ..plain() },
         ScheduleRules { anchor_weekday, ..plain() },
         ScheduleRules { dst_overlap, ..plain() },
     ] {
-        let refusals: Result<Vec<_>, ()> = model
-            .frequencies
-            .iter()
-            .map(|frequency| rule.check(frequency).err().ok_or(()))
-            .collect();
+        let refusals: Result<Vec<_>, ()> =
+            frequencies.iter().map(|frequency| rule.check(frequency).err().ok_or(())).collect();
         if let Ok([first, ..]) = refusals.as_deref() {
-            problems.add(schedule_rules::no_rule(first));
+            change.problems.add(schedule_rules::no_rule(first));
         }
     }
 }

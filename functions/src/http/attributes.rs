@@ -178,6 +178,11 @@ impl Attributes {
         format!("{}/{name}", self.pointer)
     }
 
+    /// Whether an attribute was given and has not been read.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.given.contains_key(name)
+    }
+
     /// Reads an attribute that may be left out or be null.
     pub(crate) fn optional<T: DeserializeOwned>(
         &mut self,

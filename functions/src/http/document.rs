@@ -254,12 +254,45 @@ impl Document {
         }
         Related::Absent
     }
+
+    /// Reads a relationship to several resources, each once; `None` where it is not given.
+    pub(crate) fn related_list(&self, name: &str, problems: &mut Problems) -> Option<Vec<String>> {
+        let expected = self.kind.relationship(name)?.to;
+        let given = self.relationships.get(name)?;
+        let at = format!("/data/relationships/{name}/data");
+        let shape = format!(
+            "the relationship {name} must be {{\"data\": [{{\"type\": \"{expected}\", \"id\": ...}}]}}"
+        );
+        let mut wrong = |at: String| problems.add(Problem::new(Code::WrongType, &*shape).at(at));
+        let Some(Value::Array(given)) = given.get("data") else {
+            wrong(at);
+            return None;
+        };
+        let mut ids: Vec<String> = Vec::new();
+        for (index, one) in given.iter().enumerate() {
+            let text = |member: &str| one.get(member).and_then(Value::as_str);
+            match (text("type"), text("id")) {
+                (Some(kind), Some(id)) if kind == expected => {
+                    if ids.iter().all(|known| known != id) {
+                        ids.push(id.to_owned());
+                    }
+                }
+                _ => wrong(format!("{at}/{index}")),
+            }
+        }
+        Some(ids)
+    }
 }
 
 /// The problem of a relationship to something that is not there.
 pub(crate) fn no_such(kind: &str, id: &str, relationship: &str) -> Problem {
+    no_such_at(kind, id, format!("{relationship}/data/id"))
+}
+
+/// The same, with the place of the id.
+pub(crate) fn no_such_at(kind: &str, id: &str, at: String) -> Problem {
     let shown: String = id.chars().take(100).collect();
     Problem::new(Code::RelatedNotFound, format!("there is no {kind} {shown:?}"))
-        .at(format!("{relationship}/data/id"))
+        .at(at)
         .with("value", shown)
 }

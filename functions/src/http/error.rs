@@ -24,6 +24,7 @@ pub(crate) enum Code {
     IdMismatch,
     Conflict,
     InvalidStatus,
+    InUse,
     IdempotencyInProgress,
     PreconditionFailed,
     BodyTooLarge,
@@ -46,7 +47,7 @@ pub(crate) enum Code {
 
 impl Code {
     /// Every kind of error, for the OpenAPI document.
-    pub(crate) const ALL: [Self; 35] = [
+    pub(crate) const ALL: [Self; 36] = [
         Self::MalformedJson,
         Self::MalformedDocument,
         Self::UnknownParameter,
@@ -64,6 +65,7 @@ impl Code {
         Self::IdMismatch,
         Self::Conflict,
         Self::InvalidStatus,
+        Self::InUse,
         Self::IdempotencyInProgress,
         Self::PreconditionFailed,
         Self::BodyTooLarge,
@@ -108,6 +110,7 @@ impl Code {
             Self::IdMismatch => (409, "id_mismatch", "Wrong resource id"),
             Self::Conflict => (409, "conflict", "Changed meanwhile"),
             Self::InvalidStatus => (409, "invalid_status", "Not possible in this status"),
+            Self::InUse => (409, "in_use", "Still needed"),
             Self::IdempotencyInProgress => {
                 (409, "idempotency_in_progress", "The same request is being worked on")
             }

@@ -1,4 +1,7 @@
 //! What orders refer to: goods, customers and their payment sources, markets and their models.
+//!
+//! They are stored under the names that the API gives their attributes. What is stored may hold more
+//! than stands here: what no rule asks for is only kept.
 
 use std::num::NonZeroU32;
 
@@ -24,11 +27,13 @@ pub struct Sku {
     /// Name for people.
     pub name: String,
     /// Price of one unit, in minor units of `currency`.
+    #[serde(rename = "unit_amount_cents")]
     pub unit_amount: MinorUnits,
     /// Currency of the price.
+    #[serde(rename = "currency_code")]
     pub currency: Currency,
     /// The frequencies at which it may be ordered on repeat; empty allows every one.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(rename = "allowed_frequencies", default, skip_serializing_if = "Vec::is_empty")]
     pub frequencies: Vec<Frequency>,
     /// Units in stock; `None` when stock isn't tracked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -52,7 +57,7 @@ pub struct Customer {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// Most that may be owed on one order, in minor units; `None` is no limit.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "credit_limit_cents", default, skip_serializing_if = "Option::is_none")]
     pub credit_limit: Option<MinorUnits>,
     /// True while no order of theirs may be placed (credit hold).
     #[serde(default)]
@@ -73,6 +78,7 @@ pub struct PaymentSource {
     /// Whose it is.
     pub customer_id: CustomerId,
     /// The payment provider's token.
+    #[serde(rename = "payment_source_token")]
     pub token: String,
     /// Name for people ("Visa ending 4242").
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -96,11 +102,12 @@ pub struct Market {
     /// Name for people.
     pub name: String,
     /// Currency of all its orders.
+    #[serde(rename = "currency_code")]
     pub currency: Currency,
     /// IANA zone in which its subscriptions repeat.
     pub time_zone: Zone,
     /// How its orders become subscriptions; without one they don't.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "subscription_model_id", default, skip_serializing_if = "Option::is_none")]
     pub model_id: Option<ModelId>,
     /// Counts changes.
     pub version: u64,
@@ -120,6 +127,10 @@ pub enum Strategy {
     /// One for each recurring line.
     ByLineItems,
 }
+
+/// Days after a cancellation in which a subscription can be taken up again, unless its model says
+/// otherwise.
+pub const DEFAULT_REACTIVATION_DAYS: u16 = 30;
 
 /// The rules by which a market's orders become subscriptions and these are run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -151,7 +162,7 @@ pub struct SubscriptionModel {
     #[serde(default)]
     pub catch_up: CatchUp,
     /// What happens after a declined payment.
-    #[serde(default)]
+    #[serde(rename = "retry_policy", default)]
     pub retry: RetryPolicy,
     /// Counts changes.
     pub version: u64,

@@ -107,7 +107,7 @@ impl Store {
         self.put(item, T::PART, "version = :seen", Some(n(seen))).await
     }
 
-    async fn put(
+    pub(crate) async fn put(
         &self,
         item: Item,
         part: Part,

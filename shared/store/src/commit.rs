@@ -52,6 +52,8 @@ pub enum Part {
     JobRun,
     /// A dead letter.
     DeadLetter,
+    /// A record of this kind.
+    Record(&'static str),
 }
 
 impl fmt::Display for Part {
@@ -69,6 +71,7 @@ impl fmt::Display for Part {
             Self::Model => "subscription model",
             Self::JobRun => "job run",
             Self::DeadLetter => "dead letter",
+            Self::Record(kind) => kind,
         })
     }
 }
@@ -223,7 +226,7 @@ impl Commit<'_> {
     /// Takes units out of stock, or with a negative quantity puts them back. The commit fails
     /// where there are fewer, or where the stock is not tracked.
     pub(crate) fn take_stock(mut self, code: &str, quantity: i64) -> Self {
-        let id = SkuId::derived(&[self.organization.as_str(), code]);
+        let id = SkuId::of_code(code);
         let key = Key::of(self.organization, "K", id.as_str());
         let update = Update::builder()
             .table_name(&self.store.book)

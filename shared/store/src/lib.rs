@@ -16,6 +16,7 @@ mod keys;
 mod listing;
 mod orders;
 mod page;
+mod records;
 mod related;
 mod stock;
 mod subscriptions;
@@ -36,6 +37,7 @@ pub use keys::shard_of;
 pub use listing::{Listed, Span, Table, Window};
 pub use orders::StoredOrder;
 pub use page::{Cursor, CursorError, Page};
+pub use records::{Record, RecordKind};
 pub use related::Related;
 
 /// The tables, and the client that reaches them.

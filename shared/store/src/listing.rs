@@ -44,6 +44,31 @@ pub struct Span {
     pub to: Option<DateTime<Utc>>,
 }
 
+/// One list: what an organization has of one kind.
+#[derive(Debug)]
+pub(crate) struct List {
+    /// Its partition of the list index.
+    pub(crate) pk: String,
+    pub(crate) table: Table,
+}
+
+impl List {
+    fn of<T: Listed>(organization: &OrganizationId) -> Self {
+        Self { pk: list_pk(organization, T::LETTER), table: T::TABLE }
+    }
+
+    /// The name of a query of it, to which its cursors belong.
+    fn name(&self, span: &Span) -> String {
+        let direction = if span.descending { "-" } else { "+" };
+        let list = format!("{}{direction}", self.pk);
+        if span.from.is_none() && span.to.is_none() {
+            return list;
+        }
+        let (first, last) = span.ends();
+        format!("{list}{first}..{last}")
+    }
+}
+
 /// Before and after every sort key of the list index.
 const ENDS: (&str, &str) = (" ", "~");
 
@@ -94,10 +119,45 @@ impl Store {
         limit: u16,
         after: Option<&Cursor>,
     ) -> Result<Result<Page<T>, CursorError>, StoreError> {
-        let (partition, query) = (list_pk(organization, T::LETTER), name::<T>(organization, span));
-        let own = format!("{organization}#");
+        let list = List::of::<T>(organization);
+        let page = match self.items_within(organization, &list, span, limit, after).await? {
+            Ok(page) => page,
+            Err(error) => return Ok(Err(error)),
+        };
+        let items: Result<Vec<T>, StoreError> = page.items.into_iter().map(T::from_item).collect();
+        Ok(Ok(Page { items: items?, next: page.next }))
+    }
+
+    /// The results from the one after the first `skip`, up to `limit`; `bound` is how many are
+    /// counted. Half a read unit for some 25 counted keys, and one read unit for each result.
+    ///
+    /// # Errors
+    /// When storage does not answer or holds something unreadable.
+    pub async fn window<T: Listed>(
+        &self,
+        organization: &OrganizationId,
+        span: &Span,
+        places: (usize, usize),
+        bound: usize,
+    ) -> Result<Window<T>, StoreError> {
+        let list = List::of::<T>(organization);
+        let Window { items, total, next } = self.items_window(&list, span, places, bound).await?;
+        let items: Result<Vec<T>, StoreError> = items.into_iter().map(T::from_item).collect();
+        Ok(Window { items: items?, total, next })
+    }
+
+    /// The items of [`Store::list_within`].
+    pub(crate) async fn items_within(
+        &self,
+        organization: &OrganizationId,
+        list: &List,
+        span: &Span,
+        limit: u16,
+        after: Option<&Cursor>,
+    ) -> Result<Result<Page<Item>, CursorError>, StoreError> {
+        let (query, own) = (list.name(span), format!("{organization}#"));
         let bounds = [
-            ("list_pk", Bound::Is(&partition)),
+            ("list_pk", Bound::Is(&list.pk)),
             ("list_sk", Bound::BeginsWith("")),
             ("pk", Bound::BeginsWith(&own)),
             ("sk", Bound::BeginsWith("")),
@@ -111,39 +171,32 @@ impl Store {
         if at.is_some_and(|at| !(first..=last).contains(&at)) {
             return Ok(Err(CursorError::Malformed));
         }
-        let limit = usize::from(limit.max(1));
-        let (places, last) = self.places::<T>(organization, span, limit, start).await?;
+        let (places, last) = self.places(list, span, usize::from(limit.max(1)), start).await?;
         let next = last.as_ref().map(|last| Cursor::at(&query, last));
-        Ok(Ok(Page { items: self.standing_at(&places).await?, next }))
+        Ok(Ok(Page { items: self.standing_at(list, &places).await?, next }))
     }
 
-    /// The results from the one after the first `skip`, up to `limit`; `bound` is how many are
-    /// counted. Half a read unit for some 25 counted keys, and one read unit for each result.
-    ///
-    /// # Errors
-    /// When storage does not answer or holds something unreadable.
-    pub async fn window<T: Listed>(
+    /// The items of [`Store::window`].
+    pub(crate) async fn items_window(
         &self,
-        organization: &OrganizationId,
+        list: &List,
         span: &Span,
         (skip, limit): (usize, usize),
         bound: usize,
-    ) -> Result<Window<T>, StoreError> {
-        let counted = bound.saturating_add(1);
-        let (places, _) = self.places::<T>(organization, span, counted, None).await?;
+    ) -> Result<Window<Item>, StoreError> {
+        let (places, _) = self.places(list, span, bound.saturating_add(1), None).await?;
         let total = (places.len() <= bound).then_some(places.len());
         let wanted: Vec<Item> = places.iter().take(bound).skip(skip).take(limit).cloned().collect();
         let more = places.len() > skip.saturating_add(wanted.len());
-        let query = name::<T>(organization, span);
-        let next = wanted.last().filter(|_| more).map(|last| Cursor::at(&query, last));
-        Ok(Window { items: self.standing_at(&wanted).await?, total, next })
+        let next = wanted.last().filter(|_| more).map(|last| Cursor::at(&list.name(span), last));
+        Ok(Window { items: self.standing_at(list, &wanted).await?, total, next })
     }
 
     /// Up to `limit` entries of the list index, and the last key that was read, where more may
     /// follow.
-    async fn places<T: Listed>(
+    async fn places(
         &self,
-        organization: &OrganizationId,
+        list: &List,
         span: &Span,
         limit: usize,
         start: Option<Item>,
@@ -158,10 +211,10 @@ impl Store {
             let answer = self
                 .client
                 .query()
-                .table_name(self.table(T::TABLE))
+                .table_name(self.table(list.table))
                 .index_name("list")
                 .key_condition_expression("list_pk = :pk AND list_sk BETWEEN :first AND :last")
-                .expression_attribute_values(":pk", s(list_pk(organization, T::LETTER)))
+                .expression_attribute_values(":pk", s(&list.pk))
                 .expression_attribute_values(":first", s(&first))
                 .expression_attribute_values(":last", s(&last))
                 .scan_index_forward(!span.descending)
@@ -179,11 +232,11 @@ impl Store {
     }
 
     /// What stands at these places, in their order.
-    async fn standing_at<T: Listed>(&self, places: &[Item]) -> Result<Vec<T>, StoreError> {
+    async fn standing_at(&self, list: &List, places: &[Item]) -> Result<Vec<Item>, StoreError> {
         let keys: Vec<Key> = places.iter().filter_map(key_of).collect();
-        let table = self.table(T::TABLE);
+        let table = self.table(list.table);
         let mut found = self.get_items(table, keys.iter().cloned(), true).await?;
-        keys.iter().filter_map(|key| found.remove(key)).map(T::from_item).collect()
+        Ok(keys.iter().filter_map(|key| found.remove(key)).collect())
     }
 
     fn table(&self, table: Table) -> &str {
@@ -192,15 +245,4 @@ impl Store {
             Table::Operations => &self.operations,
         }
     }
-}
-
-/// The name of a query, to which its cursors belong.
-fn name<T: Listed>(organization: &OrganizationId, span: &Span) -> String {
-    let direction = if span.descending { "-" } else { "+" };
-    let list = format!("{}{direction}", list_pk(organization, T::LETTER));
-    if span.from.is_none() && span.to.is_none() {
-        return list;
-    }
-    let (first, last) = span.ends();
-    format!("{list}{first}..{last}")
 }

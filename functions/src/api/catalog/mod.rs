@@ -1,0 +1,224 @@
+//! The catalogue: resources that stand alone, each a table of what it is and, where it has rules that
+//! no table tells, a function or two. One piece of code lists, reads, makes, changes and deletes them
+//! all: it works on JSON, so that a further resource costs its table and no more.
+
+mod change;
+mod need;
+mod read;
+mod write;
+
+use std::sync::LazyLock;
+
+use futures::future::BoxFuture;
+use perennial_domain::ids::derived_id;
+use perennial_store::{Part, Record, RecordKind};
+use serde_json::{Map, Value, json};
+
+pub(crate) use self::{change::Change, need::Need, read::load};
+use super::{customer_payment_sources, customers, markets, skus, subscription_models};
+use crate::http::{
+    attributes::{Attribute, Kind},
+    context::Context,
+    error::{ApiError, Outcome},
+    object::{Relationship, ResourceType},
+    operation::{Action, Operation, Surface, handler},
+    query::Accepts,
+};
+
+/// Every resource of the catalogue.
+static CATALOG: [&Catalog; 5] = [
+    &markets::CATALOG,
+    &subscription_models::CATALOG,
+    &skus::CATALOG,
+    &customers::CATALOG,
+    &customer_payment_sources::CATALOG,
+];
+
+/// What a resource may carry of the client's own.
+pub(crate) const REFERENCE: Attribute =
+    Attribute::write("reference", Kind::Text(200), "The client's own id for it.");
+/// Whose id that is.
+pub(crate) const REFERENCE_ORIGIN: Attribute =
+    Attribute::write("reference_origin", Kind::Text(200), "Where the reference comes from.");
+/// Whatever else the client keeps with it.
+pub(crate) const METADATA: Attribute =
+    Attribute::write("metadata", Kind::Anything(16_384), "The client's own data.");
+
+/// One resource of the catalogue. Records hold attributes under their own names, the id of what a
+/// relationship leads to under `<relationship>_id`, and several ids under the relationship's name.
+#[derive(Debug)]
+pub(crate) struct Catalog {
+    pub(crate) kind: &'static ResourceType,
+    pub(crate) stored: RecordKind,
+    /// What its ids begin with.
+    pub(crate) prefix: &'static str,
+    pub(crate) identity: Identity,
+    /// What can be done to it over HTTP.
+    pub(crate) actions: &'static [Action],
+    /// Attributes that must be given, and keep a value.
+    pub(crate) required: &'static [&'static str],
+    /// The values of attributes that are not given, or given as null; others are null then.
+    pub(crate) defaults: fn() -> Value,
+    /// The member that holds the id of the market it belongs to: only who sees that sees it.
+    pub(crate) market: Option<&'static str>,
+    /// Reads what is not stored as it is given: triggers, and attributes with rules of their own.
+    pub(crate) take: fn(&Context<'_>, &mut Change),
+    /// Checks what was read as a whole, and fills in what follows from it.
+    pub(crate) settle: Settle,
+    /// Changes attributes that are not shown as they are stored.
+    pub(crate) show: fn(&Record, &mut Map<String, Value>),
+    /// What must not refer to it when it is deleted.
+    pub(crate) needed_by: &'static [Need],
+    /// What else there is to know about changing it.
+    pub(crate) on_update: &'static str,
+}
+
+/// Checks a change that needs more than the change to tell.
+pub(crate) type Settle = for<'a> fn(&'a Context<'_>, &'a mut Change) -> BoxFuture<'a, Outcome<()>>;
+
+/// Nothing more to settle.
+pub(crate) fn done() -> BoxFuture<'static, Outcome<()>> {
+    Box::pin(std::future::ready(Ok(())))
+}
+
+/// Where ids come from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Identity {
+    /// Each is new.
+    New,
+    /// They derive from these members, which are unique together and final.
+    Of {
+        members: &'static [&'static str],
+        /// The filter that leads straight to the one with a value of the only member.
+        filters: &'static [&'static str],
+    },
+}
+
+impl Catalog {
+    /// A resource with new ids, all actions, and no rules but its table's.
+    pub(crate) const fn new(
+        kind: &'static ResourceType,
+        letter: &'static str,
+        part: Part,
+        prefix: &'static str,
+    ) -> Self {
+        Self {
+            kind,
+            stored: RecordKind { letter, part },
+            prefix,
+            identity: Identity::New,
+            actions: &[Action::List, Action::Create, Action::Read, Action::Update, Action::Delete],
+            required: &[],
+            defaults: || json!({}),
+            market: None,
+            take: |_, _| {},
+            settle: |_, _| done(),
+            show: |_, _| {},
+            needed_by: &[],
+            on_update: "",
+        }
+    }
+
+    /// Whether the caller sees a record.
+    pub(crate) fn visible(&self, context: &Context<'_>, record: &Record) -> bool {
+        let market = self.market.and_then(|member| text(record, member));
+        market.is_none_or(|id| id.parse().is_ok_and(|id| context.caller.sees(&id)))
+    }
+
+    /// Whether a text has the form of its ids: what hasn't is not looked for.
+    pub(crate) fn is_id(&self, text: &str) -> bool {
+        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+        text.len() <= 100
+            && text.strip_prefix(self.prefix).is_some_and(|body| !body.is_empty())
+            && text.bytes().all(plain)
+    }
+
+    /// The id that derives from these values of the members that it derives from.
+    pub(crate) fn derived_id(&self, values: &[&str]) -> String {
+        derived_id(self.prefix, values)
+    }
+}
+
+/// The member of a record in which a relationship stands.
+pub(crate) fn member(relationship: &Relationship) -> String {
+    if relationship.many {
+        relationship.name.to_owned()
+    } else {
+        format!("{}_id", relationship.name)
+    }
+}
+
+/// A text in a record.
+pub(crate) fn text<'a>(record: &'a Record, member: &str) -> Option<&'a str> {
+    record.get(member).and_then(Value::as_str)
+}
+
+/// How often a record was written.
+fn version(record: &Record) -> u64 {
+    record.get("version").and_then(Value::as_u64).unwrap_or_default()
+}
+
+/// The resource of this name, where it is one of the catalogue.
+pub(crate) fn named(name: &str) -> Option<&'static Catalog> {
+    CATALOG.iter().find(|catalog| catalog.kind.name == name).copied()
+}
+
+/// The resource that the path of a request names.
+fn in_path(context: &Context<'_>) -> Outcome<&'static Catalog> {
+    let path = &context.request.path;
+    let name = path.strip_prefix("/api/").and_then(|rest| rest.split('/').next());
+    name.and_then(named).ok_or_else(|| ApiError::not_found("resource at path", path))
+}
+
+/// The operations on all of them. Made once, and kept as long as the process lives, as the tables are.
+pub(super) static OPERATIONS: LazyLock<Vec<Operation>> = LazyLock::new(|| {
+    let each = |catalog: &'static Catalog| {
+        catalog.actions.iter().map(move |action| operation(catalog, *action))
+    };
+    CATALOG.iter().copied().flat_map(each).collect()
+});
+
+fn operation(catalog: &'static Catalog, action: Action) -> Operation {
+    let kind = catalog.kind;
+    let (plural, one) = (kind.name.replace('_', " "), kind.singular);
+    let article = if one.starts_with(['a', 'e', 'i', 'o']) { "an" } else { "a" };
+    let (collection, single) =
+        (format!("/api/{}", kind.name), format!("/api/{}/{{id}}", kind.name));
+    let (path, accepts, about) = match action {
+        Action::List => {
+            let accepts = match catalog.identity {
+                Identity::New => Accepts::INDEXED,
+                Identity::Of { filters, .. } => Accepts::INDEXED.filtered(filters),
+            };
+            (collection, accepts, format!("Lists {plural}."))
+        }
+        Action::Create => (collection, Accepts::SINGLE, format!("Makes {article} {one}.")),
+        Action::Read | Action::Preview => {
+            (single, Accepts::SINGLE, format!("Reads {article} {one}."))
+        }
+        Action::Update => {
+            let about = format!("Changes {article} {one}. {}", catalog.on_update);
+            (single, Accepts::SINGLE, about.trim_end().to_owned())
+        }
+        Action::Delete => (
+            single,
+            Accepts::SINGLE,
+            format!("Deletes {article} {one} that nothing needs any more."),
+        ),
+    };
+    Operation {
+        action,
+        path: path.leak(),
+        kind,
+        surface: Surface::Api,
+        accepts,
+        about: about.leak(),
+        handler: match action {
+            Action::List => handler!(read::list),
+            Action::Read | Action::Preview => handler!(read::read),
+            Action::Create => handler!(write::create),
+            Action::Update => handler!(write::update),
+            Action::Delete => handler!(write::delete),
+        },
+    }
+}

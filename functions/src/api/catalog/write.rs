@@ -1,0 +1,137 @@
+//! Making, changing and deleting records.
+
+use perennial_domain::ids::new_id;
+use perennial_store::{Record, StoreError};
+use serde_json::{Value, json};
+
+use super::{
+    Catalog, Change, Identity, in_path, need,
+    read::{find, object},
+    text, version,
+};
+use crate::{
+    api::answer,
+    http::{
+        context::Context,
+        document::Document,
+        error::{Code, Outcome, Problem},
+        event::Answer,
+    },
+};
+
+/// The members that only the server sets.
+const SERVER: [&str; 2] = ["created_at", "updated_at"];
+
+/// The record after a change that keeps all the rules.
+async fn settled(
+    context: &Context<'_>,
+    catalog: &'static Catalog,
+    mut change: Change,
+) -> Outcome<Record> {
+    (catalog.take)(context, &mut change);
+    change.read_attributes();
+    change.read_relationships(context).await?;
+    (catalog.settle)(context, &mut change).await?;
+    change.problems.check()?;
+    Ok(change.after)
+}
+
+pub(super) async fn create(context: &Context<'_>) -> Outcome<Answer> {
+    let catalog = in_path(context)?;
+    let document = Document::create(context.request, catalog.kind)?;
+    let mut record = settled(context, catalog, Change::new(catalog, document, None)).await?;
+    let id = match catalog.identity {
+        Identity::New => new_id(catalog.prefix, context.new_uuid(catalog.kind.name)),
+        Identity::Of { members, .. } => {
+            let values: Vec<&str> = members.iter().filter_map(|name| text(&record, name)).collect();
+            catalog.derived_id(&values)
+        }
+    };
+    let facts = [("id", json!(id)), ("version", json!(1))];
+    for (name, value) in facts.into_iter().chain(SERVER.map(|name| (name, json!(context.now)))) {
+        record.insert(name.to_owned(), value);
+    }
+    let record = store_new(context, catalog, record).await?;
+    answer::one(context, 201, &object(catalog, &record)).await
+}
+
+/// Stores a new record. When the same request, under the same idempotency key, has stored it before
+/// and died before it could answer, that one is the answer.
+async fn store_new(
+    context: &Context<'_>,
+    catalog: &'static Catalog,
+    record: Record,
+) -> Outcome<Record> {
+    let organization = &context.caller.organization;
+    let conflict = match context.store().create_record(organization, catalog.stored, &record).await
+    {
+        Ok(()) => return Ok(record),
+        Err(conflict @ StoreError::Conflict(_)) => conflict,
+        Err(error) => return Err(error.into()),
+    };
+    let id = text(&record, "id").unwrap_or_default();
+    let existing = match &context.once {
+        Some(_) => context.store().record(organization, catalog.stored, id).await?,
+        None => None,
+    };
+    let Identity::Of { members, .. } = catalog.identity else {
+        return existing.ok_or_else(|| conflict.into());
+    };
+    let ours = existing.filter(|existing| same(existing, &record));
+    ours.ok_or_else(|| taken(catalog, members, &record).into())
+}
+
+/// Whether two records say the same, whenever they were made.
+fn same(one: &Record, other: &Record) -> bool {
+    let said = |record: &Record| {
+        let mut record = record.clone();
+        record.retain(|name, _| !SERVER.contains(&name.as_str()));
+        record
+    };
+    said(one) == said(other)
+}
+
+fn taken(catalog: &Catalog, members: &[&str], record: &Record) -> Problem {
+    let values: Vec<String> = members
+        .iter()
+        .map(|name| format!("{name} {}", record.get(*name).unwrap_or(&Value::Null)))
+        .collect();
+    let what = catalog.kind.singular;
+    let detail = format!("there is a {what} with the {} already", values.join(" and the "));
+    let problem = Problem::new(Code::Taken, detail);
+    let attribute = members
+        .first()
+        .filter(|name| catalog.kind.attributes.iter().any(|attribute| attribute.name == **name));
+    match attribute {
+        Some(name) => problem
+            .at(format!("/data/attributes/{name}"))
+            .with("value", record.get(*name).cloned().unwrap_or_default()),
+        None => problem.at("/data/relationships"),
+    }
+}
+
+pub(super) async fn update(context: &Context<'_>) -> Outcome<Answer> {
+    let catalog = in_path(context)?;
+    let before = find(context, catalog).await?;
+    let document = Document::update(context.request, catalog.kind, context.id)?;
+    let seen = version(&before);
+    context.check_version(seen)?;
+    let mut record =
+        settled(context, catalog, Change::new(catalog, document, Some(before))).await?;
+    record.insert("version".to_owned(), json!(seen + 1));
+    record.insert("updated_at".to_owned(), json!(context.now));
+    let organization = &context.caller.organization;
+    context.store().update_record(organization, catalog.stored, &record, seen).await?;
+    answer::one(context, 200, &object(catalog, &record)).await
+}
+
+pub(super) async fn delete(context: &Context<'_>) -> Outcome<Answer> {
+    let catalog = in_path(context)?;
+    let record = find(context, catalog).await?;
+    let seen = version(&record);
+    context.check_version(seen)?;
+    need::refuse_needed(context, catalog, context.id).await?;
+    let organization = &context.caller.organization;
+    context.store().delete_record(organization, catalog.stored, context.id, seen).await?;
+    Ok(Answer::empty(204))
+}

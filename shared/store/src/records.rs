@@ -1,0 +1,181 @@
+//! Records: items whose content the store does not look into. What stands alone and is described by
+//! a table of attributes is written and read as JSON, by one piece of code for all kinds.
+
+use chrono::{DateTime, Utc};
+use perennial_domain::ids::OrganizationId;
+use serde_json::{Map, Value};
+
+use crate::{
+    Cursor, CursorError, Page, Part, Span, Store, StoreError, Window,
+    item::{Item, from_item, key_item, n, s, to_item},
+    keys::{Key, list_pk, list_sk},
+    listing::{List, Table},
+};
+
+/// The content of an item, under the names it is stored by. Has at least `id`, `version` and
+/// `created_at`.
+pub type Record = Map<String, Value>;
+
+/// What a record says of its place and not of itself.
+const PLACES: [&str; 6] = ["pk", "sk", "list_pk", "list_sk", "due_pk", "due_sk"];
+
+/// The records of one kind in the order book.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RecordKind {
+    /// The letter of the kind in keys; see `docs/storage.md`.
+    pub letter: &'static str,
+    /// What one is, for conflicts.
+    pub part: Part,
+}
+
+impl RecordKind {
+    fn list(self, organization: &OrganizationId) -> List {
+        List { pk: list_pk(organization, self.letter), table: Table::Book }
+    }
+
+    fn item(self, organization: &OrganizationId, record: &Record) -> Result<Item, StoreError> {
+        let unsound = |what: &str| StoreError::Refused(format!("a record without {what}"));
+        let text = |name: &str| record.get(name).and_then(Value::as_str);
+        let id = text("id").ok_or_else(|| unsound("id"))?;
+        let created_at: DateTime<Utc> = text("created_at")
+            .and_then(|at| at.parse().ok())
+            .ok_or_else(|| unsound("created_at"))?;
+        let mut item = to_item(&Key::of(organization, self.letter, id), record)?;
+        item.insert("list_pk".to_owned(), s(list_pk(organization, self.letter)));
+        item.insert("list_sk".to_owned(), s(list_sk(created_at)));
+        Ok(item)
+    }
+}
+
+fn record(item: Item) -> Result<Record, StoreError> {
+    let mut record: Record = from_item(item)?;
+    for place in PLACES {
+        record.remove(place);
+    }
+    Ok(record)
+}
+
+impl Store {
+    /// A record, read consistently. One read unit per 4 KB.
+    ///
+    /// # Errors
+    /// When storage does not answer or holds something unreadable.
+    pub async fn record(
+        &self,
+        organization: &OrganizationId,
+        kind: RecordKind,
+        id: &str,
+    ) -> Result<Option<Record>, StoreError> {
+        let key = Key::of(organization, kind.letter, id);
+        self.get_item(&self.book, &key, true).await?.map(record).transpose()
+    }
+
+    /// Those of the records that exist, in no order. One read unit per 4 KB of each where
+    /// `consistent`, half of it otherwise.
+    ///
+    /// # Errors
+    /// As [`Store::record`].
+    pub async fn records(
+        &self,
+        organization: &OrganizationId,
+        kind: RecordKind,
+        ids: &[String],
+        consistent: bool,
+    ) -> Result<Vec<Record>, StoreError> {
+        let keys = ids.iter().map(|id| Key::of(organization, kind.letter, id));
+        let items = self.get_items(&self.book, keys, consistent).await?;
+        items.into_values().map(record).collect()
+    }
+
+    /// Stores a new record. One write unit per KB, and one for its place in the list.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when one with this id exists.
+    pub async fn create_record(
+        &self,
+        organization: &OrganizationId,
+        kind: RecordKind,
+        record: &Record,
+    ) -> Result<(), StoreError> {
+        let item = kind.item(organization, record)?;
+        self.put(item, kind.part, "attribute_not_exists(pk)", None).await
+    }
+
+    /// Replaces a record whose version was `seen`. One write unit per KB.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when its version is another by now.
+    pub async fn update_record(
+        &self,
+        organization: &OrganizationId,
+        kind: RecordKind,
+        record: &Record,
+        seen: u64,
+    ) -> Result<(), StoreError> {
+        let item = kind.item(organization, record)?;
+        self.put(item, kind.part, "version = :seen", Some(n(seen))).await
+    }
+
+    /// Deletes a record whose version was `seen`. One write unit per KB, and one for its place in
+    /// the list.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when its version is another by now.
+    pub async fn delete_record(
+        &self,
+        organization: &OrganizationId,
+        kind: RecordKind,
+        id: &str,
+        seen: u64,
+    ) -> Result<(), StoreError> {
+        let sent = self
+            .client
+            .delete_item()
+            .table_name(&self.book)
+            .set_key(Some(key_item(&Key::of(organization, kind.letter, id))))
+            .condition_expression("version = :seen")
+            .expression_attribute_values(":seen", n(seen))
+            .send()
+            .await;
+        crate::error::held(sent)?.map(|_| ()).ok_or(StoreError::Conflict(kind.part))
+    }
+
+    /// What an organization has of one kind, as [`Store::list_within`].
+    ///
+    /// # Errors
+    /// The inner error when the cursor belongs to another query.
+    pub async fn records_within(
+        &self,
+        organization: &OrganizationId,
+        kind: RecordKind,
+        span: &Span,
+        limit: u16,
+        after: Option<&Cursor>,
+    ) -> Result<Result<Page<Record>, CursorError>, StoreError> {
+        let list = kind.list(organization);
+        let page = match self.items_within(organization, &list, span, limit, after).await? {
+            Ok(page) => page,
+            Err(error) => return Ok(Err(error)),
+        };
+        let items: Result<Vec<Record>, StoreError> = page.items.into_iter().map(record).collect();
+        Ok(Ok(Page { items: items?, next: page.next }))
+    }
+
+    /// Some of them by their place in the list, as [`Store::window`].
+    ///
+    /// # Errors
+    /// When storage does not answer or holds something unreadable.
+    pub async fn records_window(
+        &self,
+        organization: &OrganizationId,
+        kind: RecordKind,
+        span: &Span,
+        places: (usize, usize),
+        bound: usize,
+    ) -> Result<Window<Record>, StoreError> {
+        let list = kind.list(organization);
+        let Window { items, total, next } = self.items_window(&list, span, places, bound).await?;
+        let items: Result<Vec<Record>, StoreError> = items.into_iter().map(record).collect();
+        Ok(Window { items: items?, total, next })
+    }
+}
