@@ -24,9 +24,14 @@ const NEWEST_RUNS: u16 = 25;
 /// Reads in flight at once.
 const CONCURRENCY: usize = 16;
 
-/// The resources that the request's include paths lead to from `primary`.
-pub(super) async fn resolve(context: &Context<'_>, primary: &[Object]) -> Outcome<Vec<Object>> {
+/// What a relationship that objects do not list was found to lead to, by object and name.
+type Found = HashMap<(Ref, String), Vec<Ref>>;
+
+/// The resources that the request's include paths lead to from `primary`. Relationships that lead to
+/// them and that the objects did not list, list them afterwards: what is included is linked.
+pub(super) async fn resolve(context: &Context<'_>, primary: &mut [Object]) -> Outcome<Vec<Object>> {
     let mut known: HashMap<Ref, Object> = HashMap::new();
+    let mut found = Found::new();
     let mut included: Vec<Ref> = Vec::new();
     for path in &context.query.include {
         let mut level: Vec<Object> = primary.to_vec();
@@ -34,11 +39,17 @@ pub(super) async fn resolve(context: &Context<'_>, primary: &[Object]) -> Outcom
             let mut wanted: Vec<Ref> = Vec::new();
             for object in &level {
                 keep(&mut known, &object.brings);
+                let place = (object.reference(), step.clone());
                 match object.linkage(step) {
+                    Some(Linkage::Unknown) if !found.contains_key(&place) => {
+                        let objects = expand(context, object, step).await?;
+                        let refs: Vec<Ref> = objects.iter().map(Object::reference).collect();
+                        wanted.extend(refs.iter().cloned());
+                        found.insert(place, refs);
+                        keep(&mut known, &objects);
+                    }
                     Some(Linkage::Unknown) => {
-                        let found = expand(context, object, step).await?;
-                        wanted.extend(found.iter().map(Object::reference));
-                        keep(&mut known, &found);
+                        wanted.extend(found.get(&place).into_iter().flatten().cloned());
                     }
                     Some(linkage) => wanted.extend(linkage.refs().iter().cloned()),
                     None => {}
@@ -58,7 +69,22 @@ pub(super) async fn resolve(context: &Context<'_>, primary: &[Object]) -> Outcom
     }
     let mut seen = HashSet::new();
     included.retain(|reference| seen.insert(reference.clone()));
-    Ok(included.iter().filter_map(|reference| known.remove(reference)).collect())
+    let mut included: Vec<Object> =
+        included.iter().filter_map(|reference| known.remove(reference)).collect();
+    for object in primary.iter_mut().chain(&mut included) {
+        link(object, &found);
+    }
+    Ok(included)
+}
+
+/// Lists in an object what was found where its relationships lead.
+fn link(object: &mut Object, found: &Found) {
+    let of = object.reference();
+    for (name, linkage) in &mut object.relationships {
+        if let Some(refs) = found.get(&(of.clone(), (*name).to_owned())) {
+            *linkage = Linkage::Many(refs.clone());
+        }
+    }
 }
 
 /// The resources that a relationship of an object leads to, in the order in which it lists them.

@@ -190,10 +190,24 @@ impl Problem {
         self
     }
 
+    /// The status of this problem: its code's, but 404 for a relationship that leads to nothing, as
+    /// JSON:API demands. The same code for an attribute, such as a line's `sku_code`, stays 422.
+    pub(crate) fn status(&self) -> u16 {
+        match &self.source {
+            Some(Source::Pointer(pointer))
+                if self.code == Code::RelatedNotFound
+                    && pointer.starts_with("/data/relationships/") =>
+            {
+                Code::NotFound.status()
+            }
+            _ => self.code.status(),
+        }
+    }
+
     fn to_json(&self) -> Value {
-        let (status, code, title) = self.code.facts();
+        let (_, code, title) = self.code.facts();
         let mut error = json!({
-            "status": status.to_string(),
+            "status": self.status().to_string(),
             "code": code,
             "title": title,
             "detail": self.detail,
@@ -274,7 +288,7 @@ impl ApiError {
 
     /// The status of the answer: that of all problems, or 400 where they differ.
     pub(crate) fn status(&self) -> u16 {
-        let mut statuses = self.problems.iter().map(|problem| problem.code.status());
+        let mut statuses = self.problems.iter().map(Problem::status);
         match statuses.next() {
             Some(first) if statuses.all(|status| status == first) => first,
             Some(_) => 400,
@@ -353,6 +367,19 @@ mod tests {
         problems.add(Problem::new(Code::Required, "a"));
         problems.add(Problem::new(Code::Conflict, "b"));
         assert_eq!(problems.check().map_err(|error| error.status()), Err(400));
+    }
+
+    #[test]
+    fn a_relationship_to_nothing_answers_404_and_an_attribute_422() {
+        for (pointer, status) in
+            [("/data/relationships/market/data/id", 404), ("/data/attributes/sku_code", 422)]
+        {
+            let error = ApiError::from(Problem::new(Code::RelatedNotFound, "").at(pointer));
+            assert_eq!(error.status(), status);
+            let document = error.to_json("r");
+            let told = document.pointer("/errors/0/status").and_then(Value::as_str);
+            assert_eq!(told, Some(status.to_string().as_str()));
+        }
     }
 
     #[test]

@@ -114,6 +114,15 @@ impl Request {
         })
     }
 
+    /// The path with its query: the link to what is answered.
+    pub(crate) fn link(&self) -> String {
+        if self.query.is_empty() {
+            self.path.clone()
+        } else {
+            format!("{}?{}", self.path, self.query)
+        }
+    }
+
     /// A header by its lower-case name.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(String::as_str)

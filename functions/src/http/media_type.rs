@@ -58,23 +58,21 @@ pub(crate) fn check_content_type(header: Option<&str>) -> Outcome<()> {
     }
 }
 
-/// Checks that the client accepts what we answer.
+/// Checks that the client accepts what we answer. Instances of our media type with other parameters
+/// than `profile` don't count, since no extension is supported; where there are none but those, we
+/// must refuse, whatever else is accepted beside them.
 pub(crate) fn check_accept(header: Option<&str>) -> Outcome<()> {
     let Some(header) = header.filter(|header| !header.trim().is_empty()) else { return Ok(()) };
-    let acceptable = split_outside_quotes(header, ',').any(|range| {
-        let range = parse(range);
-        let excluded = range
-            .parameters
-            .iter()
-            .any(|(name, value)| name == "q" && value.trim_matches(['0', '.']).is_empty());
-        let plain = range.parameters.iter().all(|(name, _)| name == "q" || name == "profile");
-        let matches = match range.essence.as_str() {
-            JSON_API => plain,
-            "*/*" | "application/*" => true,
-            _ => false,
-        };
-        matches && !excluded
-    });
+    let ranges = || split_outside_quotes(header, ',').map(parse).filter(|range| !excluded(range));
+    let ours = || ranges().filter(|range| range.essence == JSON_API);
+    let plain = |range: &MediaType<'_>| {
+        range.parameters.iter().all(|(name, _)| name == "q" || name == "profile")
+    };
+    let acceptable = if ours().next().is_some() {
+        ours().any(|range| plain(&range))
+    } else {
+        ranges().any(|range| matches!(range.essence.as_str(), "*/*" | "application/*"))
+    };
     if acceptable {
         Ok(())
     } else {
@@ -86,6 +84,12 @@ pub(crate) fn check_accept(header: Option<&str>) -> Outcome<()> {
         .in_header("Accept")
         .into())
     }
+}
+
+/// Whether a range names what is not wanted: its weight is zero.
+fn excluded(range: &MediaType<'_>) -> bool {
+    let zero = |value: &str| value.trim_matches(['0', '.']).is_empty();
+    range.parameters.iter().any(|(name, value)| name == "q" && zero(value))
 }
 
 #[cfg(test)]
@@ -124,9 +128,14 @@ mod tests {
         ] {
             assert_eq!(check_accept(Some(good)), Ok(()), "{good}");
         }
-        for bad in
-            ["text/html", "application/json", r#"application/vnd.api+json; ext="x""#, "*/*;q=0"]
-        {
+        for bad in [
+            "text/html",
+            "application/json",
+            r#"application/vnd.api+json; ext="x""#,
+            r#"application/vnd.api+json; ext="x", */*"#,
+            "application/vnd.api+json; charset=utf-8, application/*",
+            "*/*;q=0",
+        ] {
             assert_eq!(check_accept(Some(bad)).map_err(|e| e.status()), Err(406), "{bad}");
         }
         assert_eq!(check_accept(None), Ok(()));

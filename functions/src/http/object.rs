@@ -214,22 +214,21 @@ pub(crate) struct Frame {
     pub(crate) meta: Map<String, Value>,
 }
 
-/// A document about one resource.
-pub(crate) fn single(object: &Object, included: &[Object], query: &Query) -> Value {
-    let frame = Frame { links: BTreeMap::from([("self", Some(object.path()))]), meta: Map::new() };
-    document(object.to_json(query), &[object], included, query, frame)
+impl Frame {
+    /// Just the link to the document itself.
+    fn of(itself: String) -> Self {
+        Self { links: BTreeMap::from([("self", Some(itself))]), meta: Map::new() }
+    }
 }
 
-/// A document about the one resource that `path` leads to, or about none.
-pub(crate) fn optional(
-    object: Option<&Object>,
-    included: &[Object],
-    query: &Query,
-    path: &str,
-) -> Value {
-    let links = BTreeMap::from([("self", Some(path.to_owned()))]);
-    let data = object.map_or(Value::Null, |object| object.to_json(query));
-    document(data, object.as_slice(), included, query, Frame { links, meta: Map::new() })
+/// A document about one resource; `itself` is the address that answers it.
+pub(crate) fn single(object: &Object, included: &[Object], query: &Query, itself: String) -> Value {
+    document(object.to_json(query), &[object], included, query, Frame::of(itself))
+}
+
+/// A document about the resource that a relationship leads to, where there is none.
+pub(crate) fn nothing(query: &Query, itself: String) -> Value {
+    document(Value::Null, &[], &[], query, Frame::of(itself))
 }
 
 /// A document about what was computed and is served nowhere: nothing in it is a link.

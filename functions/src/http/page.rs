@@ -31,7 +31,7 @@ enum To<'a> {
 /// The links and meta data of a page.
 pub(crate) fn frame(request: &Request, query: &Query, page: &Page) -> Frame {
     let (path, text) = (&request.path, &request.query);
-    let itself = if text.is_empty() { path.clone() } else { format!("{path}?{text}") };
+    let itself = request.link();
     let size = usize::from(query.size);
     let pages = page.records.map(|records| records.div_ceil(size));
     let number = query.number.map(usize::from);

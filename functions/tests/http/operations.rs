@@ -133,6 +133,6 @@ async fn running_now_gives_its_key_back_when_the_queue_is_out_of_reach() {
     let odd = create("job_runs", &json!({"kind": "scheduled"}), &[]);
     shop.stack.post("/api/job_runs", &odd).await.expect(422);
     let unknown = create("job_runs", &json!({}), &[("retry_of", "job_runs", "job_1")]);
-    let refused = shop.stack.post("/api/job_runs", &unknown).await.expect(422);
+    let refused = shop.stack.post("/api/job_runs", &unknown).await.expect(404);
     assert_eq!(refused.errors()[0].1, "/data/relationships/retry_of/data/id");
 }

@@ -189,7 +189,7 @@ async fn what_an_order_refers_to_must_be_there_and_fit() -> TestResult {
             [("mkt_00", "related_not_found"), ("no id at all #", "related_not_found")]
         {
             document["data"]["relationships"][name]["data"] = json!({"type": kind, "id": id});
-            let answer = shop.api.post("orders", &document).send().await?.with_status(422)?;
+            let answer = shop.api.post("orders", &document).send().await?.with_status(404)?;
             let expected = format!("{error} {place}/data/id");
             assert!(answer.errors().contains(&expected), "{name}: {:?}", answer.errors());
         }
