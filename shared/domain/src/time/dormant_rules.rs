@@ -63,3 +63,7 @@ fn without(rules: ScheduleRules, refused: &RuleError) -> ScheduleRules {
         RuleError::AnchorLocal { .. } => ScheduleRules { anchor_local: None, ..rules },
     }
 }
+
+#[cfg(test)]
+#[path = "dormant_rules_tests.rs"]
+mod tests;
