@@ -11,10 +11,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     dunning::RetryPolicy,
-    ids::{CustomerId, MarketId, ModelId, PaymentSourceId, SkuId},
+    ids::{CustomerId, MarketId, ModelId, PaymentSourceId, PriceListId, SkuId},
     money::{Currency, MinorUnits},
     renewal_alert::RenewalAlertPeriod,
-    time::{CatchUp, Frequency, ScheduleRules},
+    time::{CatchUp, CutOff, Frequency, ScheduleRules},
 };
 
 /// A stock keeping unit that can be ordered.
@@ -106,6 +106,9 @@ pub struct Market {
     pub currency: Currency,
     /// IANA zone in which its subscriptions repeat.
     pub time_zone: Zone,
+    /// The prices by which it sells what has one there; the rest is sold at its own price.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price_list_id: Option<PriceListId>,
     /// How its orders become subscriptions; without one they don't.
     #[serde(rename = "subscription_model_id", default, skip_serializing_if = "Option::is_none")]
     pub model_id: Option<ModelId>,
@@ -128,9 +131,24 @@ pub enum Strategy {
     ByLineItems,
 }
 
+/// Which prices subscriptions have from run to run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PricePolicy {
+    /// Those at which they were made.
+    #[default]
+    Pinned,
+    /// Those of the price list that their market had when they were made.
+    FollowList,
+}
+
 /// Days after a cancellation in which a subscription can be taken up again, unless its model says
 /// otherwise.
 pub const DEFAULT_REACTIVATION_DAYS: u16 = 30;
+
+fn default_reactivation_days() -> u16 {
+    DEFAULT_REACTIVATION_DAYS
+}
 
 /// The rules by which a market's orders become subscriptions and these are run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -141,6 +159,9 @@ pub struct SubscriptionModel {
     pub name: String,
     /// How lines are grouped.
     pub strategy: Strategy,
+    /// Which prices they have from run to run.
+    #[serde(default)]
+    pub price_policy: PricePolicy,
     /// The frequencies offered; empty offers every one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub frequencies: Vec<Frequency>,
@@ -158,6 +179,12 @@ pub struct SubscriptionModel {
     /// How long before each run it is announced; `None` for not at all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub renewal_alert_period: Option<RenewalAlertPeriod>,
+    /// How long before each run they close for changes of that run.
+    #[serde(rename = "cut_off_hours", default, skip_serializing_if = "CutOff::is_none")]
+    pub cut_off: CutOff,
+    /// For how many days after a cancellation they can be taken up again; 0 for not at all.
+    #[serde(default = "default_reactivation_days")]
+    pub reactivation_days: u16,
     /// What happens to runs missed during downtime.
     #[serde(default)]
     pub catch_up: CatchUp,
@@ -170,4 +197,13 @@ pub struct SubscriptionModel {
     pub created_at: DateTime<Utc>,
     /// When it last changed.
     pub updated_at: DateTime<Utc>,
+}
+
+impl SubscriptionModel {
+    /// The list whose prices subscriptions of a market follow; `None` where they are pinned.
+    #[must_use]
+    pub fn followed_list(&self, market: &Market) -> Option<PriceListId> {
+        let follows = self.price_policy == PricePolicy::FollowList;
+        market.price_list_id.clone().filter(|_| follows)
+    }
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use thiserror::Error;
 
 use crate::{
-    ids::{OrderId, SubscriptionId},
+    ids::{OrderCopyId, OrderId, SubscriptionId},
     journal::Entry,
     time::OccurrenceNumber,
 };
@@ -49,6 +49,25 @@ pub struct Concerned {
     /// Its id.
     pub id: String,
 }
+
+impl Concerned {
+    /// The subject of a journal, or the run or order of a run that an id tells of.
+    #[must_use]
+    pub fn subject(id: &str) -> Self {
+        let kind = KINDS.iter().find(|(prefix, _)| id.starts_with(prefix)).map(|(_, kind)| *kind);
+        Self { kind: kind.unwrap_or("order_subscriptions"), id: id.to_owned() }
+    }
+}
+
+/// What ids of recurring order copies begin with; the rest is the body of the target order's.
+const RUN_PREFIX: &str = "roc_";
+
+/// The types of resources by what their ids begin with; other ids are those of subscriptions.
+const KINDS: [(&str, &str); 3] = [
+    (OrderId::PREFIX, "orders"),
+    (OrderCopyId::PREFIX, "order_copies"),
+    (RUN_PREFIX, "recurring_order_copies"),
+];
 
 /// One thing that an entry means.
 #[derive(Debug, Clone, PartialEq, Eq)]

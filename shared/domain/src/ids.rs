@@ -224,6 +224,13 @@ impl OrderId {
         Self(format!("{}{body}_{number}", Self::PREFIX))
     }
 
+    /// The draft that run `number` of a subscription leaves for somebody to place. It is an order of
+    /// its own, which can exist only once as well.
+    #[must_use]
+    pub fn left_by_run(subscription: &SubscriptionId, number: OccurrenceNumber) -> Self {
+        Self::derived(&["left by run", subscription.as_str(), &number.to_string()])
+    }
+
     /// The subscription and run that made this order, if a run did.
     #[must_use]
     pub fn run(&self) -> Option<(SubscriptionId, OccurrenceNumber)> {
@@ -233,6 +240,41 @@ impl OrderId {
         let plain = number.bytes().all(|b| b.is_ascii_digit()) && !number.starts_with('0');
         let number = number.parse().ok().filter(|_| plain)?;
         Some((subscription, OccurrenceNumber::new(number)))
+    }
+}
+
+impl SubscriptionItemId {
+    /// The item of a subscription that comes from `origin`: a line of its source order, or the request
+    /// that added it. It tells the subscription, so it is found without an index.
+    #[must_use]
+    pub fn of(subscription: &SubscriptionId, origin: &str) -> Self {
+        let body = subscription.0.strip_prefix(SubscriptionId::PREFIX).unwrap_or_default();
+        let tail: String = derived_body(&[origin]).chars().take(16).collect();
+        Self(format!("{}{body}_{tail}", Self::PREFIX))
+    }
+
+    /// The subscription that it is an item of.
+    #[must_use]
+    pub fn subscription(&self) -> Option<SubscriptionId> {
+        let (body, _) = self.0.strip_prefix(Self::PREFIX)?.rsplit_once('_')?;
+        format!("{}{body}", SubscriptionId::PREFIX).parse().ok()
+    }
+}
+
+impl OrderCopyId {
+    /// A copy of `source`; `tail` tells it from the others of that order.
+    #[must_use]
+    pub fn of(source: &OrderId, tail: Uuid) -> Self {
+        let body = source.0.strip_prefix(OrderId::PREFIX).unwrap_or_default();
+        Self(format!("{}{body}_{}", Self::PREFIX, tail.simple()))
+    }
+
+    /// The order that it copies, and what tells it from that order's other copies.
+    #[must_use]
+    pub fn source(&self) -> Option<(OrderId, &str)> {
+        let (body, tail) = self.0.strip_prefix(Self::PREFIX)?.rsplit_once('_')?;
+        let source = format!("{}{body}", OrderId::PREFIX).parse().ok()?;
+        (tail.len() == 32).then_some((source, tail))
     }
 }
 
@@ -284,6 +326,18 @@ mod tests {
         let order = OrderId::of_run(&subscription, number);
         assert_eq!(order.as_str(), "ord_0192aa_12");
         assert_eq!(order.run(), Some((subscription, number)));
+    }
+
+    #[test]
+    fn a_copy_of_an_order_tells_which_and_is_no_run() {
+        for source in ["ord_0192aa", "ord_0192aa_12"] {
+            let source: OrderId = source.parse().unwrap();
+            let copy = OrderCopyId::of(&source, Uuid::from_u128(7));
+            assert_eq!(copy.source(), Some((source, "00000000000000000000000000000007")));
+            let as_order: OrderId = copy.as_str().replacen("ocp_", "ord_", 1).parse().unwrap();
+            assert_eq!(as_order.run(), None);
+        }
+        assert_eq!("ocp_0192aa_12".parse::<OrderCopyId>().unwrap().source(), None);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //!
 //! - [`time`]: when an order repeats
 //! - [`money`]: what it costs, in integer minor units
+//! - [`pricing`]: prices, bundles, discounts and fees, and what lines cost together
 //! - [`billing_period`], [`invoice`]: what is billed for which time, and what is given back
 //! - [`lifecycle`], [`subscription`], [`run`], [`plan`]: what a subscription may do, and what is to
 //!   be done when it is due
@@ -9,20 +10,29 @@
 //! - [`renewal_alert`]: when a run is announced, and whether it can be paid
 //! - [`dunning`]: what follows a declined payment
 //! - [`placement`]: whether an order may be placed
+//! - [`manual_subscription`], [`copy_order`], [`order_copy`]: subscriptions and copies made by hand
 //! - [`journal`]: how every change is recorded, and [`event_topics`] what that means to subscribers
 
 pub mod billing_period;
 pub mod catalog;
+pub mod copy_order;
+pub mod country;
 pub mod dunning;
 pub mod event_topics;
 pub mod ids;
 pub mod invoice;
 pub mod journal;
 pub mod lifecycle;
+pub mod manual_subscription;
 pub mod money;
+mod new_subscription;
 pub mod order;
+pub mod order_copy;
+#[cfg(test)]
+mod order_fixture;
 pub mod placement;
 pub mod plan;
+pub mod pricing;
 pub mod proration;
 pub mod renewal_alert;
 pub mod run;

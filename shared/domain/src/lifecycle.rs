@@ -36,29 +36,46 @@ pub enum Trigger {
     Expire,
     /// A person or client leaves its next run out.
     SkipNext,
+    /// A person or client wants its next run made at once.
+    RunNow,
+    /// A person or client takes it up again after it was cancelled.
+    Reactivate,
+    /// The order that it repeats was placed.
+    PlaceSource,
+    /// A person or client lets it repeat what its items say, and no longer its source order.
+    Convert,
 }
 
 use SubscriptionStatus::{Active, Cancelled, Draft, Inactive, Running};
-use Trigger::{Activate, Cancel, Deactivate, EndRun, Expire, SkipNext, StartRun};
+use Trigger::{
+    Activate, Cancel, Convert, Deactivate, EndRun, Expire, PlaceSource, Reactivate, RunNow,
+    SkipNext, StartRun,
+};
 
 /// Every legal transition: from, trigger, to. A run under way is finished whatever happens to its
 /// subscription meanwhile, hence ends of runs in `Inactive` and `Cancelled`.
 pub const TRANSITIONS: &[(SubscriptionStatus, Trigger, SubscriptionStatus)] = &[
     (Draft, Activate, Active),
     (Draft, Cancel, Cancelled),
+    (Draft, PlaceSource, Active),
+    (Draft, Convert, Draft),
     (Inactive, Activate, Active),
     (Inactive, Cancel, Cancelled),
     (Inactive, EndRun, Inactive),
+    (Inactive, Convert, Inactive),
     (Active, Deactivate, Inactive),
     (Active, Cancel, Cancelled),
     (Active, StartRun, Running),
     (Active, EndRun, Active),
     (Active, Expire, Inactive),
     (Active, SkipNext, Active),
+    (Active, Convert, Active),
+    (Active, RunNow, Active),
     (Running, Deactivate, Inactive),
     (Running, Cancel, Cancelled),
     (Running, EndRun, Active),
     (Cancelled, EndRun, Cancelled),
+    (Cancelled, Reactivate, Active),
 ];
 
 /// A transition that the table does not hold.
@@ -69,6 +86,18 @@ pub struct IllegalTransition {
     pub from: SubscriptionStatus,
     /// What was asked of it.
     pub trigger: Trigger,
+}
+
+impl Trigger {
+    /// Whether a person or client sets it off.
+    #[must_use]
+    pub fn is_asked(self) -> bool {
+        match self {
+            Activate | Deactivate | Cancel | SkipNext | RunNow | Reactivate => true,
+            // A conversion asks for the kind of copies too, which the status does not tell.
+            StartRun | EndRun | Expire | PlaceSource | Convert => false,
+        }
+    }
 }
 
 impl SubscriptionStatus {
@@ -82,6 +111,12 @@ impl SubscriptionStatus {
             .find(|(from, by, _)| *from == self && *by == trigger)
             .map(|(_, _, to)| *to)
             .ok_or(IllegalTransition { from: self, trigger })
+    }
+
+    /// What a person or client can do to it, in words: "be deactivated, be cancelled".
+    #[must_use]
+    pub fn possible(self) -> String {
+        allowed(self)
     }
 
     /// Whether its schedule makes runs.
@@ -113,18 +148,20 @@ fn verb(trigger: Trigger) -> &'static str {
         EndRun => "end a run",
         Expire => "expire",
         SkipNext => "skip its next run",
+        PlaceSource => "be activated by its source order",
+        Convert => "be converted",
+        RunNow => "run now",
+        Reactivate => "be reactivated",
     }
 }
 
 fn allowed(from: SubscriptionStatus) -> String {
     let verbs: Vec<_> = TRANSITIONS
         .iter()
-        .filter(|(status, trigger, _)| {
-            *status == from && matches!(trigger, Activate | Deactivate | Cancel | SkipNext)
-        })
+        .filter(|(status, trigger, _)| *status == from && trigger.is_asked())
         .map(|(_, trigger, _)| verb(*trigger))
         .collect();
-    if verbs.is_empty() { "nothing, it has ended".to_owned() } else { verbs.join(", ") }
+    verbs.join(", ")
 }
 
 #[cfg(test)]
@@ -132,8 +169,19 @@ mod tests {
     use super::*;
 
     const STATUSES: [SubscriptionStatus; 5] = [Draft, Inactive, Active, Running, Cancelled];
-    const TRIGGERS: [Trigger; 7] =
-        [Activate, Deactivate, Cancel, StartRun, EndRun, Expire, SkipNext];
+    const TRIGGERS: [Trigger; 11] = [
+        Activate,
+        Deactivate,
+        Cancel,
+        StartRun,
+        EndRun,
+        Expire,
+        SkipNext,
+        RunNow,
+        Reactivate,
+        PlaceSource,
+        Convert,
+    ];
 
     #[test]
     fn what_the_table_does_not_hold_is_refused() {
@@ -149,9 +197,13 @@ mod tests {
     }
 
     #[test]
-    fn nothing_leads_out_of_cancelled() {
+    fn only_a_reactivation_leads_out_of_cancelled_and_only_there() {
         for trigger in TRIGGERS {
-            assert!(matches!(Cancelled.after(trigger), Err(_) | Ok(Cancelled)));
+            let leads_out = !matches!(Cancelled.after(trigger), Err(_) | Ok(Cancelled));
+            assert_eq!(leads_out, trigger == Reactivate, "{trigger:?}");
+        }
+        for status in STATUSES {
+            assert_eq!(status.after(Reactivate).is_ok(), status == Cancelled, "{status:?}");
         }
     }
 
@@ -163,17 +215,36 @@ mod tests {
     }
 
     #[test]
-    fn only_an_active_subscription_skips_its_next_run() {
-        let skips: Vec<_> =
-            STATUSES.into_iter().filter(|status| status.after(SkipNext).is_ok()).collect();
-        assert_eq!(skips, [Active]);
+    fn only_an_active_subscription_skips_its_next_run_or_makes_it_now() {
+        for trigger in [SkipNext, RunNow] {
+            let may: Vec<_> =
+                STATUSES.into_iter().filter(|status| status.after(trigger).is_ok()).collect();
+            assert_eq!(may, [Active], "{trigger:?}");
+        }
+    }
+
+    #[test]
+    fn a_source_order_activates_only_what_still_waits_for_it() {
+        let waiting: Vec<_> =
+            STATUSES.into_iter().filter(|status| status.after(PlaceSource).is_ok()).collect();
+        assert_eq!(waiting, [Draft]);
+    }
+
+    #[test]
+    fn a_conversion_leaves_the_status_and_waits_for_a_run_under_way() {
+        for status in [Draft, Inactive, Active] {
+            assert_eq!(status.after(Convert), Ok(status));
+        }
+        for status in [Running, Cancelled] {
+            assert!(status.after(Convert).is_err(), "{status:?}");
+        }
     }
 
     #[test]
     fn a_refusal_names_the_state_and_what_is_allowed() {
         let refused = Cancelled.after(Activate).map_err(|e| e.to_string());
         let message =
-            "a subscription that is cancelled cannot be activated; it can: nothing, it has ended";
+            "a subscription that is cancelled cannot be activated; it can: be reactivated";
         assert_eq!(refused, Err(message.to_owned()));
         let refused = Draft.after(Deactivate).map_err(|e| e.to_string());
         let message = "a subscription that is draft cannot be deactivated; it can: be activated, be cancelled";

@@ -2,11 +2,16 @@
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::{
-    ids::{CustomerId, LineItemId, MarketId, OrderId, PaymentSourceId, SkuId},
+    ids::{
+        AddressId, CustomerId, LineItemId, MarketId, OrderCopyId, OrderId, PaymentSourceId,
+        SubscriptionId, TagId,
+    },
     journal::Head,
     money::{Currency, MinorUnits, MoneyError},
+    pricing::{OrderedItem, PriceSource, Totals},
     time::Frequency,
 };
 
@@ -16,6 +21,10 @@ pub const MAX_QUANTITY: u32 = 1_000_000;
 /// Most lines of one order: with its subscriptions it must fit one DynamoDB transaction
 /// (100 actions) and one item (400 KB).
 pub const MAX_LINE_ITEMS: usize = 40;
+
+/// Most different skus of one order, those within bundles counted: taking stock of them must fit
+/// one DynamoDB transaction (100 actions).
+pub const MAX_SKUS: usize = 90;
 
 /// Where an order stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,24 +54,85 @@ pub enum PaymentStatus {
     Free,
 }
 
+/// Where an order goes, and where its bill goes. The copies that a subscription makes go there too.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Addresses {
+    /// Where the goods go.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shipping: Option<AddressId>,
+    /// Where the bill goes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub billing: Option<AddressId>,
+}
+
+impl Addresses {
+    /// Whether there is neither.
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Both of them, as far as there are.
+    pub fn iter(&self) -> impl Iterator<Item = &AddressId> {
+        self.shipping.iter().chain(&self.billing)
+    }
+}
+
+/// What a client keeps with a line of its own, and when the line was made and changed. No rule reads
+/// any of it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Annotations {
+    /// The client's own id for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+    /// Where the reference comes from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference_origin: Option<String>,
+    /// Whatever else the client keeps with it.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub metadata: Value,
+    /// When it was made; `None` for together with its order.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<DateTime<Utc>>,
+    /// When it last changed; `None` for not since it was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub updated_at: Option<DateTime<Utc>>,
+}
+
+impl Annotations {
+    /// Whether there is nothing to keep.
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// One line of an order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LineItem {
     /// Identifier.
     pub id: LineItemId,
     /// What is ordered.
-    pub sku_id: SkuId,
-    /// Its code, copied.
-    pub sku_code: String,
+    #[serde(flatten)]
+    pub item: OrderedItem,
     /// Its name, copied.
     pub name: String,
     /// Units ordered, 1 to [`MAX_QUANTITY`].
     pub quantity: u32,
-    /// Price of one unit in minor units, pinned when the line was made.
+    /// Price of one unit in minor units, pinned when the line was made; below zero a discount.
     pub unit_amount: MinorUnits,
+    /// Where that price comes from.
+    #[serde(default, skip_serializing_if = "PriceSource::is_own")]
+    pub price_source: PriceSource,
+    /// What one unit would cost without the offer, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compare_at_amount: Option<MinorUnits>,
     /// How often it repeats; `None` is a one-off line.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub frequency: Option<Frequency>,
+    /// What the client keeps with it, and when it was made and changed.
+    #[serde(default, skip_serializing_if = "Annotations::is_none")]
+    pub annotations: Annotations,
 }
 
 /// Why an order went back from placing to draft.
@@ -104,6 +174,20 @@ pub struct Order {
     /// Whether that has happened.
     #[serde(default)]
     pub subscriptions_created: bool,
+    /// When that happened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subscription_created_at: Option<DateTime<Utc>>,
+    /// The subscriptions that were made from it by hand, at most
+    /// [`MAX_MANUAL_SUBSCRIPTIONS`](crate::manual_subscription::MAX_MANUAL_SUBSCRIPTIONS). Those
+    /// that wait for it become active when it is placed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub manual_subscription_ids: Vec<SubscriptionId>,
+    /// The subscription whose run has left it as a draft.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order_subscription_id: Option<SubscriptionId>,
+    /// The copy that made it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order_copy_id: Option<OrderCopyId>,
     /// When subscriptions made from it end; exclusive.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subscriptions_expire_at: Option<DateTime<Utc>>,
@@ -122,6 +206,15 @@ pub struct Order {
     /// Where the reference comes from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference_origin: Option<String>,
+    /// Whatever else the client keeps with it.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub metadata: Value,
+    /// Where it goes, and where its bill goes.
+    #[serde(default, skip_serializing_if = "Addresses::is_none")]
+    pub addresses: Addresses,
+    /// The tags that it carries.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<TagId>,
     /// When it was last sent to be placed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub placing_at: Option<DateTime<Utc>>,
@@ -144,21 +237,20 @@ impl Order {
     /// # Errors
     /// When the sum is out of range.
     pub fn total(&self) -> Result<MinorUnits, MoneyError> {
-        total(self.line_items.iter().map(|line| (line.unit_amount, line.quantity)))
+        Ok(self.totals()?.total)
+    }
+
+    /// What its lines cost together.
+    ///
+    /// # Errors
+    /// When a sum is out of range.
+    pub fn totals(&self) -> Result<Totals, MoneyError> {
+        let lines = &self.line_items;
+        Totals::of(lines.iter().map(|line| (&line.item, line.unit_amount, line.quantity)))
     }
 
     /// The lines that repeat, each with its frequency.
     pub fn recurring(&self) -> impl Iterator<Item = (&LineItem, &Frequency)> {
         self.line_items.iter().filter_map(|line| Some((line, line.frequency.as_ref()?)))
     }
-}
-
-/// The sum of `unit amount × quantity`, in minor units.
-///
-/// # Errors
-/// When a product or the sum is out of range.
-pub fn total(lines: impl IntoIterator<Item = (MinorUnits, u32)>) -> Result<MinorUnits, MoneyError> {
-    lines.into_iter().try_fold(MinorUnits::ZERO, |sum, (unit_amount, quantity)| {
-        sum.checked_add(unit_amount.checked_mul(quantity)?)
-    })
 }

@@ -1,20 +1,22 @@
 //! Whether an order may be placed, and which subscriptions it becomes.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::{DateTime, SubsecRound, Utc};
 use serde_json::{Value, json};
 
 use crate::{
-    catalog::{Customer, Market, PaymentSource, Sku, Strategy, SubscriptionModel},
-    ids::{OrganizationId, SkuId, SubscriptionId, SubscriptionItemId},
-    journal::{Change, Head},
+    catalog::{Customer, Market, PaymentSource, PricePolicy, Sku, Strategy, SubscriptionModel},
+    ids::{OrganizationId, SkuId, SubscriptionId},
+    journal::Change,
     lifecycle::SubscriptionStatus,
     money::MinorUnits,
-    order::{LineItem, Order, OrderStatus, PaymentStatus, Rejection},
-    plan::{PlanError, standing},
-    subscription::{Subscription, SubscriptionItem},
-    time::{CutOff, Frequency, OccurrenceNumber, Slot},
+    new_subscription::{Beginning, begin_with_source, item_of},
+    order::{LineItem, MAX_SKUS, Order, OrderStatus, PaymentStatus, Rejection},
+    plan::{PlanError, SkipReason, standing_past},
+    pricing::{CurrentPrices, OrderedItem, PRICE_MISSING, PriceSource},
+    subscription::Subscription,
+    time::Frequency,
 };
 
 /// All that an order refers to, as loaded.
@@ -137,15 +139,20 @@ pub fn check_order(context: &OrderContext<'_>, now: DateTime<Utc>) -> Vec<Reject
         );
     }
     for (index, line) in order.line_items.iter().enumerate() {
-        let Some(sku) = context.skus.get(&line.sku_id) else {
-            reject(
-                "sku_unknown",
-                pointer(index, "sku_code"),
-                format!("there is no sku {:?}", line.sku_code),
-            );
-            continue;
-        };
-        if sku.currency != order.currency {
+        let mut skus = Vec::new();
+        for code in line.item.sku_codes() {
+            match context.skus.get(&SkuId::of_code(code)) {
+                Some(sku) => skus.push(sku),
+                None => reject(
+                    "sku_unknown",
+                    pointer(index, code_of(&line.item)),
+                    format!("there is no sku {code:?}"),
+                ),
+            }
+        }
+        // Any other price was checked against the order's currency when the line was made.
+        let own_price = line.price_source.is_own() && line.item.sku_code().is_some();
+        for sku in skus.iter().filter(|sku| own_price && sku.currency != order.currency) {
             reject(
                 "currency_mismatch",
                 pointer(index, "sku_code"),
@@ -155,13 +162,65 @@ pub fn check_order(context: &OrderContext<'_>, now: DateTime<Utc>) -> Vec<Reject
                 ),
             );
         }
-        if let Some(frequency) = &line.frequency {
-            for refusal in frequency_refusals(frequency, sku, context.model) {
-                reject("frequency_not_allowed", pointer(index, "frequency"), refusal);
-            }
+        for refusal in repeating_refusals(line, &skus, context.model) {
+            reject("frequency_not_allowed", pointer(index, "frequency"), refusal);
         }
     }
+    let skus: BTreeSet<&str> =
+        order.line_items.iter().flat_map(|line| line.item.sku_codes()).collect();
+    if skus.len() > MAX_SKUS {
+        reject(
+            "too_many_skus",
+            "/data/relationships/line_items".into(),
+            format!(
+                "the order holds {} different skus, those within bundles counted; it can hold \
+                 {MAX_SKUS}",
+                skus.len()
+            ),
+        );
+    }
     rejections
+}
+
+/// Every line that can't repeat as it asks to, under a model.
+#[must_use]
+pub fn check_repeating(
+    order: &Order,
+    model: &SubscriptionModel,
+    skus: &HashMap<SkuId, Sku>,
+) -> Vec<Rejection> {
+    let lines = order.line_items.iter().enumerate();
+    lines
+        .flat_map(|(index, line)| {
+            let codes = line.item.sku_codes().into_iter();
+            let known: Vec<&Sku> =
+                codes.filter_map(|code| skus.get(&SkuId::of_code(code))).collect();
+            repeating_refusals(line, &known, Some(model)).into_iter().map(move |detail| Rejection {
+                code: "frequency_not_allowed".to_owned(),
+                detail: format!("line item {}: {detail}", line.id),
+                pointer: pointer(index, "frequency"),
+            })
+        })
+        .collect()
+}
+
+/// Why a line can't repeat as it asks to, in words; empty when it can, or does not ask.
+fn repeating_refusals(
+    line: &LineItem,
+    skus: &[&Sku],
+    model: Option<&SubscriptionModel>,
+) -> Vec<String> {
+    let Some(frequency) = &line.frequency else { return Vec::new() };
+    let mut refusals = frequency_refusals(frequency, skus, model);
+    let alone = model.is_some_and(|model| model.strategy == Strategy::ByLineItems);
+    if alone && line.item.is_adjustment() {
+        refusals.push(
+            "an adjustment can't repeat by itself, and under the strategy by_line_items each line \
+             does"
+                .to_owned(),
+        );
+    }
+    refusals
 }
 
 /// The lines for which there is not enough in stock. Not part of [`check_order`]: an order that
@@ -170,13 +229,14 @@ pub fn check_order(context: &OrderContext<'_>, now: DateTime<Utc>) -> Vec<Reject
 pub fn check_stock(order: &Order, skus: &HashMap<SkuId, Sku>) -> Vec<Rejection> {
     let mut wanted: BTreeMap<&SkuId, u64> = BTreeMap::new();
     let mut rejections = Vec::new();
-    for (index, line) in order.line_items.iter().enumerate() {
-        let Some((sku, stock)) = skus.get(&line.sku_id).and_then(|sku| Some((sku, sku.stock?)))
-        else {
-            continue;
-        };
+    let units = order.line_items.iter().enumerate().flat_map(|(index, line)| {
+        line.item.units(line.quantity).into_iter().map(move |unit| (index, unit))
+    });
+    for (index, (code, units)) in units {
+        let sku = skus.get(&SkuId::of_code(code));
+        let Some((sku, stock)) = sku.and_then(|sku| Some((sku, sku.stock?))) else { continue };
         let asked = wanted.entry(&sku.id).or_default();
-        *asked += u64::from(line.quantity);
+        *asked += u64::from(units);
         if *asked > u64::from(stock) {
             rejections.push(Rejection {
                 code: "out_of_stock".to_owned(),
@@ -192,16 +252,61 @@ fn pointer(index: usize, attribute: &str) -> String {
     format!("/data/relationships/line_items/data/{index}/attributes/{attribute}")
 }
 
-/// Why `sku` can't be ordered at `frequency` under `model`, in words; empty when it can.
+/// The attribute of a line that names what it orders.
+fn code_of(item: &OrderedItem) -> &'static str {
+    match item {
+        OrderedItem::Sku { .. } => "sku_code",
+        OrderedItem::Bundle { .. } => "bundle_code",
+        OrderedItem::Adjustment { .. } => "adjustment_id",
+    }
+}
+
+/// The lines that would become items of a subscription that follows the market's price list, and
+/// have no price to follow. Nothing where the model pins prices.
+#[must_use]
+pub fn check_followed_prices(
+    order: &Order,
+    market: &Market,
+    model: &SubscriptionModel,
+    current: &CurrentPrices,
+    now: DateTime<Utc>,
+) -> Vec<Rejection> {
+    let reject = |code: &str, pointer: String, detail: String| Rejection {
+        code: code.to_owned(),
+        detail,
+        pointer,
+    };
+    let recurs = order.recurring().next().is_some();
+    if !order.create_subscriptions || !recurs || model.price_policy != PricePolicy::FollowList {
+        return Vec::new();
+    }
+    let Some(list) = &market.price_list_id else {
+        let detail = format!(
+            "subscription model {:?} follows the market's price list, and market {} has none",
+            model.name, market.id
+        );
+        return vec![reject("price_list_missing", "/data/relationships/market".into(), detail)];
+    };
+    let lines = order.line_items.iter().enumerate();
+    lines
+        .filter(|(_, line)| line.frequency.is_some() && line.price_source != PriceSource::Given)
+        .filter_map(|(index, line)| {
+            let error = current.unit_amount(list, order.currency, &line.item, now).err()?;
+            Some(reject(PRICE_MISSING, pointer(index, code_of(&line.item)), error.to_string()))
+        })
+        .collect()
+}
+
+/// Why `skus` can't be ordered at `frequency` under `model`, in words; empty when they can.
 #[must_use]
 pub fn frequency_refusals(
     frequency: &Frequency,
-    sku: &Sku,
+    skus: &[&Sku],
     model: Option<&SubscriptionModel>,
 ) -> Vec<String> {
     let allowed = |offered: &[Frequency]| offered.is_empty() || offered.contains(frequency);
     let mut refusals = Vec::new();
-    if !allowed(&sku.frequencies) {
+    for sku in skus.iter().filter(|sku| !allowed(&sku.frequencies)) {
         refusals.push(format!(
             "sku {:?} can't be ordered {frequency}; it can be ordered: {}",
             sku.code,
@@ -321,75 +426,35 @@ pub fn create_subscriptions(
             } else {
                 SubscriptionStatus::Inactive
             };
-            let mut subscription = Subscription {
+            let beginning = Beginning {
                 id,
                 status,
-                market_id: market.id.clone(),
-                model_id: Some(model.id.clone()),
-                source_order_id: order.id.clone(),
-                customer_id: order.customer_id.clone(),
-                payment_source_id: order.payment_source_id.clone(),
-                currency: order.currency,
+                order,
+                market,
+                model: Some(model),
                 items,
                 frequency,
                 anchor,
-                time_zone: market.time_zone,
-                rules: model.rules.clone(),
-                next_number: None,
-                next_run_at: None,
-                expires_at: order.subscriptions_expire_at,
-                max_occurrences: model.max_occurrences,
-                jumped_numbers: 0,
-                rescheduled: None,
-                cut_off: CutOff::default(),
-                resumes_at: None,
-                renewal_alert_period: model.renewal_alert_period,
-                alerted: None,
-                last_run_at: order.placed_at,
-                occurrencies: 0,
-                errors_count: 0,
-                succeeded_on_last_run: None,
-                unsettled: Vec::new(),
-                catch_up: model.catch_up,
-                retry: model.retry.clone(),
-                reference: None,
-                metadata: Value::Null,
-                created_at: now,
-                updated_at: now,
-                version: 1,
-                journal: Head::default(),
-                run_number: None,
-                lease_until: None,
-                lease_claims: None,
-                job_run_id: None,
-                blocked_by: None,
+                now,
             };
-            let source = Slot { number: OccurrenceNumber::ANCHOR, at: anchor };
-            let next = subscription.schedule().following(source)?;
-            subscription.set_next(Some(next.slot()));
+            let mut subscription = beginning.subscription();
+            subscription.expires_at = order.subscriptions_expire_at;
+            let skipped = begin_with_source(&mut subscription, now)?;
             let change = Change {
                 event: "order_subscriptions.create",
                 before: Value::Null,
-                after: standing(&subscription),
+                after: standing_past(&subscription, skipped, SkipReason::BeforeCreation),
             };
             Ok((subscription, change))
         })
         .collect()
 }
 
-fn item_of(
-    subscription: &SubscriptionId,
-    line: &LineItem,
-    skus: &HashMap<SkuId, Sku>,
-) -> SubscriptionItem {
-    SubscriptionItem {
-        id: SubscriptionItemId::derived(&[subscription.as_str(), line.id.as_str()]),
-        sku_code: line.sku_code.clone(),
-        name: line.name.clone(),
-        quantity: line.quantity,
-        unit_amount: line.unit_amount,
-        stock_tracked: skus.get(&line.sku_id).is_some_and(|sku| sku.stock.is_some()),
-    }
+/// Whether stock of a sku within is tracked.
+#[must_use]
+pub fn stock_tracked(item: &OrderedItem, skus: &HashMap<SkuId, Sku>) -> bool {
+    let skus = item.sku_codes().into_iter().filter_map(|code| skus.get(&SkuId::of_code(code)));
+    skus.into_iter().any(|sku| sku.stock.is_some())
 }
 
 /// The price of a line, in minor units, for people.

@@ -5,8 +5,9 @@ use super::*;
 use crate::{
     dunning::{RetryDelay, RetryPolicy},
     ids::{CustomerId, LineItemId, MarketId, ModelId, OrderId, PaymentSourceId},
-    order::MAX_QUANTITY,
-    time::{CatchUp, CatchUpPolicy, ScheduleRules},
+    journal::Head,
+    order::{Addresses, Annotations, MAX_QUANTITY},
+    time::{CatchUp, CatchUpPolicy, CutOff, OccurrenceNumber, ScheduleRules, Slot},
 };
 
 type TestResult = Result<(), Box<dyn Error>>;
@@ -27,7 +28,7 @@ impl Case {
         let now: DateTime<Utc> = "2027-01-31T10:00:00.75Z".parse()?;
         let currency = "EUR".parse()?;
         let sku = |code: &str| Sku {
-            id: SkuId::derived(&[code]),
+            id: SkuId::of_code(code),
             code: code.to_owned(),
             name: code.to_lowercase(),
             unit_amount: MinorUnits::new(1_000),
@@ -41,12 +42,14 @@ impl Case {
         let line = |code: &str, quantity, frequency: &str| {
             Ok::<_, Box<dyn Error>>(LineItem {
                 id: LineItemId::derived(&[code]),
-                sku_id: SkuId::derived(&[code]),
-                sku_code: code.to_owned(),
+                item: OrderedItem::sku(code),
                 name: code.to_lowercase(),
                 quantity,
                 unit_amount: MinorUnits::new(1_000),
+                price_source: PriceSource::Own,
+                compare_at_amount: None,
                 frequency: Some(frequency.parse()?),
+                annotations: Annotations::default(),
             })
         };
         let customer = CustomerId::derived(&["customer"]);
@@ -63,12 +66,19 @@ impl Case {
                 line_items: vec![line("BEANS", 2, "monthly")?, line("TEA", 1, "weekly")?],
                 create_subscriptions: true,
                 subscriptions_created: false,
+                subscription_created_at: None,
+                manual_subscription_ids: Vec::new(),
+                order_subscription_id: None,
+                order_copy_id: None,
                 subscriptions_expire_at: None,
                 rejections: Vec::new(),
                 placements: 0,
                 charge_id: None,
                 reference: None,
                 reference_origin: None,
+                metadata: serde_json::Value::Null,
+                addresses: Addresses::default(),
+                tags: Vec::new(),
                 placing_at: None,
                 placed_at: None,
                 created_at: now,
@@ -81,6 +91,7 @@ impl Case {
                 name: "Europe".to_owned(),
                 currency,
                 time_zone: iana("Europe/London"),
+                price_list_id: None,
                 model_id: Some(ModelId::derived(&["model"])),
                 version: 1,
                 created_at: now,
@@ -90,12 +101,15 @@ impl Case {
                 id: ModelId::derived(&["model"]),
                 name: "Standard".to_owned(),
                 strategy: Strategy::ByFrequency,
+                price_policy: PricePolicy::Pinned,
                 frequencies: Vec::new(),
                 auto_activate: true,
                 auto_cancel: false,
                 rules: ScheduleRules::default(),
                 max_occurrences: None,
                 renewal_alert_period: None,
+                cut_off: CutOff::default(),
+                reactivation_days: 30,
                 catch_up: CatchUp { policy: CatchUpPolicy::Each, ..CatchUp::default() },
                 retry: RetryPolicy::new(vec![RetryDelay::from_days(2)], 1, Default::default())?,
                 version: 1,
@@ -148,7 +162,7 @@ impl Case {
     }
 
     fn sku(&mut self, code: &str) -> Result<&mut Sku, Box<dyn Error>> {
-        self.skus.get_mut(&SkuId::derived(&[code])).ok_or_else(|| "no such sku".into())
+        self.skus.get_mut(&SkuId::of_code(code)).ok_or_else(|| "no such sku".into())
     }
 
     fn line(&mut self, index: usize) -> Result<&mut LineItem, Box<dyn Error>> {
@@ -221,7 +235,7 @@ fn each_rule_has_its_code_and_names_its_place() -> TestResult {
             Ok(())
         }),
         ("sku_unknown", pointer(1, "sku_code"), |case| {
-            case.skus.remove(&SkuId::derived(&["TEA"]));
+            case.skus.remove(&SkuId::of_code("TEA"));
             Ok(())
         }),
         ("currency_mismatch", pointer(1, "sku_code"), |case| {
@@ -280,7 +294,7 @@ fn what_is_just_enough_is_enough() -> TestResult {
 #[test]
 fn lines_of_one_sku_share_its_stock() -> TestResult {
     let mut case = Case::new()?;
-    case.line(1)?.sku_id = SkuId::derived(&["BEANS"]);
+    case.line(1)?.item = OrderedItem::sku("BEANS");
     case.sku("BEANS")?.stock = Some(2);
     assert_eq!(case.rejections(), [("out_of_stock".to_owned(), pointer(1, "quantity"))]);
     for index in 0..2 {
@@ -348,10 +362,7 @@ fn by_frequency_lines_that_repeat_alike_share_a_subscription() -> TestResult {
     let items: Vec<_> = made
         .iter()
         .map(|one| {
-            (
-                one.frequency.to_string(),
-                one.items.iter().map(|i| i.sku_code.as_str()).collect::<Vec<_>>(),
-            )
+            (one.frequency.to_string(), one.items.iter().map(|i| i.item.code()).collect::<Vec<_>>())
         })
         .collect();
     let expected =
@@ -372,7 +383,7 @@ fn by_line_items_each_recurring_line_has_its_own_subscription() -> TestResult {
     let mut made: Vec<_> = case
         .subscriptions()?
         .iter()
-        .map(|one| one.items.iter().map(|item| item.sku_code.clone()).collect::<Vec<_>>())
+        .map(|one| one.items.iter().map(|item| item.item.code().to_owned()).collect::<Vec<_>>())
         .collect();
     made.sort();
     assert_eq!(made, [["BEANS"], ["TEA"]]);

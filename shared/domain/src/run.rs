@@ -8,8 +8,11 @@ use crate::{
     ids::{
         CustomerId, JobRunId, MarketId, OrderId, OrganizationId, PaymentSourceId, SubscriptionId,
     },
-    money::{Currency, MinorUnits},
-    order::{OrderStatus, PaymentStatus},
+    money::{Currency, MinorUnits, MoneyError},
+    order::{Addresses, OrderStatus, PaymentStatus},
+    order_copy::{Culprit, Factory},
+    pricing::{OrderedItem, Totals},
+    subscription::{is_yes, yes},
     time::OccurrenceNumber,
 };
 
@@ -23,6 +26,9 @@ pub enum RunStatus {
     Successful,
     /// Given up; nothing more is tried unless a person asks for it.
     Failed,
+    /// Ended before anything was collected, because its subscription was cancelled or somebody
+    /// discarded it.
+    Aborted,
 }
 
 /// One thing that went wrong in a run.
@@ -34,19 +40,29 @@ pub struct RunError {
     pub code: String,
     /// For a person to read.
     pub message: String,
+    /// What is missing or bad.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resource: Option<Culprit>,
 }
 
 /// One line of the order that a run makes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunLine {
-    /// The stock keeping unit's code.
-    pub sku_code: String,
+    /// What is ordered.
+    #[serde(flatten)]
+    pub item: OrderedItem,
     /// Name for people.
     pub name: String,
     /// Units.
     pub quantity: u32,
     /// Price of one unit, in minor units.
     pub unit_amount: MinorUnits,
+    /// Whether a client has set that price, so that it wins over every list.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub price_override: bool,
+    /// Whether it took from a tracked stock, so that a failed run gives it back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stock_tracked: bool,
 }
 
 /// Occurrences that passed during downtime and were not run, first and last.
@@ -69,6 +85,12 @@ pub struct Run {
     pub due_at: DateTime<Utc>,
     /// Where it stands.
     pub status: RunStatus,
+    /// Which kind of copy it is.
+    #[serde(default, skip_serializing_if = "Factory::is_recurring")]
+    pub factory: Factory,
+    /// Whether it places the order that it makes; else it leaves a draft, an order of its own.
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    pub place_target_order: bool,
     /// The job run that made it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub job_run_id: Option<JobRunId>,
@@ -99,12 +121,19 @@ pub struct Run {
     /// How it is paid.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payment_source_id: Option<PaymentSourceId>,
+    /// Where the order goes, and where its bill goes.
+    #[serde(default, skip_serializing_if = "Addresses::is_none")]
+    pub addresses: Addresses,
     /// Currency of every amount.
     pub currency: Currency,
     /// What the order holds.
     pub lines: Vec<RunLine>,
     /// What it costs, in minor units.
     pub total: MinorUnits,
+    /// Whether its prices could not be told yet: what it costs is what it cost last time, and it is
+    /// not charged before they are.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unpriced: bool,
     /// The provider's charge, once paid.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub charge_id: Option<String>,
@@ -116,7 +145,20 @@ impl Run {
     /// The order that it makes.
     #[must_use]
     pub fn order_id(&self) -> OrderId {
-        OrderId::of_run(&self.subscription_id, self.number)
+        if self.place_target_order {
+            OrderId::of_run(&self.subscription_id, self.number)
+        } else {
+            OrderId::left_by_run(&self.subscription_id, self.number)
+        }
+    }
+
+    /// What its lines cost together.
+    ///
+    /// # Errors
+    /// When a sum is out of range.
+    pub fn totals(&self) -> Result<Totals, MoneyError> {
+        let lines = &self.lines;
+        Totals::of(lines.iter().map(|line| (&line.item, line.unit_amount, line.quantity)))
     }
 
     /// Where that order stands.
@@ -125,7 +167,7 @@ impl Run {
         match self.status {
             RunStatus::Open => OrderStatus::Pending,
             RunStatus::Successful => OrderStatus::Placed,
-            RunStatus::Failed => OrderStatus::Cancelled,
+            RunStatus::Failed | RunStatus::Aborted => OrderStatus::Cancelled,
         }
     }
 
@@ -135,7 +177,7 @@ impl Run {
         match self.status {
             RunStatus::Successful if self.total == MinorUnits::ZERO => PaymentStatus::Free,
             RunStatus::Successful => PaymentStatus::Paid,
-            RunStatus::Open | RunStatus::Failed => PaymentStatus::Unpaid,
+            RunStatus::Open | RunStatus::Failed | RunStatus::Aborted => PaymentStatus::Unpaid,
         }
     }
 }

@@ -10,13 +10,15 @@ use serde_json::Value;
 use crate::{
     dunning::RetryPolicy,
     ids::{
-        CustomerId, JobRunId, MarketId, ModelId, OrderId, PaymentSourceId, SubscriptionId,
-        SubscriptionItemId,
+        CustomerId, JobRunId, MarketId, ModelId, OrderId, PaymentSourceId, PriceListId,
+        SubscriptionId, SubscriptionItemId, TagId,
     },
     journal::Head,
     lifecycle::SubscriptionStatus,
     money::{Currency, MinorUnits, MoneyError},
-    order,
+    order::Addresses,
+    order_copy::Factory,
+    pricing::{OrderedItem, Totals},
     renewal_alert::RenewalAlertPeriod,
     time::{
         CatchUp, CutOff, Frequency, NumberedTerm, Occurrence, OccurrenceNumber, Reason, Schedule,
@@ -29,17 +31,25 @@ use crate::{
 pub struct SubscriptionItem {
     /// Identifier.
     pub id: SubscriptionItemId,
-    /// The stock keeping unit's code.
-    pub sku_code: String,
+    /// What is ordered.
+    #[serde(flatten)]
+    pub item: OrderedItem,
     /// Name for people, copied.
     pub name: String,
     /// Units per run.
     pub quantity: u32,
-    /// Price of one unit in minor units, pinned when the subscription was made.
+    /// Price of one unit in minor units, pinned when the item was made or its price last changed.
     pub unit_amount: MinorUnits,
-    /// Whether the sku's stock is tracked, so that a run must take from it.
+    /// Whether a client has set that price, so that it wins over every list.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub price_override: bool,
+    /// Whether stock of a sku within is tracked, so that a run must take from it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub stock_tracked: bool,
+    /// Whether only the next run orders it. It goes with the run that carries it, whatever becomes
+    /// of that; a run that is skipped leaves it for the one after.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub one_off: bool,
 }
 
 /// A run that was made but is not paid yet.
@@ -73,10 +83,19 @@ pub struct Subscription {
     /// How runs are paid.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payment_source_id: Option<PaymentSourceId>,
+    /// Where its orders go, and where their bills go.
+    #[serde(default, skip_serializing_if = "Addresses::is_none")]
+    pub addresses: Addresses,
+    /// The tags that it carries.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<TagId>,
     /// Currency of every amount.
     pub currency: Currency,
     /// What each run orders.
     pub items: Vec<SubscriptionItem>,
+    /// The list whose prices its items follow from run to run; `None` where they are pinned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price_list_id: Option<PriceListId>,
     /// How often.
     pub frequency: Frequency,
     /// The instant from which all dates are computed; never moved by a run.
@@ -108,21 +127,42 @@ pub struct Subscription {
     /// The next occurrence, if somebody chose its date.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rescheduled: Option<Slot>,
+    /// The date that the next occurrence has by its crontab expression, if it was brought forward from
+    /// there and stands for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stands_for: Option<DateTime<Utc>>,
     /// How long before each run it closes for changes of that run.
     #[serde(default, skip_serializing_if = "is_default")]
     pub cut_off: CutOff,
     /// When it becomes active again by itself; only while it rests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resumes_at: Option<DateTime<Utc>>,
+    /// When it was cancelled; only while it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cancelled_at: Option<DateTime<Utc>>,
     /// How long before each run it is announced; `None` for not at all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub renewal_alert_period: Option<RenewalAlertPeriod>,
     /// The occurrence that was announced last, on the date that was told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alerted: Option<Slot>,
+    /// Which kind of copy makes its runs' orders.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub factory: Factory,
+    /// Whether its source order, once placed, is its occurrence 0 and makes it active. Where not, it
+    /// begins at its anchor, as soon as somebody has activated it.
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    pub activate_by_source_order: bool,
+    /// Whether its runs place and charge the orders that they make; else they leave drafts.
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    pub place_target_order: bool,
     /// When it last made a run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_run_at: Option<DateTime<Utc>>,
+    /// When an order was placed for it last, where that was not when it last made a run: see
+    /// [`Subscription::last_ordered`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_ordered_at: Option<DateTime<Utc>>,
     /// Runs that ended in a placed order, the source order not counted.
     #[serde(default)]
     pub occurrencies: u32,
@@ -167,9 +207,24 @@ pub struct Subscription {
     /// The job run that claimed it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub job_run_id: Option<JobRunId>,
+    /// Whether the prices of the run under way are fixed: it may have been charged at them, and is
+    /// not to cost anything else when its message comes again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub prices_fixed: bool,
     /// The dead letter that keeps it from running, until that is redriven or discarded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blocked_by: Option<String>,
+}
+
+/// The default of what is done unless somebody does not want it.
+pub(crate) const fn yes() -> bool {
+    true
+}
+
+/// Whether it is left out of items.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+pub(crate) const fn is_yes(value: &bool) -> bool {
+    *value
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
@@ -256,6 +311,7 @@ impl Subscription {
 
     /// Sets the next occurrence of its schedule.
     pub fn set_next(&mut self, next: Option<Slot>) {
+        self.stands_for = None;
         self.next_number = next.map(|next| next.number);
         self.next_run_at = next.map(|next| next.at);
     }
@@ -289,6 +345,13 @@ impl Subscription {
     pub fn maximum_reached(&self) -> bool {
         let ended = self.expected().and_then(|expected| self.end_at(expected));
         ended == Some(TermEnd::MaximumReached)
+    }
+
+    /// When an order was placed for it last, the source order included; `None` before the first.
+    #[must_use]
+    pub fn last_ordered(&self) -> Option<DateTime<Utc>> {
+        let placed = self.succeeded_on_last_run != Some(false);
+        self.last_ordered_at.or(self.last_run_at.filter(|_| placed))
     }
 
     /// When it is to be woken next, and what for; `None` lets it sleep for good.
@@ -344,12 +407,21 @@ impl Subscription {
         (next.at > self.updated_at).then(|| period.before(next.at).max(self.updated_at))
     }
 
+    /// What its items cost together, each time.
+    ///
+    /// # Errors
+    /// When a sum is out of range.
+    pub fn totals(&self) -> Result<Totals, MoneyError> {
+        let items = &self.items;
+        Totals::of(items.iter().map(|item| (&item.item, item.unit_amount, item.quantity)))
+    }
+
     /// What one run costs, in minor units.
     ///
     /// # Errors
     /// When the sum is out of range.
     pub fn total(&self) -> Result<MinorUnits, MoneyError> {
-        order::total(self.items.iter().map(|item| (item.unit_amount, item.quantity)))
+        Ok(self.totals()?.total)
     }
 
     /// Brings the runs that wait for their payment up at once: what is cancelled is not charged
@@ -366,6 +438,7 @@ impl Subscription {
         self.lease_until = None;
         self.lease_claims = None;
         self.job_run_id = None;
+        self.prices_fixed = false;
     }
 }
 

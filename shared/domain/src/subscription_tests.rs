@@ -13,12 +13,14 @@ type TestResult = Result<(), Box<dyn Error>>;
 /// that it repeats was placed at the anchor.
 pub(crate) fn subscription(frequency: &str, anchor: &str) -> Result<Subscription, Box<dyn Error>> {
     let item = |name: &str, quantity, unit_amount| SubscriptionItem {
-        id: SubscriptionItemId::derived(&[name]),
-        sku_code: name.to_owned(),
+        id: SubscriptionItemId::of(&SubscriptionId::derived(&["subscription"]), name),
+        item: OrderedItem::sku(name),
         name: name.to_owned(),
         quantity,
         unit_amount: MinorUnits::new(unit_amount),
+        price_override: false,
         stock_tracked: false,
+        one_off: false,
     };
     let anchor: DateTime<Utc> = anchor.parse()?;
     let mut subscription = Subscription {
@@ -29,8 +31,11 @@ pub(crate) fn subscription(frequency: &str, anchor: &str) -> Result<Subscription
         source_order_id: OrderId::derived(&["order"]),
         customer_id: Some(CustomerId::derived(&["customer"])),
         payment_source_id: Some(PaymentSourceId::derived(&["source"])),
+        addresses: Addresses::default(),
+        tags: Vec::new(),
         currency: "EUR".parse()?,
         items: vec![item("BEANS", 2, 1_000), item("FILTERS", 1, 1_000)],
+        price_list_id: None,
         frequency: frequency.parse()?,
         anchor,
         time_zone: iana("Europe/London"),
@@ -41,11 +46,17 @@ pub(crate) fn subscription(frequency: &str, anchor: &str) -> Result<Subscription
         max_occurrences: None,
         jumped_numbers: 0,
         rescheduled: None,
+        stands_for: None,
         cut_off: CutOff::default(),
         resumes_at: None,
+        cancelled_at: None,
         renewal_alert_period: None,
         alerted: None,
         last_run_at: None,
+        last_ordered_at: None,
+        factory: Factory::default(),
+        activate_by_source_order: true,
+        place_target_order: true,
         occurrencies: 0,
         errors_count: 0,
         succeeded_on_last_run: None,
@@ -62,6 +73,7 @@ pub(crate) fn subscription(frequency: &str, anchor: &str) -> Result<Subscription
         lease_until: None,
         lease_claims: None,
         job_run_id: None,
+        prices_fixed: false,
         blocked_by: None,
     };
     let source = Slot { number: OccurrenceNumber::ANCHOR, at: anchor };

@@ -2,8 +2,8 @@
 //! because ids of events are given out.
 
 use super::{
-    Concerned, Entry, Event, EventId, OccurrenceNumber, OrderId, SubscriptionId, UNLISTED, Value,
-    topic,
+    Concerned, Entry, Event, EventId, OccurrenceNumber, OrderCopyId, OrderId, RUN_PREFIX,
+    SubscriptionId, UNLISTED, Value, topic,
 };
 
 /// What an entry means, in the order in which it came about.
@@ -58,10 +58,7 @@ impl Told<'_> {
 
     /// What the entry's journal belongs to.
     fn subject(&self) -> Concerned {
-        let id = &self.entry.subject;
-        let kinds = [(OrderId::PREFIX, "orders"), (COPY_PREFIX, "order_copies")];
-        let kind = kinds.iter().find(|(prefix, _)| id.starts_with(prefix)).map(|(_, kind)| *kind);
-        Concerned { kind: kind.unwrap_or("order_subscriptions"), id: id.clone() }
+        Concerned::subject(&self.entry.subject)
     }
 
     /// A status that a subscription has come to otherwise than by its own trigger: made active, or
@@ -128,12 +125,11 @@ impl Told<'_> {
         let number = u32::try_from(after.get("run")?.as_u64()?).ok()?;
         let order = OrderId::of_run(&subscription, OccurrenceNumber::new(number));
         let body = order.as_str().strip_prefix(OrderId::PREFIX)?;
-        let copy = match after.get("factory").and_then(Value::as_str) {
-            Some("order_copies") => {
-                Concerned { kind: "order_copies", id: format!("{COPY_PREFIX}{body}") }
-            }
-            _ => Concerned { kind: "recurring_order_copies", id: format!("roc_{body}") },
+        let (kind, prefix) = match after.get("factory").and_then(Value::as_str) {
+            Some("order_copies") => ("order_copies", OrderCopyId::PREFIX),
+            _ => ("recurring_order_copies", RUN_PREFIX),
         };
+        let copy = Concerned { kind, id: format!("{prefix}{body}") };
         // Numbers only go up: the first attempt moves on to the next, later ones find it moved.
         let expected = before.get("next_number").and_then(Value::as_u64);
         Some(RunTold {
@@ -167,9 +163,6 @@ impl Told<'_> {
         }
     }
 }
-
-/// What ids of order copies begin with.
-const COPY_PREFIX: &str = "ocp_";
 
 /// Codes of runs that were refused by a rule of ours before any payment was tried.
 const REFUSALS: [&str; 3] = ["out_of_stock", "payment_source_missing", "subscription_cancelled"];

@@ -73,7 +73,8 @@ fn set_term(after: &mut Subscription, term: Term, now: DateTime<Utc>) -> Result<
     let Term { max_occurrences, expires_at } = term;
     let starts_at = after.anchor;
     // An anchor that was moved to a run is no start.
-    let is_start = after.rules.anchor_number == OccurrenceNumber::ANCHOR;
+    let begins_there = !after.activate_by_source_order && after.last_run_at.is_none();
+    let is_start = begins_there || after.rules.anchor_number == OccurrenceNumber::ANCHOR;
     if let Some(expires_at) = expires_at.filter(|_| expires_at != after.expires_at)
         && (expires_at <= now || (is_start && expires_at <= starts_at))
     {

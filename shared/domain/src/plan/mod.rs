@@ -4,19 +4,25 @@
 mod alert;
 mod blocked;
 mod claim;
+mod convert;
 mod cut_off;
 mod dates;
 mod dates_error;
+mod items;
 mod pass_over;
 mod pause;
+mod prices;
+mod run_now;
 mod settle;
 mod skip;
 mod status;
 
+use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use thiserror::Error;
 
 use crate::{
+    ids::OrderId,
     lifecycle::IllegalTransition,
     money::MoneyError,
     subscription::Subscription,
@@ -26,14 +32,19 @@ use crate::{
 pub use alert::{AlertPlan, alert, plan_alert};
 pub use blocked::{block, discard_run, postpone_retry, unblock};
 pub use claim::{ClaimPlan, plan_claim};
+pub use convert::convert;
 pub use cut_off::{ClosedForChanges, closed_for_changes};
 pub use dates::{DatesChange, change_dates};
 pub use dates_error::DatesError;
-pub use pass_over::{SkipReason, abandon_run, skip_missed};
+pub use items::{ItemsChange, ItemsError, change_items};
+pub(crate) use pass_over::standing_past;
+pub use pass_over::{AbortReason, SkipReason, abandon_run, abort_run, skip_missed};
 pub use pause::{PauseError, end_pause, pause, rest_until};
+pub use prices::{fix_prices, price_run, unpriced};
+pub use run_now::run_now;
 pub use settle::{Outcome, PlannedRun, Settled, plan_run, settle_retry, settle_run};
 pub use skip::skip_next_run;
-pub use status::{activate, cancel, expire};
+pub use status::{activate, cancel, expire, reactivate};
 
 /// Why no decision could be made. None of these passes by waiting.
 #[derive(Debug, Error, Clone, PartialEq, Eq)]
@@ -59,8 +70,31 @@ pub enum PlanError {
         /// Why there is no further occurrence.
         end: TermEnd,
     },
-    /// There is no next run to be skipped.
-    #[error("there is no next run to skip: none comes before its end")]
+    /// It was cancelled too long ago to be taken up again.
+    #[error(
+        "it was cancelled at {}: it could be reactivated within reactivation_days ({days}) of its \
+         subscription model",
+        dates_error::text(*.cancelled_at)
+    )]
+    CancelledForGood {
+        /// The window.
+        days: u16,
+        /// When it was cancelled.
+        cancelled_at: DateTime<Utc>,
+    },
+    /// Its source order makes it active.
+    #[error("it becomes active when its source order {0} is placed: place that")]
+    WaitsForSource(OrderId),
+    /// Its runs copy its items already.
+    #[error(
+        "its runs copy its items already: only one whose runs copy its source order is converted"
+    )]
+    Converted,
+    /// The model does not offer its frequency.
+    #[error("{0}")]
+    NotOffered(String),
+    /// There is no next run to be skipped, or made now.
+    #[error("there is no next run: none comes before its end")]
     NoNextRun,
 }
 
@@ -75,4 +109,4 @@ pub fn standing(subscription: &Subscription) -> Value {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

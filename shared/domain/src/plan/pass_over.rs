@@ -3,9 +3,14 @@
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
-use super::{PlanError, standing};
+use super::{PlanError, PlannedRun, Settled, settle::begin_run, standing};
 use crate::{
-    journal::Change, lifecycle::Trigger, run::Skipped, subscription::Subscription, time::Slot,
+    journal::Change,
+    lifecycle::Trigger,
+    order_copy::Culprit,
+    run::{RunError, RunStatus, Skipped},
+    subscription::Subscription,
+    time::Slot,
 };
 
 /// Why occurrences are passed over, as the journal tells.
@@ -15,6 +20,12 @@ pub enum SkipReason {
     Missed,
     /// They fell due while the subscription rested.
     Paused,
+    /// They fell due while the subscription was cancelled.
+    Cancelled,
+    /// They fell due before the subscription was active for the first time.
+    NotActivated,
+    /// They fell due between the source order and the subscription that was made from it later.
+    BeforeCreation,
     /// Somebody asked for it.
     Requested,
     /// Their run became a dead letter, and somebody discarded that.
@@ -28,15 +39,32 @@ impl SkipReason {
         match self {
             Self::Missed => "missed",
             Self::Paused => "paused",
+            Self::Cancelled => "cancelled",
+            Self::NotActivated => "not activated in time",
+            Self::BeforeCreation => "before it was made",
             Self::Requested => "skipped by request",
             Self::Discarded => "discarded",
         }
     }
 }
 
+/// Why a run that was claimed is given up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AbortReason {
+    /// Its subscription was cancelled meanwhile.
+    Cancelled,
+    /// Its subscription was paused meanwhile.
+    Paused,
+    /// It became a dead letter, and somebody discarded that.
+    Discarded,
+}
+
+/// The code of what ended because its subscription was cancelled.
+pub(super) const SUBSCRIPTION_CANCELLED: &str = "subscription_cancelled";
+
 /// What a journal entry tells of where a subscription stands, and which occurrences were passed
 /// over on the way there.
-pub(super) fn standing_past(
+pub(crate) fn standing_past(
     after: &Subscription,
     skipped: Option<Skipped>,
     reason: SkipReason,
@@ -84,8 +112,49 @@ pub(super) fn pass_over(
     Ok((after, change))
 }
 
-/// Ends a run without an order, because its subscription was cancelled or paused before anything
-/// was collected.
+/// Ends a run without an order before anything was collected, and goes on with the one after it:
+/// its number is used. The copy says that it was aborted, and why.
+///
+/// # Errors
+/// When the state machine does not allow the claimed run to end.
+pub fn abort_run(
+    before: &Subscription,
+    planned: &PlannedRun,
+    reason: AbortReason,
+    now: DateTime<Utc>,
+) -> Result<Settled, PlanError> {
+    let first = before.expected().map_or(planned.number, |next| next.number);
+    let skipped = Skipped { first, last: planned.number };
+    let (skip_reason, code, event) = match reason {
+        AbortReason::Cancelled => {
+            (SkipReason::Cancelled, SUBSCRIPTION_CANCELLED, "order_subscriptions.run_abandoned")
+        }
+        AbortReason::Paused => {
+            (SkipReason::Paused, "subscription_paused", "order_subscriptions.run_abandoned")
+        }
+        AbortReason::Discarded => {
+            (SkipReason::Discarded, "dead_letter_discarded", "order_subscriptions.runs_skipped")
+        }
+    };
+    let (subscription, change) = pass_over(before, skipped, skip_reason, planned.next, now)?;
+    let change = Change { event, ..change };
+    let mut run = begin_run(before, planned, now);
+    run.status = RunStatus::Aborted;
+    run.version = 1;
+    run.skipped = None;
+    run.errors_log.push(RunError {
+        at: now,
+        code: code.to_owned(),
+        message: format!(
+            "the run was given up before anything was collected: {}",
+            skip_reason.as_str()
+        ),
+        resource: Some(Culprit::new("order_subscriptions", &before.id)),
+    });
+    Ok(Settled { subscription, run, change })
+}
+
+/// Ends a run without an order where it can't even be planned.
 #[must_use]
 pub fn abandon_run(before: &Subscription, now: DateTime<Utc>) -> (Subscription, Change) {
     let mut after = before.clone();

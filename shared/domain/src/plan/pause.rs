@@ -91,19 +91,48 @@ pub fn end_pause(
     before: &Subscription,
     now: DateTime<Utc>,
 ) -> Result<(Subscription, Change, Option<Skipped>), PlanError> {
-    go_on(before, before.resumes_at.map_or(now, |at| at.min(now)), now)
+    let from = before.resumes_at.map_or(now, |at| at.min(now));
+    go_on(before, GoingOn::Pause, from, now)
+}
+
+/// What a subscription goes on after.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum GoingOn {
+    /// A rest.
+    Pause,
+    /// Nothing: it was never active.
+    Creation,
+    /// A cancellation that was taken back.
+    Cancellation,
+}
+
+impl GoingOn {
+    const fn words(self) -> (Trigger, SkipReason, &'static str) {
+        match self {
+            Self::Pause => (Trigger::Activate, SkipReason::Paused, "order_subscriptions.activate"),
+            Self::Creation => {
+                (Trigger::Activate, SkipReason::NotActivated, "order_subscriptions.activate")
+            }
+            Self::Cancellation => {
+                (Trigger::Reactivate, SkipReason::Cancelled, "order_subscriptions.reactivate")
+            }
+        }
+    }
 }
 
 /// Lets a subscription go on from an instant. It does not make up for what fell due while it
 /// rested; one whose run is under way keeps that run.
 pub(super) fn go_on(
     before: &Subscription,
+    going_on: GoingOn,
     from: DateTime<Utc>,
     now: DateTime<Utc>,
 ) -> Result<(Subscription, Change, Option<Skipped>), PlanError> {
+    let (trigger, reason, event) = going_on.words();
     let mut after = before.clone();
-    after.status = after.status.after(Trigger::Activate)?;
+    after.status = after.status.after(trigger)?;
     after.resumes_at = None;
+    after.cancelled_at = None;
     let mut skipped = None;
     if after.run_number.is_none() {
         after.release();
@@ -115,10 +144,7 @@ pub(super) fn go_on(
     }
     after.version += 1;
     after.updated_at = now;
-    let change = Change {
-        event: "order_subscriptions.activate",
-        before: standing(before),
-        after: standing_past(&after, skipped, SkipReason::Paused),
-    };
+    let change =
+        Change { event, before: standing(before), after: standing_past(&after, skipped, reason) };
     Ok((after, change, skipped))
 }

@@ -47,7 +47,9 @@ fn outcome(choice: u8) -> Outcome {
         0..=1 => Outcome::Paid { charge_id: "ch".into() },
         2..=3 => declined(DeclineKind::Soft),
         4 => declined(DeclineKind::Hard),
-        _ => Outcome::Refused { code: "out_of_stock".into(), message: "none".into() },
+        _ => {
+            Outcome::Refused { code: "out_of_stock".into(), message: "none".into(), resource: None }
+        }
     }
 }
 
@@ -90,13 +92,9 @@ impl World {
             let run = self.runs.get(&unsettled.number).ok_or_else(|| fails("no such run"))?;
             prop_assert_eq!(run.status, RunStatus::Open, "what is settled is not tried again");
             prop_assert_eq!(run.attempts, unsettled.attempts);
-            let cancelled = Outcome::Refused {
-                code: "subscription_cancelled".to_owned(),
-                message: String::new(),
-            };
             let outcome = match self.subscription.status {
                 SubscriptionStatus::Active | SubscriptionStatus::Running => outcome,
-                SubscriptionStatus::Cancelled => &cancelled,
+                SubscriptionStatus::Cancelled => &Outcome::Cancelled,
                 SubscriptionStatus::Draft | SubscriptionStatus::Inactive => continue,
             };
             let settled =

@@ -3,13 +3,15 @@
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
-use super::{PlanError, standing};
+use super::{PlanError, pass_over::SUBSCRIPTION_CANCELLED, standing};
 use crate::{
     dunning::{DeclineKind, FinalAction, GiveUpReason, RetryDecision},
     ids::{OrderId, PaymentSourceId},
     journal::Change,
-    lifecycle::Trigger,
+    lifecycle::{SubscriptionStatus, Trigger},
     money::MinorUnits,
+    order_copy::Culprit,
+    pricing::PRICE_MISSING,
     run::{Run, RunError, RunLine, RunStatus, Skipped},
     subscription::{Subscription, SubscriptionItem, Unsettled},
     time::{Occurrence, OccurrenceNumber, Slot},
@@ -69,11 +71,21 @@ fn plan_number(
     Ok(PlannedRun {
         number,
         due_at: occurrence.at,
-        order_id: OrderId::of_run(&subscription.id, number),
+        order_id: if subscription.place_target_order {
+            OrderId::of_run(&subscription.id, number)
+        } else {
+            OrderId::left_by_run(&subscription.id, number)
+        },
         total: subscription.total()?,
         skipped,
-        next: schedule.following(occurrence).ok().map(Occurrence::slot),
+        next: schedule.following(served_by(subscription, occurrence)).ok().map(Occurrence::slot),
     })
+}
+
+/// The occurrence that a run stands for: a run that was brought forward serves the date it had.
+fn served_by(subscription: &Subscription, occurrence: Slot) -> Slot {
+    let own = subscription.stands_for.filter(|_| subscription.expected() == Some(occurrence));
+    Slot { at: own.unwrap_or(occurrence.at), ..occurrence }
 }
 
 /// How an attempt at a run's payment ended.
@@ -101,7 +113,11 @@ pub enum Outcome {
         code: String,
         /// For a person to read.
         message: String,
+        /// What is missing or bad.
+        resource: Option<Culprit>,
     },
+    /// Its subscription was cancelled before anything was collected.
+    Cancelled,
 }
 
 /// A subscription and one of its runs after an attempt, ready to be committed together.
@@ -115,21 +131,15 @@ pub struct Settled {
     pub change: Change,
 }
 
-/// Settles the first attempt at a run.
-///
-/// # Errors
-/// When the state machine does not allow the run to end.
-pub fn settle_run(
-    before: &Subscription,
-    planned: &PlannedRun,
-    outcome: &Outcome,
-    now: DateTime<Utc>,
-) -> Result<Settled, PlanError> {
-    let run = Run {
+/// The run that was planned, before anything was tried.
+pub(super) fn begin_run(before: &Subscription, planned: &PlannedRun, now: DateTime<Utc>) -> Run {
+    Run {
         subscription_id: before.id.clone(),
         number: planned.number,
         due_at: planned.due_at,
         status: RunStatus::Open,
+        factory: before.factory,
+        place_target_order: before.place_target_order,
         job_run_id: before.job_run_id.clone(),
         started_at: now,
         completed_at: None,
@@ -141,16 +151,33 @@ pub fn settle_run(
         market_id: before.market_id.clone(),
         customer_id: before.customer_id.clone(),
         payment_source_id: before.payment_source_id.clone(),
+        addresses: before.addresses.clone(),
         currency: before.currency,
         lines: before.items.iter().map(line_of).collect(),
         total: planned.total,
+        unpriced: false,
         charge_id: None,
         version: 0,
-    };
+    }
+}
+
+/// Settles the first attempt at a run.
+///
+/// # Errors
+/// When the state machine does not allow the run to end.
+pub fn settle_run(
+    before: &Subscription,
+    planned: &PlannedRun,
+    outcome: &Outcome,
+    now: DateTime<Utc>,
+) -> Result<Settled, PlanError> {
+    let run = begin_run(before, planned, now);
     let mut after = before.clone();
     after.status = after.status.after(Trigger::EndRun)?;
     after.set_next(planned.next);
     after.last_run_at = Some(now);
+    after.last_ordered_at = None;
+    after.drop_one_off_items();
     after.release();
     settle(before, after, run, outcome, now)
 }
@@ -171,6 +198,7 @@ pub fn settle_retry(
         run.payment_source_id = payment_source;
     }
     let mut after = before.clone();
+    after.last_ordered_at = Some(now);
     if after.run_number.is_none() {
         after.release();
     }
@@ -179,10 +207,12 @@ pub fn settle_retry(
 
 fn line_of(item: &SubscriptionItem) -> RunLine {
     RunLine {
-        sku_code: item.sku_code.clone(),
+        item: item.item.clone(),
         name: item.name.clone(),
         quantity: item.quantity,
         unit_amount: item.unit_amount,
+        price_override: item.price_override,
+        stock_tracked: item.stock_tracked,
     }
 }
 
@@ -195,6 +225,7 @@ fn settle(
 ) -> Result<Settled, PlanError> {
     after.unsettled.retain(|unsettled| unsettled.number != run.number);
     run.retry_at = None;
+    run.unpriced = matches!(outcome, Outcome::Declined { code, .. } if code == PRICE_MISSING);
     run.version += 1;
     let event = match outcome {
         Outcome::Paid { .. } | Outcome::Free => {
@@ -211,7 +242,9 @@ fn settle(
         }
         Outcome::Declined { kind, code, message } => {
             run.attempts += 1;
-            fail(&mut after, &mut run, code, message, now);
+            after.last_ordered_at = before.last_ordered();
+            let source = run.payment_source_id.as_ref().map(Culprit::payment_source);
+            fail(&mut after, &mut run, code, message, source, now);
             match after.retry.decide(run.attempts - 1, *kind, now) {
                 RetryDecision::RetryAt { at, .. } if after.status.repeats() => {
                     run.status = RunStatus::Open;
@@ -226,16 +259,26 @@ fn settle(
                 RetryDecision::RetryAt { .. } => give_up(&mut run, now),
                 RetryDecision::GiveUp { reason, action } => {
                     give_up(&mut run, now);
-                    log(&mut run, give_up_code(reason), give_up_message(reason), now);
+                    let source = run.payment_source_id.as_ref().map(Culprit::payment_source);
+                    log(&mut run, give_up_code(reason), give_up_message(reason), source, now);
                     finally(&mut after, action, now)?;
                 }
             }
             "order_subscriptions.last_run_failed"
         }
-        Outcome::Refused { code, message } => {
-            fail(&mut after, &mut run, code, message, now);
+        Outcome::Refused { code, message, resource } => {
+            after.last_ordered_at = before.last_ordered();
+            fail(&mut after, &mut run, code, message, resource.clone(), now);
             give_up(&mut run, now);
             "order_subscriptions.last_run_failed"
+        }
+        Outcome::Cancelled => {
+            after.last_ordered_at = before.last_ordered();
+            let message = "the subscription was cancelled before the run was paid";
+            let subscription = Some(Culprit::new("order_subscriptions", &before.id));
+            log(&mut run, SUBSCRIPTION_CANCELLED, message, subscription, now);
+            run.status = RunStatus::Aborted;
+            "order_subscriptions.run_abandoned"
         }
     };
     after.version += 1;
@@ -244,14 +287,22 @@ fn settle(
     Ok(Settled { subscription: after, run, change })
 }
 
-fn fail(after: &mut Subscription, run: &mut Run, code: &str, message: &str, now: DateTime<Utc>) {
+fn fail(
+    after: &mut Subscription,
+    run: &mut Run,
+    code: &str,
+    message: &str,
+    resource: Option<Culprit>,
+    now: DateTime<Utc>,
+) {
     after.errors_count = after.errors_count.saturating_add(1);
     after.succeeded_on_last_run = Some(false);
-    log(run, code, message, now);
+    log(run, code, message, resource, now);
 }
 
-fn log(run: &mut Run, code: &str, message: &str, at: DateTime<Utc>) {
-    run.errors_log.push(RunError { at, code: code.to_owned(), message: message.to_owned() });
+fn log(run: &mut Run, code: &str, message: &str, resource: Option<Culprit>, at: DateTime<Utc>) {
+    let (code, message) = (code.to_owned(), message.to_owned());
+    run.errors_log.push(RunError { at, code, message, resource });
 }
 
 fn give_up(run: &mut Run, now: DateTime<Utc>) {
@@ -285,6 +336,9 @@ fn finally(
     };
     if after.status.repeats() {
         after.status = after.status.after(trigger)?;
+    }
+    if after.status == SubscriptionStatus::Cancelled {
+        after.cancelled_at.get_or_insert(now);
     }
     if trigger == Trigger::Cancel {
         after.close_open_runs(now);

@@ -1,7 +1,9 @@
 use serde_json::json;
 
 use super::{TestResult, at, claimed, monthly, n, skipped};
-use crate::{dunning::*, lifecycle::*, plan::*, run::*, subscription::*, time::Pause};
+use crate::{
+    dunning::*, lifecycle::*, order_copy::Culprit, plan::*, run::*, subscription::*, time::Pause,
+};
 
 fn paid() -> Outcome {
     Outcome::Paid { charge_id: "ch_1".to_owned() }
@@ -12,7 +14,12 @@ fn declined(kind: DeclineKind) -> Outcome {
 }
 
 fn refused() -> Outcome {
-    Outcome::Refused { code: "out_of_stock".to_owned(), message: "none left".to_owned() }
+    let beans = Culprit { code: Some("BEANS".to_owned()), ..Culprit::new("skus", &"sku_beans") };
+    Outcome::Refused {
+        code: "out_of_stock".to_owned(),
+        message: "none left".to_owned(),
+        resource: Some(beans),
+    }
 }
 
 /// One retry after a day, and then this.

@@ -1,11 +1,20 @@
 //! Changes of status: by a person or client, or because the end is reached.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use serde_json::{Value, json};
 
-use super::{PlanError, pause::go_on, standing};
-use crate::{journal::Change, lifecycle::Trigger, subscription::Subscription, time::TermEnd};
+use super::{
+    PlanError,
+    pause::{GoingOn, go_on},
+    standing,
+};
+use crate::{
+    journal::Change,
+    lifecycle::{SubscriptionStatus, Trigger},
+    subscription::Subscription,
+    time::TermEnd,
+};
 
 /// Ends a subscription whose expiry, or last occurrence, is reached.
 ///
@@ -42,17 +51,49 @@ pub fn activate(
     before: &Subscription,
     now: DateTime<Utc>,
 ) -> Result<(Subscription, Change), PlanError> {
-    let (after, change, _) = go_on(before, now, now)?;
+    let never_was = before.status == SubscriptionStatus::Draft;
+    if never_was && before.activate_by_source_order {
+        return Err(PlanError::WaitsForSource(before.source_order_id.clone()));
+    }
+    let going_on = if never_was { GoingOn::Creation } else { GoingOn::Pause };
+    let (after, change, _) = go_on(before, going_on, now, now)?;
+    within_term(&after, now)?;
+    Ok((after, change))
+}
+
+/// Refuses to let something go on that would end again at once.
+fn within_term(after: &Subscription, now: DateTime<Utc>) -> Result<(), PlanError> {
     let expired = after.expires_at.filter(|end| *end <= now).map(|_| TermEnd::Expired);
     let reached = after.maximum_reached().then_some(TermEnd::MaximumReached);
     match reached.or(expired).filter(|_| after.run_number.is_none()) {
         Some(end) => Err(PlanError::Ended { end }),
-        None => Ok((after, change)),
+        None => Ok(()),
     }
 }
 
-/// Ends a subscription for good, because a person or client asks for it. Its open runs are closed
-/// by the next tick.
+/// Takes up a subscription again that was cancelled at most so many days ago. Its dates are those
+/// that they would have been; what fell due while it was cancelled is not made up for, and the
+/// journal tells which these are.
+///
+/// # Errors
+/// When it is not cancelled, when that is too long ago, or when its end is reached.
+pub fn reactivate(
+    before: &Subscription,
+    days: u16,
+    now: DateTime<Utc>,
+) -> Result<(Subscription, Change), PlanError> {
+    let (after, change, _) = go_on(before, GoingOn::Cancellation, now, now)?;
+    let cancelled_at = before.cancelled_at.unwrap_or(before.updated_at);
+    let until = cancelled_at.checked_add_signed(TimeDelta::days(i64::from(days)));
+    if days == 0 || until.is_some_and(|until| until < now) {
+        return Err(PlanError::CancelledForGood { days, cancelled_at });
+    }
+    within_term(&after, now)?;
+    Ok((after, change))
+}
+
+/// Ends a subscription, because a person or client asks for it. Its open runs are closed by the next
+/// tick.
 ///
 /// # Errors
 /// When the state machine does not allow it.
@@ -66,6 +107,7 @@ pub fn cancel(
         after.release();
     }
     after.resumes_at = None;
+    after.cancelled_at = Some(now);
     after.close_open_runs(now);
     after.version += 1;
     after.updated_at = now;
@@ -76,3 +118,7 @@ pub fn cancel(
     };
     Ok((after, change))
 }
+
+#[cfg(test)]
+#[path = "reactivate_tests.rs"]
+mod tests;

@@ -45,6 +45,7 @@ fn bundle(price_amount: Option<i64>) -> Result<Bundle, Box<dyn Error>> {
         id: BundleId::of_code("BREAKFAST"),
         code: "BREAKFAST".to_owned(),
         name: "Breakfast".to_owned(),
+        description: None,
         market_id: None,
         currency: Currency::EUR,
         price_amount: price_amount.map(MinorUnits::new),

@@ -165,3 +165,7 @@ impl Field {
 fn number(text: &str) -> Option<u32> {
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
 }
+
+#[cfg(test)]
+#[path = "cron_fields_tests.rs"]
+mod tests;

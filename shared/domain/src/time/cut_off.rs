@@ -15,6 +15,12 @@ pub struct CutOff {
 }
 
 impl CutOff {
+    /// Whether changes count up to the run itself.
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        self.hours == 0
+    }
+
     /// The last instant at which a change counts for a run.
     #[must_use]
     pub fn closes_at(self, run_at: DateTime<Utc>) -> DateTime<Utc> {

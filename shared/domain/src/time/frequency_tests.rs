@@ -130,8 +130,13 @@ fn a_refusal_names_the_value_and_the_rule() {
 
 #[test]
 fn a_repeated_field_is_refused() {
-    let twice = r#"{"every":1,"every":2,"unit":"day"}"#;
-    assert!(from_str::<Frequency>(twice).is_err());
+    for (text, part) in [
+        (r#"{"every":1,"every":2,"unit":"day"}"#, "duplicate field `every`"),
+        (r#"{"every":1,"unit":"day","unit":"week"}"#, "duplicate field `unit`"),
+    ] {
+        let refused = from_str::<Frequency>(text).map_err(|error| error.to_string());
+        assert!(refused.as_ref().is_err_and(|error| error.contains(part)), "{refused:?}");
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@ use chrono::Weekday;
 use super::super::{
     AnchorDay, MonthEnd, ScheduleRules,
     fixtures::{TestResult, schedule},
+    interval_dates::Timing,
 };
 
 /// The dates of the first occurrences.
@@ -85,6 +86,50 @@ fn an_anchor_weekday_is_reached_by_the_shortest_stub() -> TestResult {
     ] {
         let rules = ScheduleRules { anchor_weekday: Some(weekday), ..ScheduleRules::default() };
         assert_eq!(dates(frequency, "2027-01-06", &rules, 3)?, expected, "{frequency} {weekday}");
+    }
+    Ok(())
+}
+
+#[test]
+fn the_index_at_a_date_is_that_of_the_last_one_that_has_come() -> TestResult {
+    let plain = ScheduleRules::default;
+    let fridays = ScheduleRules { anchor_weekday: Some(Weekday::Fri), ..plain() };
+    let firsts = ScheduleRules { anchor_day: Some(AnchorDay::new(1)?), ..plain() };
+    for (frequency, start, rules, expected) in [
+        (
+            "every 10 days",
+            "2027-01-06",
+            plain(),
+            // 16 and 26 January.
+            vec![("2026-12-01", 0), ("2027-01-15", 0), ("2027-01-16", 1), ("2027-01-26", 2)],
+        ),
+        (
+            "every 2 weeks",
+            "2027-01-06",
+            fridays,
+            // 8 and 22 January.
+            vec![("2027-01-07", 0), ("2027-01-08", 1), ("2027-01-21", 1), ("2027-01-22", 2)],
+        ),
+        (
+            "monthly",
+            "2027-01-31",
+            plain(),
+            // 28 February and 31 March.
+            vec![("2026-11-30", 0), ("2027-02-27", 0), ("2027-02-28", 1), ("2027-03-30", 1)],
+        ),
+        (
+            "three-month",
+            "2027-01-15",
+            firsts,
+            // 1 February and 1 May.
+            vec![("2027-01-31", 0), ("2027-02-01", 1), ("2027-04-30", 1), ("2027-05-01", 2)],
+        ),
+    ] {
+        let schedule = schedule(frequency, &format!("{start}T10:00:00"), Zone::utc(), rules)?;
+        let Timing::Dates(grid) = schedule.timing() else { return Err("no grid".into()) };
+        for (date, index) in expected {
+            assert_eq!(grid.index_at(date.parse()?), index, "{frequency} on {date}");
+        }
     }
     Ok(())
 }

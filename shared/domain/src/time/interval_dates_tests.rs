@@ -119,6 +119,28 @@ fn each_policy_for_gaps_does_its_own_in_every_zone() -> TestResult {
 }
 
 #[test]
+fn a_week_whose_day_is_missing_has_days_until_the_next_one() -> TestResult {
+    // 30 December 2011 again, a Friday: the next occurrence is a week away, not on the next day.
+    for (start, policy, expected) in [
+        (
+            "2011-12-23T12:00:00",
+            GapPolicy::Shift,
+            "12:00+14:00 anchor plus 1 interval, gap shifted from 12:00",
+        ),
+        (
+            "2011-12-23T00:00:00",
+            GapPolicy::FirstValid,
+            "00:00+14:00 anchor plus 1 interval, gap moved from 00:00",
+        ),
+    ] {
+        let weekly = schedule("weekly", start, iana("Pacific/Apia"), gap(policy))?;
+        let expected = format!("1 2011-12-31T{expected}");
+        assert_eq!(table(&weekly, 2)?.last(), Some(&expected));
+    }
+    Ok(())
+}
+
+#[test]
 fn a_left_out_number_says_why() -> TestResult {
     let schedule =
         schedule("daily", "2027-03-27T02:30:00", iana("Europe/Berlin"), gap(GapPolicy::Skip))?;

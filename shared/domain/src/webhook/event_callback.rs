@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{CallbackUrl, GIVE_UP_AFTER, MAX_ATTEMPTS, retry_delay};
+use super::{CallbackUrl, GIVE_UP_AFTER, MAX_ATTEMPTS, retry::spread, retry_delay};
 use crate::ids::{EventCallbackId, WebhookId};
 
 /// Longest text that is kept of an answer or an error, in characters.
@@ -153,6 +153,22 @@ impl EventCallback {
         self.status != DeliveryStatus::Pending
     }
 
+    /// Whether nobody is at it at `now`, and there is something to be done by then.
+    #[must_use]
+    pub fn is_free_at(&self, now: DateTime<Utc>) -> bool {
+        self.next_attempt_at.is_some_and(|next| next <= now)
+            && self.lease_until.is_none_or(|lease| lease <= now)
+    }
+
+    /// The delivery with one more attempt begun, which others leave alone until `lease`.
+    #[must_use]
+    pub fn claimed(mut self, lease: DateTime<Utc>, now: DateTime<Utc>) -> Self {
+        self.attempts = self.attempts.saturating_add(1);
+        self.lease_until = Some(lease);
+        self.updated_at = now;
+        self
+    }
+
     /// The last attempt that ended.
     #[must_use]
     pub fn last_attempt(&self) -> Option<&Attempt> {
@@ -185,15 +201,16 @@ impl EventCallback {
         }
     }
 
-    /// The delivery while its receiver is left alone: it waits, or is given up when it has waited
-    /// for too long. Nothing was sent.
+    /// The delivery while its receiver is left alone: it waits until then and up to a minute more,
+    /// so that not all come back at once, or is given up when it has waited for too long. Nothing
+    /// was sent.
     #[must_use]
     pub fn held_back(mut self, until: DateTime<Utc>, now: DateTime<Utc>) -> Self {
         if now > self.last_chance() {
             return self.given_up("the receiver's circuit stayed open", now);
         }
         self.lease_until = None;
-        self.next_attempt_at = Some(until);
+        self.next_attempt_at = Some(until + spread(self.id.as_str(), self.version));
         self.updated_at = now;
         self
     }

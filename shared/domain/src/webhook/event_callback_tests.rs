@@ -32,8 +32,8 @@ fn new() -> EventCallback {
 }
 
 /// The delivery after one more attempt, begun and ended at `now`.
-fn tried(mut delivery: EventCallback, outcome: &Outcome, now: DateTime<Utc>) -> EventCallback {
-    delivery.attempts += 1;
+fn tried(delivery: EventCallback, outcome: &Outcome, now: DateTime<Utc>) -> EventCallback {
+    let delivery = delivery.claimed(now + TimeDelta::minutes(1), now);
     let url = "https://shop.example/hooks".parse().unwrap();
     let attempt = Attempt::new(now, &url, 12, outcome);
     delivery.attempted(attempt, outcome, now)
@@ -80,10 +80,24 @@ fn the_ninth_failure_is_the_last() {
 }
 
 #[test]
+fn one_worker_at_a_time_is_at_it_until_its_lease_ends() {
+    let (now, lease) = (at("2027-01-31T12:00:00Z"), at("2027-01-31T12:01:00Z"));
+    assert!(!new().is_free_at(at("2027-01-31T11:59:59Z")));
+    assert!(new().is_free_at(now));
+    let claimed = new().claimed(lease, now);
+    assert_eq!(claimed.attempts, 1);
+    assert!(!claimed.is_free_at(at("2027-01-31T12:00:59Z")));
+    assert!(claimed.is_free_at(lease));
+    assert!(!claimed.given_up("test", now).is_free_at(lease));
+}
+
+#[test]
 fn a_delivery_waits_for_its_receiver_until_its_time_is_over() {
     let until = at("2027-02-01T15:00:00Z");
     let waiting = new().held_back(until, at("2027-02-01T14:00:00Z"));
-    assert_eq!((waiting.status, waiting.next_attempt_at), (DeliveryStatus::Pending, Some(until)));
+    assert_eq!(waiting.status, DeliveryStatus::Pending);
+    let next = waiting.next_attempt_at.unwrap();
+    assert!(next >= until && next < until + TimeDelta::minutes(1), "{next}");
     let over = new().held_back(until, at("2027-02-01T14:00:01Z"));
     assert_eq!(over.failure.as_deref(), Some("the receiver's circuit stayed open"));
 }

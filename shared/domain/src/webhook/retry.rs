@@ -20,12 +20,17 @@ pub const GIVE_UP_AFTER: TimeDelta = TimeDelta::hours(26);
 pub fn retry_delay(delivery: &str, attempts: u32) -> Option<TimeDelta> {
     let index = usize::try_from(attempts.checked_sub(1)?).ok()?;
     let seconds = DELAYS.get(index)?;
-    let permille = 900 + i64::from(jitter(delivery, attempts) % 201);
+    let permille = 900 + i64::from(jitter(delivery, attempts.into()) % 201);
     Some(TimeDelta::milliseconds(seconds * permille))
 }
 
-fn jitter(delivery: &str, attempts: u32) -> u32 {
-    let hash = Sha256::new().chain_update(attempts.to_be_bytes()).chain_update(delivery).finalize();
+/// Up to a minute, by a hash of `delivery` and how often it was changed.
+pub(super) fn spread(delivery: &str, version: u64) -> TimeDelta {
+    TimeDelta::milliseconds(i64::from(jitter(delivery, version) % 60_000))
+}
+
+fn jitter(delivery: &str, nth: u64) -> u32 {
+    let hash = Sha256::new().chain_update(nth.to_be_bytes()).chain_update(delivery).finalize();
     hash.iter().take(4).fold(0, |head, byte| head << 8 | u32::from(*byte))
 }
 
