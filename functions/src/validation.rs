@@ -212,6 +212,7 @@ impl Validation {
         order.subscriptions_created = subscribe;
         let id = order.id.to_string();
         let entry = append(&mut order.journal, organization, &id, now, cause(), change);
+        self.store.lock_addresses(organization, &order.addresses, now).await?;
         let mut commit = self
             .store
             .commit(organization)

@@ -6,6 +6,7 @@ use serde_json::json;
 use super::{
     CREATED_AT, MAX_AMOUNT, UPDATED_AT,
     catalog::{Catalog, Change, METADATA, Need, REFERENCE, REFERENCE_ORIGIN, done},
+    tags::{ADD_TAGS, REMOVE_TAGS, TAGS},
 };
 use crate::http::{
     attributes::{Attribute, Kind},
@@ -32,13 +33,15 @@ pub(crate) static KIND: ResourceType = ResourceType {
             Kind::Boolean,
             "True while no order of theirs may be placed. Not for sales channels.",
         ),
+        ADD_TAGS,
+        REMOVE_TAGS,
         REFERENCE,
         REFERENCE_ORIGIN,
         METADATA,
         CREATED_AT,
         UPDATED_AT,
     ],
-    relationships: &[],
+    relationships: &[TAGS],
 };
 
 const CREDIT_LIMIT: &str = "credit_limit_cents";

@@ -1,5 +1,6 @@
 //! The API: one module per resource, each with its attributes, its operations and what they do.
 
+pub(crate) mod addresses;
 pub(crate) mod answer;
 pub(crate) mod catalog;
 pub(crate) mod change_subscription;
@@ -16,14 +17,16 @@ pub(crate) mod open;
 mod order_subscription_items;
 pub(crate) mod order_subscriptions;
 pub(crate) mod orders;
+mod organizations;
 mod previews;
 mod recurring_order_copies;
 pub(crate) mod related;
 mod schedule_rules;
-mod settled_json;
+pub(crate) mod settled_json;
 mod skus;
 mod subscription_edit;
 mod subscription_models;
+pub(crate) mod tags;
 
 use std::sync::{Arc, LazyLock};
 
@@ -54,12 +57,15 @@ pub(crate) const UPDATED_AT: Attribute =
     Attribute::read("updated_at", Kind::Instant, "When it last changed.");
 
 /// Every type of resource.
-pub(crate) static RESOURCE_TYPES: [&ResourceType; 17] = [
+pub(crate) static RESOURCE_TYPES: &[&ResourceType] = &[
+    &organizations::KIND,
     &markets::KIND,
     &subscription_models::KIND,
     &skus::KIND,
     &customers::KIND,
     &customer_payment_sources::KIND,
+    &addresses::KIND,
+    &tags::KIND,
     &orders::KIND,
     &line_items::KIND,
     &order_subscriptions::KIND,
@@ -75,7 +81,8 @@ pub(crate) static RESOURCE_TYPES: [&ResourceType; 17] = [
 ];
 
 /// The operations that stand in tables, of the API and of intake.
-static OPERATIONS: [&[Operation]; 13] = [
+static OPERATIONS: &[&[Operation]] = &[
+    organizations::OPERATIONS,
     orders::OPERATIONS,
     line_items::OPERATIONS,
     order_subscriptions::OPERATIONS,

@@ -4,7 +4,7 @@ use serde_json::{Number, Value};
 
 /// A client's value as it will come back from storage, so that the journal's hashes are of what is
 /// read later: a number without a fraction is a whole one, and one that a parser rounds is rounded.
-pub(super) fn settled(value: Value) -> Value {
+pub(crate) fn settled(value: Value) -> Value {
     match value {
         Value::Number(number) => {
             let mut number = number;

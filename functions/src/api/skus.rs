@@ -6,6 +6,7 @@ use serde_json::json;
 use super::{
     CREATED_AT, MAX_AMOUNT, UPDATED_AT,
     catalog::{Catalog, Identity, METADATA, REFERENCE, REFERENCE_ORIGIN},
+    tags::{ADD_TAGS, REMOVE_TAGS, TAGS},
 };
 use crate::http::{
     attributes::{Attribute, Kind},
@@ -38,13 +39,15 @@ pub(crate) static KIND: ResourceType = ResourceType {
             Kind::Integer(0, MAX_STOCK),
             "Units in stock; null when stock is not tracked.",
         ),
+        ADD_TAGS,
+        REMOVE_TAGS,
         REFERENCE,
         REFERENCE_ORIGIN,
         METADATA,
         CREATED_AT,
         UPDATED_AT,
     ],
-    relationships: &[],
+    relationships: &[TAGS],
 };
 
 pub(super) static CATALOG: Catalog = Catalog {

@@ -32,9 +32,12 @@ pub(crate) enum Verb {
 }
 
 /// Resource types that a sales channel may write, and so read too.
-const CHANNEL_WRITES: [&str; 4] = ["orders", "line_items", "customers", "customer_payment_sources"];
+const CHANNEL_WRITES: &[&str] =
+    &["orders", "line_items", "customers", "customer_payment_sources", "addresses"];
 /// Resource types that a sales channel may only read; previews store nothing, so that they are read.
-const CHANNEL_READS: [&str; 10] = [
+const CHANNEL_READS: &[&str] = &[
+    "organizations",
+    "tags",
     "skus",
     "markets",
     "subscription_models",

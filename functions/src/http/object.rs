@@ -62,6 +62,11 @@ impl Relationship {
         Self { name, to, many: true, on_create: Given::Never, on_update: false, linked: true }
     }
 
+    /// Several that a client may give on creation and change later.
+    pub(crate) const fn several(name: &'static str, to: &'static str) -> Self {
+        Self { many: true, ..Self::optional(name, to) }
+    }
+
     /// The same, of a resource that is not served under a path of its own.
     pub(crate) const fn unlinked(self) -> Self {
         Self { linked: false, ..self }

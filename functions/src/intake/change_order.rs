@@ -16,9 +16,12 @@ use super::{
 };
 use crate::{
     api::{
+        addresses::AddressChange,
         answer,
         change_subscription::differing,
         orders::{KIND, object},
+        settled_json::settled,
+        tags::TagChange,
     },
     http::{
         attributes::{Attributes, Given},
@@ -34,6 +37,9 @@ use crate::{
 struct Wanted {
     reference: Given<String>,
     reference_origin: Given<String>,
+    metadata: Given<Value>,
+    tags: TagChange,
+    addresses: AddressChange,
     expiry: Given<DateTime<Utc>>,
     customer: Related<CustomerId>,
     payment_source: Related<PaymentSourceId>,
@@ -43,10 +49,18 @@ struct Wanted {
 }
 
 impl Wanted {
-    fn edits(&self) -> bool {
+    /// Whether it changes what the client keeps with the order, which no rule reads.
+    fn annotates(&self) -> bool {
         self.reference.is_given()
             || self.reference_origin.is_given()
-            || self.expiry.is_given()
+            || self.metadata.is_given()
+            || self.tags.is_given()
+    }
+
+    /// Whether it changes the order itself.
+    fn edits(&self) -> bool {
+        self.expiry.is_given()
+            || self.addresses.is_given()
             || self.customer != Related::Absent
             || self.payment_source != Related::Absent
     }
@@ -62,6 +76,9 @@ pub(super) async fn update(context: &Context<'_>) -> Outcome<Answer> {
     let wanted = Wanted {
         reference: attributes.optional("reference", &mut problems),
         reference_origin: attributes.optional("reference_origin", &mut problems),
+        metadata: attributes.optional("metadata", &mut problems),
+        tags: TagChange::read(&mut attributes, &document, &mut problems),
+        addresses: AddressChange::read(&document, &mut problems),
         expiry: attributes.optional("subscriptions_expire_at", &mut problems),
         place: attributes.trigger("_place", &mut problems),
         create_subscriptions: attributes.trigger("_create_subscriptions", &mut problems),
@@ -121,12 +138,25 @@ async fn edit(
     problems: &mut Problems,
 ) -> Outcome<Order> {
     let mut after = before.clone();
+    if wanted.annotates() {
+        // Validation has the order in hand then, and would have to begin anew.
+        if before.status == OrderStatus::Placing {
+            require_draft(before, "be changed", "/data/attributes")?;
+        }
+        wanted.reference.clone().apply(&mut after.reference);
+        wanted.reference_origin.clone().apply(&mut after.reference_origin);
+        match wanted.metadata.clone() {
+            Given::Absent => {}
+            Given::Null => after.metadata = Value::Null,
+            Given::Value(metadata) => after.metadata = settled(metadata),
+        }
+        after.tags = wanted.tags.of_typed(context, &before.tags, problems).await?;
+    }
     if !wanted.edits() {
         return Ok(after);
     }
     require_draft(before, "be changed", "/data/attributes")?;
-    wanted.reference.clone().apply(&mut after.reference);
-    wanted.reference_origin.clone().apply(&mut after.reference_origin);
+    after.addresses = wanted.addresses.of(context, &before.addresses, problems).await?;
     let expiry = match &wanted.expiry {
         Given::Value(end) => Given::Value(end.trunc_subsecs(0)),
         other => other.clone(),
@@ -162,6 +192,10 @@ fn told(order: &Order) -> Value {
     json!({
         "reference": order.reference,
         "reference_origin": order.reference_origin,
+        "metadata": order.metadata,
+        "tags": order.tags,
+        "shipping_address_id": order.addresses.shipping,
+        "billing_address_id": order.addresses.billing,
         "subscriptions_expire_at": order.subscriptions_expire_at,
         "customer_id": order.customer_id,
         "customer_payment_source_id": order.payment_source_id,

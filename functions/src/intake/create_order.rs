@@ -5,7 +5,7 @@ use perennial_domain::{
     ids::{CustomerId, MarketId, OrderId, PaymentSourceId},
     journal::{Change, Head},
     money::Currency,
-    order::{Order, OrderStatus, PaymentStatus},
+    order::{Addresses, Order, OrderStatus, PaymentStatus},
     placement::begin_placing,
 };
 use perennial_store::{Expect, StoreError, StoredOrder};
@@ -19,9 +19,13 @@ use super::{
 };
 use crate::{
     api::{
+        addresses::AddressChange,
         answer, line_items,
         orders::{KIND, find, object},
+        settled_json::settled,
+        tags::TagChange,
     },
+    goods::Sale,
     http::{
         attributes::{Attributes, Mode},
         context::Context,
@@ -45,7 +49,7 @@ fn read_lines(
         .filter_map(|(index, line)| {
             let at = format!("{pointer}/{index}");
             let mut line = Attributes::new(line_items::WRITABLE, Mode::Create, line, &at, problems);
-            Draft::read(&mut line, context.caller, problems)
+            Draft::read(&mut line, None, context.caller, problems)
         })
         .collect()
 }
@@ -57,6 +61,11 @@ pub(super) async fn create(context: &Context<'_>) -> Outcome<Answer> {
     let currency: Option<Currency> = attributes.value("currency_code", &mut problems);
     let reference = attributes.optional("reference", &mut problems).value();
     let reference_origin = attributes.optional("reference_origin", &mut problems).value();
+    let metadata: Option<Value> = attributes.optional("metadata", &mut problems).value();
+    let addresses = AddressChange::read(&document, &mut problems);
+    let addresses = addresses.of(context, &Addresses::default(), &mut problems).await?;
+    let tags = TagChange::read(&mut attributes, &document, &mut problems);
+    let tags = tags.of_typed(context, &[], &mut problems).await?;
     let expiry: Option<DateTime<Utc>> =
         attributes.optional("subscriptions_expire_at", &mut problems).value();
     check_expiry(expiry.as_ref(), context.now, &mut problems);
@@ -103,16 +112,14 @@ pub(super) async fn create(context: &Context<'_>) -> Outcome<Answer> {
         .into_iter()
         .enumerate()
         .filter_map(|(index, line)| {
-            let sku = referred.skus.get(&line.sku_code);
-            let currency = market_currency.or(currency).or(sku.map(|sku| sku.currency));
+            let own = || referred.goods.currency_of(&line.wanted.id);
+            let sale = Sale {
+                market: market_id.as_ref(),
+                currency: market_currency.or(currency).or_else(own).unwrap_or(Currency::EUR),
+                at: context.now,
+            };
             let line_id = line_items::id_in(&id, &(index + 1).to_string())?;
-            line.resolve(
-                line_id,
-                sku,
-                currency.unwrap_or(Currency::EUR),
-                referred.model.as_ref(),
-                &mut problems,
-            )
+            line.resolve(line_id, &referred.goods, sale, referred.model.as_ref(), &mut problems)
         })
         .collect();
     let order = market_id.zip(market_currency).map(|(market_id, currency)| Order {
@@ -126,12 +133,19 @@ pub(super) async fn create(context: &Context<'_>) -> Outcome<Answer> {
         line_items,
         create_subscriptions,
         subscriptions_created: false,
+        subscription_created_at: None,
+        manual_subscription_ids: Vec::new(),
+        order_subscription_id: None,
+        order_copy_id: None,
         subscriptions_expire_at: expiry.map(|end| end.trunc_subsecs(0)),
         rejections: Vec::new(),
         placements: 0,
         charge_id: None,
         reference,
         reference_origin,
+        metadata: metadata.map(settled).unwrap_or_default(),
+        addresses,
+        tags,
         placing_at: None,
         placed_at: None,
         created_at: context.now,

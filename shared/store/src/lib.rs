@@ -2,6 +2,7 @@
 //!
 //! Every access pattern, its key, index and cost stands in `docs/storage.md`.
 
+mod addresses;
 mod catalog;
 mod claim;
 mod commit;

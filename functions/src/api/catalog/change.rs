@@ -10,7 +10,10 @@ use serde_json::{Value, json};
 
 use super::{Catalog, member, named, text};
 use crate::{
-    api::settled_json::settled,
+    api::{
+        settled_json::settled,
+        tags::{TAGS, TagChange},
+    },
     http::{
         attributes::{Access, Attribute, Attributes, Given, Kind, Mode},
         context::Context,
@@ -150,9 +153,23 @@ impl Change {
                 Mode::Create => relationship.on_create != object::Given::Never,
                 Mode::Update => relationship.on_update,
             };
-            if settable {
+            if settable && relationship.name != TAGS.name {
                 self.read_relationship(context, relationship).await?;
             }
+        }
+        Ok(())
+    }
+
+    /// Reads the tags, of what carries some.
+    pub(super) async fn read_tags(&mut self, context: &Context<'_>) -> Outcome<()> {
+        if self.catalog.kind.relationship(TAGS.name).is_none() {
+            return Ok(());
+        }
+        let given = TagChange::read(&mut self.attributes, &self.document, &mut self.problems);
+        if given.is_given() {
+            let before = texts(&self.before, TAGS.name);
+            let tags = given.of(context, &before, &mut self.problems).await?;
+            self.set(TAGS.name, (!tags.is_empty()).then_some(tags));
         }
         Ok(())
     }
@@ -182,6 +199,12 @@ impl Change {
         self.related.insert(name, found);
         Ok(())
     }
+}
+
+/// The texts in a member of a record.
+fn texts(record: &Record, member: &str) -> Vec<String> {
+    let texts = record.get(member).and_then(Value::as_array);
+    texts.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
 /// What a relationship of a document leads to. What is not there is reported.

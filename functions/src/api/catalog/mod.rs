@@ -14,24 +14,32 @@ use perennial_domain::ids::derived_id;
 use perennial_store::{Part, Record, RecordKind};
 use serde_json::{Map, Value, json};
 
-pub(crate) use self::{change::Change, need::Need, read::load};
-use super::{customer_payment_sources, customers, markets, skus, subscription_models};
+pub(crate) use self::{
+    change::{Change, load_related},
+    need::Need,
+    read::load,
+};
+use super::{
+    addresses, customer_payment_sources, customers, markets, skus, subscription_models, tags,
+};
 use crate::http::{
     attributes::{Attribute, Kind},
     context::Context,
-    error::{ApiError, Outcome},
+    error::{ApiError, Outcome, Problem},
     object::{Relationship, ResourceType},
     operation::{Action, Operation, Surface, handler},
     query::Accepts,
 };
 
 /// Every resource of the catalogue.
-static CATALOG: [&Catalog; 5] = [
+static CATALOG: &[&Catalog] = &[
     &markets::CATALOG,
     &subscription_models::CATALOG,
     &skus::CATALOG,
     &customers::CATALOG,
     &customer_payment_sources::CATALOG,
+    &addresses::CATALOG,
+    &tags::CATALOG,
 ];
 
 /// What a resource may carry of the client's own.
@@ -67,6 +75,8 @@ pub(crate) struct Catalog {
     pub(crate) settle: Settle,
     /// Changes attributes that are not shown as they are stored.
     pub(crate) show: fn(&Record, &mut Map<String, Value>),
+    /// Why a record can't be deleted, whatever needs it.
+    pub(crate) refuse_deletion: fn(&Record) -> Option<Problem>,
     /// What must not refer to it when it is deleted.
     pub(crate) needed_by: &'static [Need],
     /// What else there is to know about changing it.
@@ -114,6 +124,7 @@ impl Catalog {
             take: |_, _| {},
             settle: |_, _| done(),
             show: |_, _| {},
+            refuse_deletion: |_| None,
             needed_by: &[],
             on_update: "",
         }

@@ -40,6 +40,7 @@ impl Need {
             && match record.get(self.member) {
                 Some(Value::String(one)) => one == id,
                 Some(Value::Array(several)) => several.iter().any(|one| one == id),
+                Some(Value::Object(several)) => several.values().any(|one| one == id),
                 _ => false,
             }
     }

@@ -31,6 +31,7 @@ async fn settled(
     (catalog.take)(context, &mut change);
     change.read_attributes();
     change.read_relationships(context).await?;
+    change.read_tags(context).await?;
     (catalog.settle)(context, &mut change).await?;
     change.problems.check()?;
     Ok(change.after)
@@ -130,6 +131,9 @@ pub(super) async fn delete(context: &Context<'_>) -> Outcome<Answer> {
     let record = find(context, catalog).await?;
     let seen = version(&record);
     context.check_version(seen)?;
+    if let Some(problem) = (catalog.refuse_deletion)(&record) {
+        return Err(problem.into());
+    }
     need::refuse_needed(context, catalog, context.id).await?;
     let organization = &context.caller.organization;
     context.store().delete_record(organization, catalog.stored, context.id, seen).await?;
