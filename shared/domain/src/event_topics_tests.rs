@@ -86,7 +86,7 @@ fn a_run_that_skips_ahead_after_downtime_is_a_first_attempt_too() {
 #[test]
 fn a_declined_run_stays_open_and_its_retry_makes_nothing_anew() {
     let failed = "order_subscriptions.last_run_failed";
-    let declined = json!({"error": "insufficient_funds"});
+    let declined = json!({"error": "insufficient_funds", "declined": true});
     assert_eq!(
         told("sub_ab", failed, active(), run("open", declined)),
         [
@@ -112,7 +112,7 @@ fn a_declined_run_stays_open_and_its_retry_makes_nothing_anew() {
             "order_subscriptions.last_run_succeeded sub_ab",
         ]
     );
-    let last = json!({"error": "retries_exhausted", "status": "cancelled"});
+    let last = json!({"error": "retries_exhausted", "declined": true, "status": "cancelled"});
     assert_eq!(
         told("sub_ab", failed, moved, run("failed", last)),
         [
@@ -141,6 +141,64 @@ fn what_our_rules_refuse_is_no_declined_payment() {
     let told = told("sub_ab", "order_subscriptions.last_run_failed", active(), refused);
     assert!(!told.iter().any(|event| event.starts_with("payments.")), "{told:?}");
     assert!(told.contains(&"recurring_order_copies.fail roc_ab_3".to_owned()), "{told:?}");
+}
+
+#[test]
+fn a_run_that_copies_its_source_order_is_an_order_copy() {
+    let after = run("successful", json!({"factory": "order_copies"}));
+    let told = told("sub_ab", "order_subscriptions.last_run_succeeded", active(), after);
+    assert_eq!(told.first().map(String::as_str), Some("order_copies.create ocp_ab_3"));
+    assert!(told.contains(&"order_copies.complete ocp_ab_3".to_owned()), "{told:?}");
+    assert!(!told.iter().any(|event| event.starts_with("recurring")), "{told:?}");
+}
+
+#[test]
+fn an_order_that_a_run_leaves_as_a_draft_tells_of_itself() {
+    let after = run("successful", json!({"order_id": "ord_left"}));
+    assert_eq!(
+        told("sub_ab", "order_subscriptions.last_run_succeeded", active(), after),
+        [
+            "recurring_order_copies.create roc_ab_3",
+            "recurring_order_copies.start roc_ab_3",
+            "recurring_order_copies.complete roc_ab_3",
+            "order_subscriptions.last_run_succeeded sub_ab",
+        ]
+    );
+}
+
+#[test]
+fn a_run_that_is_given_up_before_it_was_tried_is_aborted() {
+    let abandoned = "order_subscriptions.run_abandoned";
+    let skipped = |reason: &str| json!({"status": "active", "skipped": {"first": 3, "last": 3, "reason": reason}});
+    assert_eq!(
+        told("sub_ab", abandoned, active(), skipped("paused")),
+        [
+            "recurring_order_copies.create roc_ab_3",
+            "recurring_order_copies.start roc_ab_3",
+            "recurring_order_copies.abort roc_ab_3",
+            "order_subscriptions.run_abandoned sub_ab",
+        ]
+    );
+    let discarded =
+        told("sub_ab", "order_subscriptions.runs_skipped", active(), skipped("discarded"));
+    assert!(discarded.contains(&"recurring_order_copies.abort roc_ab_3".to_owned()));
+    let missed = told("sub_ab", "order_subscriptions.runs_skipped", active(), skipped("missed"));
+    assert_eq!(missed, ["order_subscriptions.runs_skipped sub_ab"]);
+    assert_eq!(
+        told("sub_ab", abandoned, active(), active()),
+        ["order_subscriptions.run_abandoned sub_ab"]
+    );
+    // An open run whose subscription was cancelled.
+    let moved = json!({"status": "cancelled", "next_number": 4});
+    let closed = run("aborted", json!({"status": "cancelled", "error": "subscription_cancelled"}));
+    assert_eq!(
+        told("sub_ab", abandoned, moved, closed),
+        [
+            "orders.cancel ord_ab_3",
+            "recurring_order_copies.abort roc_ab_3",
+            "order_subscriptions.run_abandoned sub_ab",
+        ]
+    );
 }
 
 #[test]
@@ -238,7 +296,7 @@ fn every_id_of_an_entrys_events_is_its_own_and_leads_back() {
         "sub_ab",
         "order_subscriptions.last_run_failed",
         active(),
-        run("failed", json!({"error": "hard_decline", "status": "inactive"})),
+        run("failed", json!({"error": "hard_decline", "declined": true, "status": "inactive"})),
     );
     let events = events(&entry);
     let ids: BTreeSet<String> = events.iter().map(|event| event.id.to_string()).collect();

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::{DateTime, SubsecRound, Utc};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::{
     catalog::{Customer, Market, PaymentSource, PricePolicy, Sku, Strategy, SubscriptionModel},
@@ -18,6 +18,13 @@ use crate::{
     subscription::Subscription,
     time::Frequency,
 };
+
+/// Where an order says how it is paid.
+const PAYMENT_SOURCE: &str = "/data/relationships/customer_payment_source";
+/// What costs something needs a payment source.
+const SOURCE_MISSING: &str = "payment_source_missing";
+/// It must be the customer's own.
+const SOURCE_OF_ANOTHER: &str = "payment_source_of_another";
 
 /// All that an order refers to, as loaded.
 #[derive(Debug, Clone)]
@@ -59,8 +66,8 @@ pub fn check_order(context: &OrderContext<'_>, now: DateTime<Utc>) -> Vec<Reject
             error.to_string(),
         ),
         Ok(total) if !total.is_zero() && context.payment_source.is_none() => reject(
-            "payment_source_missing",
-            "/data/relationships/customer_payment_source".into(),
+            SOURCE_MISSING,
+            PAYMENT_SOURCE.into(),
             "an order that costs something needs a payment source to be placed".into(),
         ),
         Ok(_) => {}
@@ -69,8 +76,8 @@ pub fn check_order(context: &OrderContext<'_>, now: DateTime<Utc>) -> Vec<Reject
         && order.customer_id.as_ref() != Some(&source.customer_id)
     {
         reject(
-            "payment_source_of_another",
-            "/data/relationships/customer_payment_source".into(),
+            SOURCE_OF_ANOTHER,
+            PAYMENT_SOURCE.into(),
             format!("payment source {} belongs to another customer", source.id),
         );
     }
@@ -349,7 +356,8 @@ pub fn place(before: &Order, collected: Collected, now: DateTime<Utc>) -> (Order
     };
     after.rejections.clear();
     after.placed_at = Some(now.trunc_subsecs(0));
-    (touched(after, now), change("orders.place", before, OrderStatus::Placed, Value::Null))
+    let paid = ("payment_status", json!(after.payment_status));
+    (touched(after, now), change("orders.place", before, OrderStatus::Placed, &[paid]))
 }
 
 /// The order back in draft, with the reasons.
@@ -358,8 +366,18 @@ pub fn reject(before: &Order, rejections: Vec<Rejection>, now: DateTime<Utc>) ->
     let mut after = before.clone();
     after.status = OrderStatus::Draft;
     let codes: Vec<_> = rejections.iter().map(|rejection| rejection.code.clone()).collect();
+    let mut told = vec![("reasons", json!(codes))];
+    if rejections.iter().any(is_decline) {
+        told.push(("payment_declined", json!(true)));
+    }
     after.rejections = rejections;
-    (touched(after, now), change("orders.reject", before, OrderStatus::Draft, json!(codes)))
+    (touched(after, now), change("orders.reject", before, OrderStatus::Draft, &told))
+}
+
+/// Whether an order was refused by the payment provider, and not by a rule of ours.
+fn is_decline(rejection: &Rejection) -> bool {
+    let ours = [SOURCE_MISSING, SOURCE_OF_ANOTHER];
+    rejection.pointer == PAYMENT_SOURCE && !ours.contains(&rejection.code.as_str())
 }
 
 /// The order on its way to be placed.
@@ -375,7 +393,7 @@ pub fn begin_placing(
     after.placements = after.placements.saturating_add(1);
     after.placing_at = Some(now);
     after.rejections.clear();
-    (touched(after, now), change("orders.placing", before, OrderStatus::Placing, Value::Null))
+    (touched(after, now), change("orders.placing", before, OrderStatus::Placing, &[]))
 }
 
 fn touched(mut order: Order, now: DateTime<Utc>) -> Order {
@@ -384,12 +402,15 @@ fn touched(mut order: Order, now: DateTime<Utc>) -> Order {
     order
 }
 
-fn change(event: &'static str, before: &Order, after: OrderStatus, reasons: Value) -> Change {
-    let mut told = json!({"status": after});
-    if let (Value::Object(members), false) = (&mut told, reasons.is_null()) {
-        members.insert("reasons".to_owned(), reasons);
-    }
-    Change { event, before: json!({"status": before.status}), after: told }
+fn change(
+    event: &'static str,
+    before: &Order,
+    after: OrderStatus,
+    more: &[(&str, Value)],
+) -> Change {
+    let mut told = Map::from_iter([("status".to_owned(), json!(after))]);
+    told.extend(more.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
+    Change { event, before: json!({"status": before.status}), after: Value::Object(told) }
 }
 
 /// The subscriptions that a placed order becomes, each with the first entry of its journal.

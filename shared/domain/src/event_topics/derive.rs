@@ -11,10 +11,14 @@ use super::{
 pub fn events(entry: &Entry) -> Vec<Event> {
     let mut told = Told { entry, events: Vec::new() };
     match entry.event.as_str() {
-        "order_subscriptions.last_run_succeeded" | "order_subscriptions.last_run_failed" => {
-            told.of_run();
+        "orders.delete" => {
+            told.add("orders.destroy", told.subject());
+            return told.events;
         }
-        "orders.delete" => return told.only("orders.destroy"),
+        "order_subscriptions.last_run_succeeded"
+        | "order_subscriptions.last_run_failed"
+        | "order_subscriptions.run_abandoned"
+        | "order_subscriptions.runs_skipped" => told.of_run(),
         _ => {}
     }
     told.add(&entry.event, told.subject());
@@ -29,12 +33,13 @@ struct Told<'a> {
 }
 
 /// Where a run stands, as the entry tells.
-struct RunTold {
+struct RunTold<'a> {
     copy: Concerned,
-    order: Concerned,
+    /// Its order; `None` where that has a journal of its own, or was never to be placed.
+    order: Option<Concerned>,
     /// Whether this was its first attempt.
     first: bool,
-    status: String,
+    status: &'a str,
 }
 
 impl Told<'_> {
@@ -49,11 +54,6 @@ impl Told<'_> {
             topic: number,
         };
         self.events.push(Event { id, topic: name.to_owned(), resource });
-    }
-
-    fn only(mut self, name: &str) -> Vec<Event> {
-        self.add(name, self.subject());
-        self.events
     }
 
     /// What the entry's journal belongs to.
@@ -88,74 +88,84 @@ impl Told<'_> {
         let Some(RunTold { copy, order, first, status }) = self.run() else { return };
         let member = |name: &str| self.entry.after.get(name);
         let free = member("total").and_then(Value::as_i64) == Some(0);
-        let declined = self.declined(&status);
-        // A run may leave its order as a draft, to be placed by somebody else.
-        let placed = member("order_status").and_then(Value::as_str) != Some("draft");
-        let prefix = copy.kind;
+        let declined = member("declined") == Some(&Value::Bool(true));
+        let mut of_order: Vec<&str> = Vec::new();
         if first {
-            self.add(&format!("{prefix}.create"), copy.clone());
-            self.add(&format!("{prefix}.start"), copy.clone());
-            self.add("orders.create", order.clone());
+            of_order.push("orders.create");
         }
-        match status.as_str() {
+        if declined {
+            of_order.push("payments.decline");
+        }
+        let ended = match status {
             "successful" => {
-                if placed {
-                    if !free {
-                        self.add("payments.collect", order.clone());
-                    }
-                    self.add("orders.place", order);
+                if !free {
+                    of_order.push("payments.collect");
                 }
-                self.add(&format!("{prefix}.complete"), copy);
+                of_order.push("orders.place");
+                Some("complete")
             }
-            status => {
-                if declined {
-                    self.add("payments.decline", order.clone());
-                }
-                if status == "failed" {
-                    self.add("orders.cancel", order);
-                    self.add(&format!("{prefix}.fail"), copy);
-                }
+            "failed" => Some("fail"),
+            "aborted" => Some("abort"),
+            _ => None,
+        };
+        if matches!(status, "failed" | "aborted") {
+            of_order.push("orders.cancel");
+        }
+        let kind = copy.kind;
+        if first {
+            self.add(&format!("{kind}.create"), copy.clone());
+            self.add(&format!("{kind}.start"), copy.clone());
+        }
+        for name in of_order {
+            if let Some(order) = &order {
+                self.add(name, order.clone());
             }
+        }
+        if let Some(ended) = ended {
+            self.add(&format!("{kind}.{ended}"), copy);
         }
     }
 
-    fn run(&self) -> Option<RunTold> {
+    fn run(&self) -> Option<RunTold<'_>> {
         let (before, after) = (&self.entry.before, &self.entry.after);
         let subscription: SubscriptionId = self.entry.subject.parse().ok()?;
-        let number = u32::try_from(after.get("run")?.as_u64()?).ok()?;
-        let order = OrderId::of_run(&subscription, OccurrenceNumber::new(number));
-        let body = order.as_str().strip_prefix(OrderId::PREFIX)?;
+        let (number, status) = match after.get("run_status").and_then(Value::as_str) {
+            Some(status) => (after.get("run")?.as_u64()?, status),
+            None => (self.aborted()?, "aborted"),
+        };
+        let number = OccurrenceNumber::new(u32::try_from(number).ok()?);
+        let of_run = OrderId::of_run(&subscription, number);
+        let body = of_run.as_str().strip_prefix(OrderId::PREFIX)?;
         let (kind, prefix) = match after.get("factory").and_then(Value::as_str) {
             Some("order_copies") => ("order_copies", OrderCopyId::PREFIX),
             _ => ("recurring_order_copies", RUN_PREFIX),
         };
-        let copy = Concerned { kind, id: format!("{prefix}{body}") };
+        // One that is left as a draft tells of itself.
+        let order = after.get("order_id").and_then(Value::as_str);
+        let order = order.filter(|order| *order == of_run.as_str());
         // Numbers only go up: the first attempt moves on to the next, later ones find it moved.
         let expected = before.get("next_number").and_then(Value::as_u64);
         Some(RunTold {
-            copy,
-            order: Concerned { kind: "orders", id: order.to_string() },
-            first: expected.is_some_and(|expected| u64::from(number) >= expected),
-            status: after.get("run_status")?.as_str()?.to_owned(),
+            copy: Concerned { kind, id: format!("{prefix}{body}") },
+            order: order.map(|id| Concerned { kind: "orders", id: id.to_owned() }),
+            first: expected.is_some_and(|expected| u64::from(number.get()) >= expected),
+            status,
         })
     }
 
-    /// Whether a run failed because the provider declined, and not by a rule of ours. Only a
-    /// decline leaves it open; one that is given up tells of it by its last error.
-    fn declined(&self, run_status: &str) -> bool {
-        let error = self.entry.after.get("error").and_then(Value::as_str);
-        match run_status {
-            "open" => true,
-            "failed" => error.is_some_and(|error| !REFUSALS.contains(&error)),
-            _ => false,
-        }
+    /// The run that was given up before it was tried.
+    fn aborted(&self) -> Option<u64> {
+        let skipped = self.entry.after.get("skipped")?;
+        let discarded = skipped.get("reason").and_then(Value::as_str) == Some("discarded");
+        let aborts = discarded || self.entry.event == "order_subscriptions.run_abandoned";
+        skipped.get("last").filter(|_| aborts)?.as_u64()
     }
 
     /// What the entry of an order's own journal tells of its payment.
     fn of_payment(&mut self) {
         let after = &self.entry.after;
         let paid = after.get("payment_status").and_then(Value::as_str) == Some("paid");
-        let declined = after.get("payment_declined").and_then(Value::as_bool) == Some(true);
+        let declined = after.get("payment_declined") == Some(&Value::Bool(true));
         match self.entry.event.as_str() {
             "orders.place" if paid => self.add("payments.collect", self.subject()),
             "orders.reject" if declined => self.add("payments.decline", self.subject()),
@@ -163,6 +173,3 @@ impl Told<'_> {
         }
     }
 }
-
-/// Codes of runs that were refused by a rule of ours before any payment was tried.
-const REFUSALS: [&str; 3] = ["out_of_stock", "payment_source_missing", "subscription_cancelled"];

@@ -25,6 +25,7 @@ use crate::{
     ids::OrderId,
     lifecycle::IllegalTransition,
     money::MoneyError,
+    order_copy::Factory,
     subscription::Subscription,
     time::{ScheduleError, TermEnd},
 };
@@ -106,6 +107,13 @@ pub fn standing(subscription: &Subscription) -> Value {
         "next_number": subscription.next_number,
         "next_run_at": subscription.next_run_at,
     })
+}
+
+/// Adds to a journal entry which kind of copies a run is one of, where that is not the usual one.
+fn tell_factory(told: &mut Value, factory: Factory) {
+    if let (Value::Object(members), Factory::OrderCopies) = (told, factory) {
+        members.insert("factory".to_owned(), json!(factory));
+    }
 }
 
 #[cfg(test)]

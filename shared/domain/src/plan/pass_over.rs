@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
-use super::{PlanError, PlannedRun, Settled, settle::begin_run, standing};
+use super::{PlanError, PlannedRun, Settled, settle::begin_run, standing, tell_factory};
 use crate::{
     journal::Change,
     lifecycle::Trigger,
@@ -137,7 +137,8 @@ pub fn abort_run(
         }
     };
     let (subscription, change) = pass_over(before, skipped, skip_reason, planned.next, now)?;
-    let change = Change { event, ..change };
+    let mut change = Change { event, ..change };
+    tell_factory(&mut change.after, before.factory);
     let mut run = begin_run(before, planned, now);
     run.status = RunStatus::Aborted;
     run.version = 1;

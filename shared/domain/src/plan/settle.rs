@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
-use super::{PlanError, pass_over::SUBSCRIPTION_CANCELLED, standing};
+use super::{PlanError, pass_over::SUBSCRIPTION_CANCELLED, standing, tell_factory};
 use crate::{
     dunning::{DeclineKind, FinalAction, GiveUpReason, RetryDecision},
     ids::{OrderId, PaymentSourceId},
@@ -227,6 +227,8 @@ fn settle(
     run.retry_at = None;
     run.unpriced = matches!(outcome, Outcome::Declined { code, .. } if code == PRICE_MISSING);
     run.version += 1;
+    let declined =
+        matches!(outcome, Outcome::Declined { code, .. } if code.as_str() != PRICE_MISSING);
     let event = match outcome {
         Outcome::Paid { .. } | Outcome::Free => {
             if let Outcome::Paid { charge_id } = outcome {
@@ -283,7 +285,11 @@ fn settle(
     };
     after.version += 1;
     after.updated_at = now;
-    let change = Change { event, before: standing(before), after: standing_with(&after, &run) };
+    let mut told = standing_with(&after, &run);
+    if let (Value::Object(members), true) = (&mut told, declined) {
+        members.insert("declined".to_owned(), json!(true));
+    }
+    let change = Change { event, before: standing(before), after: told };
     Ok(Settled { subscription: after, run, change })
 }
 
@@ -362,5 +368,6 @@ fn standing_with(subscription: &Subscription, run: &Run) -> Value {
     {
         members.insert("error".to_owned(), json!(error.code));
     }
+    tell_factory(&mut standing, run.factory);
     standing
 }
