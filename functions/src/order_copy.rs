@@ -1,16 +1,26 @@
 //! Order copy: makes one target order from one due run, pays it, and commits subscription, run,
 //! order and journal together.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use futures::{StreamExt, stream};
 use perennial_domain::{
     catalog::{PaymentSource, Sku},
+    copy_order::left_draft,
     ids::{OrderId, OrganizationId, SkuId, SubscriptionId},
     journal::{Cause, Change, append},
-    plan::{Outcome, PlannedRun, abandon_run, discard_run, plan_run, settle_run},
+    lifecycle::SubscriptionStatus,
+    order_copy::Culprit,
+    plan::{
+        AbortReason, Outcome, PlanError, PlannedRun, Settled, abandon_run, abort_run, discard_run,
+        fix_prices, plan_run, settle_run, unpriced,
+    },
+    pricing::NoPrice,
     run::{RunStatus, charge_key},
     subscription::Subscription,
 };
@@ -21,7 +31,7 @@ use perennial_store::{Expect, Part, RunResult, Store, StoreError};
 use serde_json::Value;
 
 use crate::{
-    Aws, charging,
+    Aws, charging, pricing,
     results::{Results, count, result_of},
     settings,
     sqs_batch::{DeadLetterQueue, HandleError, Outcomes, Received, guarded, handle_batch},
@@ -114,15 +124,14 @@ impl OrderCopy {
                 .map(ToString::to_string)
                 .collect();
             sources.extend(self.store.get_many(organization, ids).await?);
-            let tracked: Vec<String> = subscriptions
+            let codes = subscriptions
                 .iter()
+                .filter(|subscription| subscription.place_target_order)
                 .flat_map(|subscription| &subscription.items)
-                .filter(|item| item.stock_tracked)
-                .map(|item| SkuId::derived(&[organization.as_str(), &item.sku_code]).to_string())
-                .collect();
-            if !tracked.is_empty() {
-                skus.extend(self.store.get_many::<Sku>(organization, tracked).await?);
-            }
+                .flat_map(|item| item.item.sku_codes());
+            let wanted: BTreeSet<String> =
+                codes.map(|code| SkuId::of_code(code).to_string()).collect();
+            skus.extend(self.store.get_many::<Sku>(organization, wanted).await?);
         }
         Ok(Loaded { subscriptions, sources, skus })
     }
@@ -182,22 +191,65 @@ impl OrderCopy {
         let Some(planned) = plan_run(subscription)? else {
             return self.abandon(message, subscription).await;
         };
-        let outcome = if subscription.status.repeats() {
+        let outcome = if !subscription.place_target_order && subscription.status.repeats() {
+            // Whoever places the draft pays for it, and takes it from stock.
+            Outcome::Free
+        } else if subscription.status.repeats() {
+            if subscription.price_list_id.is_some() && !subscription.prices_fixed {
+                return self.fix_prices(message, subscription, &planned).await;
+            }
             self.collect(organization, subscription, &planned, loaded).await?
         } else {
             match self.collected_before(organization, subscription, &planned).await? {
                 Some(outcome) => outcome,
                 None => {
-                    let abandoned = self.abandon(message, subscription).await?;
-                    if abandoned.is_some() {
-                        self.release_stock(organization, subscription, &planned.order_id).await;
-                    }
-                    return Ok(abandoned);
+                    let reason = match subscription.status {
+                        SubscriptionStatus::Cancelled => AbortReason::Cancelled,
+                        SubscriptionStatus::Draft
+                        | SubscriptionStatus::Inactive
+                        | SubscriptionStatus::Active
+                        | SubscriptionStatus::Running => AbortReason::Paused,
+                    };
+                    let aborted = abort_run(subscription, &planned, reason, self.clock.now())?;
+                    return self.commit_settled(message, subscription, &planned, aborted).await;
                 }
             }
         };
         *collected = Some(outcome.clone());
         self.commit(message, subscription, &planned, &outcome).await
+    }
+
+    /// Gives a run the prices that its list has, before anything is charged: should the message
+    /// come again, the run costs the same, whatever the list says by then. `None` where they are
+    /// fixed now, and the subscription is to be read again.
+    async fn fix_prices(
+        &self,
+        message: &RunDue,
+        before: &Subscription,
+        planned: &PlannedRun,
+    ) -> Result<Option<RunResult>, HandleError> {
+        let organization = &message.organization;
+        let current = pricing::current(&self.store, organization, before.wanted_prices()).await?;
+        let (mut after, change) =
+            match fix_prices(before, &current, planned.due_at, self.clock.now()) {
+                Ok(fixed) => fixed,
+                Err(NoPrice::Money(error)) => return Err(PlanError::from(error).into()),
+                Err(missing) => {
+                    let outcome = unpriced(&missing);
+                    return self.commit(message, before, planned, &outcome).await;
+                }
+            };
+        let mut commit = self.store.commit(organization);
+        if let Some(change) = change {
+            let id = message.subscription_id.as_str();
+            let journal = &mut after.journal;
+            let entry = append(journal, organization, id, self.clock.now(), cause(message), change);
+            commit = commit.entry("S", &entry);
+        }
+        match commit.subscription(&after, Expect::Version(before.version)).run().await {
+            Ok(()) | Err(StoreError::Conflict(_)) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Takes what the run needs: stock first, then the payment.
@@ -214,10 +266,13 @@ impl OrderCopy {
             if let Some(paid) = self.collected_before(organization, subscription, planned).await? {
                 return Ok(paid);
             }
-            return Ok(Outcome::Refused {
-                code: "payment_source_missing".to_owned(),
-                message: "the subscription has no payment source".to_owned(),
-            });
+            return Ok(no_source(subscription));
+        }
+        if let Some(code) = self.missing_sku(organization, subscription, loaded).await? {
+            if let Some(paid) = self.collected_before(organization, subscription, planned).await? {
+                return Ok(paid);
+            }
+            return Ok(sku_missing(code));
         }
         let held = self.tracked(organization, subscription, loaded).await?;
         if !held.is_empty() {
@@ -227,6 +282,7 @@ impl OrderCopy {
                     return Ok(Outcome::Refused {
                         code: "out_of_stock".to_owned(),
                         message: format!("there is not enough of sku {sku:?} in stock"),
+                        resource: Some(Culprit::sku(&SkuId::of_code(&sku), &sku)),
                     });
                 }
                 Err(error) => return Err(error.into()),
@@ -262,6 +318,24 @@ impl OrderCopy {
         }
     }
 
+    /// The first sku of the items that is not there any more.
+    async fn missing_sku<'a>(
+        &self,
+        organization: &OrganizationId,
+        subscription: &'a Subscription,
+        loaded: &Loaded,
+    ) -> Result<Option<&'a str>, HandleError> {
+        for code in subscription.items.iter().flat_map(|item| item.item.sku_codes()) {
+            let id = SkuId::of_code(code);
+            if !loaded.skus.contains_key(id.as_str())
+                && self.store.get::<Sku>(organization, id.as_str()).await?.is_none()
+            {
+                return Ok(Some(code));
+            }
+        }
+        Ok(None)
+    }
+
     /// The items whose stock is tracked, by the sku as it is now.
     async fn tracked<'a>(
         &self,
@@ -270,14 +344,14 @@ impl OrderCopy {
         loaded: &Loaded,
     ) -> Result<Vec<(&'a str, u32)>, HandleError> {
         let mut tracked = Vec::new();
-        for item in subscription.items.iter().filter(|item| item.stock_tracked) {
-            let id = SkuId::derived(&[organization.as_str(), &item.sku_code]);
+        for (code, units) in taken(subscription) {
+            let id = SkuId::of_code(code);
             let sku = match loaded.skus.get(id.as_str()) {
                 Some(sku) => Some(sku.clone()),
                 None => self.store.get::<Sku>(organization, id.as_str()).await?,
             };
             if sku.is_some_and(|sku| sku.stock.is_some()) {
-                tracked.push((item.sku_code.as_str(), item.quantity));
+                tracked.push((code, units));
             }
         }
         Ok(tracked)
@@ -306,9 +380,21 @@ impl OrderCopy {
         planned: &PlannedRun,
         outcome: &Outcome,
     ) -> Result<Option<RunResult>, HandleError> {
+        let settled = settle_run(before, planned, outcome, self.clock.now())?;
+        self.commit_settled(message, before, planned, settled).await
+    }
+
+    /// Commits a run that has ended or waits for its payment, with its subscription. A draft that
+    /// it leaves stands in the same transaction.
+    async fn commit_settled(
+        &self,
+        message: &RunDue,
+        before: &Subscription,
+        planned: &PlannedRun,
+        mut settled: Settled,
+    ) -> Result<Option<RunResult>, HandleError> {
         let RunDue { organization, subscription_id, number, .. } = message;
         let now = self.clock.now();
-        let mut settled = settle_run(before, planned, outcome, now)?;
         let entry = append(
             &mut settled.subscription.journal,
             organization,
@@ -317,19 +403,24 @@ impl OrderCopy {
             cause(message),
             settled.change,
         );
-        let committed = self
+        let mut commit = self
             .store
             .commit(organization)
             .subscription(&settled.subscription, Expect::Version(before.version))
-            .new_run(&settled.run, &entry)
-            .run()
-            .await;
-        match committed {
+            .new_run(&settled.run, &entry);
+        if settled.run.leaves_draft() {
+            let (mut draft, change) = left_draft(&settled.run, now);
+            let id = draft.id.to_string();
+            let journal = &mut draft.journal;
+            let entry = append(journal, organization, &id, now, cause(message), change);
+            commit = commit.order(&draft, Expect::New).entry("O", &entry);
+        }
+        match commit.run().await {
             Ok(()) => {}
             Err(StoreError::Conflict(Part::Run | Part::Subscription)) => return Ok(None),
             Err(error) => return Err(error.into()),
         }
-        if settled.run.status == RunStatus::Failed {
+        if matches!(settled.run.status, RunStatus::Failed | RunStatus::Aborted) {
             self.release_stock(organization, before, &planned.order_id).await;
         }
         count(settled.run.status);
@@ -353,12 +444,17 @@ impl OrderCopy {
         let RunDue { organization, .. } = message;
         let mut subscription = blocked.clone();
         subscription.blocked_by = None;
-        if let Some(planned) = plan_run(&subscription)?
-            && let Some(paid) = self.collected_before(organization, &subscription, &planned).await?
-        {
-            return self.commit(message, &subscription, &planned, &paid).await;
-        }
         let now = self.clock.now();
+        if let Some(planned) = plan_run(&subscription)? {
+            let paid = self.collected_before(organization, &subscription, &planned).await?;
+            return match paid {
+                Some(paid) => self.commit(message, &subscription, &planned, &paid).await,
+                None => {
+                    let aborted = abort_run(&subscription, &planned, AbortReason::Discarded, now)?;
+                    self.commit_settled(message, &subscription, &planned, aborted).await
+                }
+            };
+        }
         let Some((after, change)) = discard_run(&subscription, now)? else {
             return Ok(Some(RunResult::Skipped));
         };
@@ -418,12 +514,7 @@ impl OrderCopy {
         subscription: &Subscription,
         order: &OrderId,
     ) {
-        let held: Vec<(&str, u32)> = subscription
-            .items
-            .iter()
-            .filter(|item| item.stock_tracked)
-            .map(|item| (item.sku_code.as_str(), item.quantity))
-            .collect();
+        let held = taken(subscription);
         if held.is_empty() {
             return;
         }
@@ -431,6 +522,39 @@ impl OrderCopy {
             tracing::error!(%error, order_id = %order, "held stock was not put back");
         }
     }
+}
+
+/// Why a run can't be made: what it orders is gone.
+pub(crate) fn sku_missing(code: &str) -> Outcome {
+    Outcome::Refused {
+        code: "sku_missing".to_owned(),
+        message: format!("there is no sku {code:?} any more"),
+        resource: Some(Culprit::sku(&SkuId::of_code(code), code)),
+    }
+}
+
+/// Why a run can't be paid: no source was given, or the one that was is gone.
+pub(crate) fn no_source(subscription: &Subscription) -> Outcome {
+    let (message, resource) = match &subscription.payment_source_id {
+        Some(id) => {
+            (format!("there is no payment source {id} any more"), Culprit::payment_source(id))
+        }
+        None => (
+            "the subscription has no payment source".to_owned(),
+            Culprit::new("order_subscriptions", &subscription.id),
+        ),
+    };
+    Outcome::Refused {
+        code: "payment_source_missing".to_owned(),
+        message,
+        resource: Some(resource),
+    }
+}
+
+/// The skus whose stock may be tracked, with their units in one run.
+fn taken(subscription: &Subscription) -> Vec<(&str, u32)> {
+    let tracked = subscription.items.iter().filter(|item| item.stock_tracked);
+    tracked.flat_map(|item| item.item.units(item.quantity)).collect()
 }
 
 fn key(

@@ -6,11 +6,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures::{StreamExt, stream};
 use perennial_domain::{
-    catalog::PaymentSource,
-    ids::OrganizationId,
+    catalog::{PaymentSource, Sku},
+    ids::{OrganizationId, SkuId},
     journal::{Cause, append},
     lifecycle::SubscriptionStatus,
-    plan::{Outcome, Settled, settle_retry},
+    order_copy::Culprit,
+    plan::{Outcome, PlanError, Settled, price_run, settle_retry, unpriced},
+    pricing::{NoPrice, Wanted},
     run::{Run, RunStatus, charge_key},
     subscription::Subscription,
 };
@@ -22,6 +24,8 @@ use serde_json::Value;
 
 use crate::{
     Aws, charging,
+    order_copy::{no_source, sku_missing},
+    pricing,
     results::{Results, count, result_of},
     settings,
     sqs_batch::{DeadLetterQueue, HandleError, Outcomes, Received, guarded, handle_batch},
@@ -109,7 +113,11 @@ impl PaymentRetry {
     ) -> Result<Option<RunResult>, HandleError> {
         let RetryDue { organization, subscription_id, number, .. } = message;
         let outcome = if subscription.status.repeats() {
-            self.collect(organization, subscription, run).await?
+            match self.priced(message, subscription, run).await? {
+                Priced::Before => self.collect(organization, subscription, run).await?,
+                Priced::Now => return Ok(None),
+                Priced::Not(outcome) => outcome,
+            }
         } else {
             match self.closing(organization, subscription, run).await? {
                 Some(outcome) => outcome,
@@ -125,10 +133,7 @@ impl PaymentRetry {
             organization,
             subscription_id.as_str(),
             now,
-            Cause {
-                actor: "system:payment-retry".to_owned(),
-                reason: message.job.job_run_id.to_string(),
-            },
+            cause(message),
             change,
         );
         let committed = self
@@ -144,8 +149,8 @@ impl PaymentRetry {
             Err(StoreError::Conflict(_)) => return Ok(None),
             Err(error) => return Err(error.into()),
         }
-        if run_after.status == RunStatus::Failed {
-            self.release_stock(organization, subscription, &run_after).await;
+        if matches!(run_after.status, RunStatus::Failed | RunStatus::Aborted) {
+            self.release_stock(organization, &run_after).await;
         }
         count(run_after.status);
         tracing::info!(
@@ -157,6 +162,53 @@ impl PaymentRetry {
             "payment tried again"
         );
         Ok(Some(result_of(run_after.status)))
+    }
+
+    /// Gives a run that had no prices when it was due those that its list has by now, and takes
+    /// from stock what it has not taken then. Nothing is charged before that is committed, so that
+    /// the run costs the same when its message comes again.
+    async fn priced(
+        &self,
+        message: &RetryDue,
+        subscription: &Subscription,
+        run: &Run,
+    ) -> Result<Priced, HandleError> {
+        if !run.unpriced {
+            return Ok(Priced::Before);
+        }
+        let RetryDue { organization, subscription_id, .. } = message;
+        let wanted = match &subscription.price_list_id {
+            Some(list) => Wanted::of(list, run.lines.iter().map(|line| &line.item)),
+            None => Wanted::default(),
+        };
+        let current = pricing::current(&self.store, organization, wanted).await?;
+        let (priced, change) = match price_run(subscription, run, &current) {
+            Ok(priced) => priced,
+            Err(NoPrice::Money(error)) => return Err(PlanError::from(error).into()),
+            Err(missing) => return Ok(Priced::Not(unpriced(&missing))),
+        };
+        match self.hold_stock(organization, run).await {
+            Ok(()) => {}
+            Err(StoreError::OutOfStock { sku }) => return Ok(Priced::Not(out_of_stock(&sku))),
+            Err(error) => return Err(error.into()),
+        }
+        let (mut after, now) = (subscription.clone(), self.clock.now());
+        after.version += 1;
+        after.updated_at = now;
+        let id = subscription_id.as_str();
+        let entry = append(&mut after.journal, organization, id, now, cause(message), change);
+        let committed = self
+            .store
+            .commit(organization)
+            .subscription(&after, Expect::Version(subscription.version))
+            .changed_run(&priced, run.version)
+            .entry("S", &entry)
+            .run()
+            .await;
+        match committed {
+            Ok(()) | Err(StoreError::Conflict(_)) => Ok(Priced::Now),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// What becomes of a run whose subscription was cancelled or rests: it is not charged again,
@@ -176,10 +228,7 @@ impl PaymentRetry {
             return Ok(Some(charging::outcome_of(paid)));
         }
         let cancelled = subscription.status == SubscriptionStatus::Cancelled;
-        Ok(cancelled.then(|| Outcome::Refused {
-            code: "subscription_cancelled".to_owned(),
-            message: "the subscription was cancelled before the run was paid".to_owned(),
-        }))
+        Ok(cancelled.then_some(Outcome::Cancelled))
     }
 
     /// Collects with the payment source that the subscription has by now.
@@ -193,16 +242,19 @@ impl PaymentRetry {
             Some(id) => self.store.get::<PaymentSource>(organization, id.as_str()).await?,
             None => None,
         };
-        if run.status == RunStatus::Failed {
-            // What it held was put back when it failed.
-            match self.hold_stock(organization, subscription, run).await {
-                Ok(()) => {}
-                Err(StoreError::OutOfStock { sku }) => {
-                    return Ok(Outcome::Refused {
-                        code: "out_of_stock".to_owned(),
-                        message: format!("there is not enough of sku {sku:?} in stock"),
-                    });
+        if matches!(run.status, RunStatus::Failed | RunStatus::Aborted) {
+            // What it lacked then may still be missing.
+            let codes = run.lines.iter().flat_map(|line| line.item.sku_codes());
+            for code in codes {
+                let id = SkuId::of_code(code);
+                if self.store.get::<Sku>(organization, id.as_str()).await?.is_none() {
+                    return Ok(sku_missing(code));
                 }
+            }
+            // What it held was put back when it failed.
+            match self.hold_stock(organization, run).await {
+                Ok(()) => {}
+                Err(StoreError::OutOfStock { sku }) => return Ok(out_of_stock(&sku)),
                 Err(error) => return Err(error.into()),
             }
         }
@@ -210,10 +262,7 @@ impl PaymentRetry {
             return Ok(Outcome::Free);
         }
         let Some(source) = source else {
-            return Ok(Outcome::Refused {
-                code: "payment_source_missing".to_owned(),
-                message: "the subscription has no payment source".to_owned(),
-            });
+            return Ok(no_source(subscription));
         };
         let attempt = run.attempts.saturating_add(1);
         let request = ChargeRequest {
@@ -229,13 +278,8 @@ impl PaymentRetry {
         charging::collect(self.provider.as_ref(), &request).await
     }
 
-    async fn hold_stock(
-        &self,
-        organization: &OrganizationId,
-        subscription: &Subscription,
-        run: &Run,
-    ) -> Result<(), StoreError> {
-        let lines = tracked(subscription, run);
+    async fn hold_stock(&self, organization: &OrganizationId, run: &Run) -> Result<(), StoreError> {
+        let lines = tracked(run);
         if lines.is_empty() {
             return Ok(());
         }
@@ -243,13 +287,8 @@ impl PaymentRetry {
     }
 
     /// A failure here leaves units out of stock that nobody gets; it is logged for an operator.
-    async fn release_stock(
-        &self,
-        organization: &OrganizationId,
-        subscription: &Subscription,
-        run: &Run,
-    ) {
-        let lines = tracked(subscription, run);
+    async fn release_stock(&self, organization: &OrganizationId, run: &Run) {
+        let lines = tracked(run);
         if lines.is_empty() {
             return;
         }
@@ -259,24 +298,38 @@ impl PaymentRetry {
     }
 }
 
+/// Whether a run has prices.
+enum Priced {
+    /// It had before.
+    Before,
+    /// It has now, and is to be read again.
+    Now,
+    /// It can't go on yet.
+    Not(Outcome),
+}
+
+fn out_of_stock(sku: &str) -> Outcome {
+    Outcome::Refused {
+        code: "out_of_stock".to_owned(),
+        message: format!("there is not enough of sku {sku:?} in stock"),
+        resource: Some(Culprit::sku(&SkuId::of_code(sku), sku)),
+    }
+}
+
+fn cause(message: &RetryDue) -> Cause {
+    Cause { actor: "system:payment-retry".to_owned(), reason: message.job.job_run_id.to_string() }
+}
+
 /// The provider's idempotency key for the next attempt at a run.
 fn key(organization: &OrganizationId, run: &Run) -> ChargeKey {
     let attempt = run.attempts.saturating_add(1);
     ChargeKey::new(charge_key(organization, &run.subscription_id, run.number, attempt))
 }
 
-/// The lines of a run whose stock is tracked.
-fn tracked<'a>(subscription: &Subscription, run: &'a Run) -> Vec<(&'a str, u32)> {
-    run.lines
-        .iter()
-        .filter(|line| {
-            subscription
-                .items
-                .iter()
-                .any(|item| item.stock_tracked && item.sku_code == line.sku_code)
-        })
-        .map(|line| (line.sku_code.as_str(), line.quantity))
-        .collect()
+/// The lines of a run that took from stock. The items of its subscription may be others by now.
+fn tracked(run: &Run) -> Vec<(&str, u32)> {
+    let tracked = run.lines.iter().filter(|line| line.stock_tracked);
+    tracked.flat_map(|line| line.item.units(line.quantity)).collect()
 }
 
 #[async_trait]

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use futures::{StreamExt, stream};
 use perennial_domain::{
-    ids::OrganizationId,
+    ids::{OrganizationId, SkuId},
     journal::{Cause, append},
     order::{Order, OrderStatus, Rejection},
     placement::{
@@ -26,7 +26,7 @@ use serde_json::Value;
 use crate::{
     Aws, charging, settings,
     sqs_batch::{DeadLetterQueue, HandleError, Outcomes, Received, guarded, handle_batch},
-    subscribe::add_subscriptions,
+    subscribe::{add_subscriptions, unfollowed},
 };
 
 /// Orders validated at once.
@@ -97,7 +97,8 @@ impl Validation {
             payment_source: related.payment_source.as_ref(),
             skus: &related.skus,
         };
-        let rejections = check_order(&context, now);
+        let mut rejections = check_order(&context, now);
+        rejections.extend(unfollowed(&self.store, organization, order, &related, now).await?);
         if !rejections.is_empty() {
             return self.turn_down(organization, order, &related, rejections, now).await;
         }
@@ -186,10 +187,10 @@ impl Validation {
         let pointer = "/data/relationships/customer_payment_source";
         match charging::collect(self.provider.as_ref(), &request).await {
             Ok(Outcome::Paid { charge_id }) => Ok(Ok(Collected::Paid(charge_id))),
-            Ok(Outcome::Free) => Ok(Ok(Collected::Nothing)),
-            Ok(Outcome::Declined { code, message, .. } | Outcome::Refused { code, message }) => {
-                Ok(Err(rejection(&code, message, pointer)))
-            }
+            Ok(Outcome::Free | Outcome::Cancelled) => Ok(Ok(Collected::Nothing)),
+            Ok(
+                Outcome::Declined { code, message, .. } | Outcome::Refused { code, message, .. },
+            ) => Ok(Err(rejection(&code, message, pointer))),
             Err(HandleError::Permanent(reason)) => {
                 Ok(Err(rejection("payment_refused", reason, pointer)))
             }
@@ -309,14 +310,14 @@ fn rejection(code: &str, detail: String, pointer: &str) -> Rejection {
     Rejection { code: code.to_owned(), detail, pointer: pointer.to_owned() }
 }
 
-/// The lines whose stock is tracked.
+/// The skus whose stock is tracked, with their units.
 fn tracked<'a>(order: &'a Order, related: &Related) -> Vec<(&'a str, u32)> {
-    order
-        .line_items
-        .iter()
-        .filter(|line| related.skus.get(&line.sku_id).is_some_and(|sku| sku.stock.is_some()))
-        .map(|line| (line.sku_code.as_str(), line.quantity))
-        .collect()
+    let units = order.line_items.iter().flat_map(|line| line.item.units(line.quantity));
+    let tracked = |code: &str| {
+        let sku = related.skus.get(&SkuId::of_code(code));
+        sku.is_some_and(|sku| sku.stock.is_some())
+    };
+    units.filter(|(code, _)| tracked(code)).collect()
 }
 
 #[async_trait]

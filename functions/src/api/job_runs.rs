@@ -72,6 +72,7 @@ pub(crate) static KIND: ResourceType = ResourceType {
     relationships: &[Relationship {
         name: "retry_of",
         to: "job_runs",
+        or_to: &[],
         many: false,
         on_create: Given::Optionally,
         on_update: false,
@@ -236,7 +237,7 @@ async fn read(context: &Context<'_>) -> Outcome<Answer> {
 /// An id that sorts by time among those of ticks. It can't be derived from an idempotency key, which
 /// knows no time: repeating, under its key, a request that was told that its messages could not be
 /// sent opens another job run. It does no harm: what one job run claims, no other finds due.
-fn new_id(now: DateTime<Utc>) -> JobRunId {
+pub(super) fn new_id(now: DateTime<Utc>) -> JobRunId {
     let seconds = u64::try_from(now.timestamp()).unwrap_or_default();
     let at = Timestamp::from_unix(NoContext, seconds, now.timestamp_subsec_nanos());
     JobRunId::from_uuid(Uuid::new_v7(at))

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{
     CREATED_AT, UPDATED_AT,
-    catalog::{Catalog, Change, METADATA, Need, REFERENCE, REFERENCE_ORIGIN},
+    catalog::{Catalog, Change, METADATA, Need, REFERENCE, REFERENCE_ORIGIN, done, text},
 };
 use crate::http::{
     attributes::{Attribute, Kind},
@@ -32,7 +32,10 @@ pub(crate) static KIND: ResourceType = ResourceType {
         CREATED_AT,
         UPDATED_AT,
     ],
-    relationships: &[Relationship::optional("subscription_model", "subscription_models")],
+    relationships: &[
+        Relationship::optional("subscription_model", "subscription_models"),
+        Relationship::optional("price_list", "price_lists"),
+    ],
 };
 
 pub(super) static CATALOG: Catalog = Catalog {
@@ -40,13 +43,31 @@ pub(super) static CATALOG: Catalog = Catalog {
     defaults: || json!({"time_zone": "UTC"}),
     market: Some("id"),
     take: refuse_confined,
+    settle: |_, change| {
+        check_price_list(change);
+        done()
+    },
     needed_by: &[
         Need::of("order_subscriptions", "S", "market_id"),
         Need::of("orders", "O", "market_id"),
     ],
-    on_update: "Subscriptions made before keep zone and model.",
+    on_update: "Subscriptions made before keep zone, model and price list.",
     ..Catalog::new(&KIND, "M", Part::Market, "mkt_")
 };
+
+/// What is sold by a list is paid in the list's currency.
+fn check_price_list(change: &mut Change) {
+    let list = change.related("price_list").and_then(|list| text(list, "currency_code"));
+    let Some((list, market)) = list.zip(change.text("currency_code")) else { return };
+    if list != market {
+        let detail = format!("the price list is in {list}, the market sells in {market}");
+        let problem = Problem::new(Code::CurrencyMismatch, detail)
+            .at("/data/relationships/price_list")
+            .with("value", list)
+            .with("expected", market);
+        change.problems.add(problem);
+    }
+}
 
 fn refuse_confined(context: &Context<'_>, change: &mut Change) {
     if change.is_new() && context.caller.market.is_some() {

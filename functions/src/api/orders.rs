@@ -2,8 +2,9 @@
 
 use perennial_domain::{
     ids::{OrderId, SubscriptionId},
-    money::{Amount, MinorUnits},
+    money::{Amount, Currency, MinorUnits},
     order::{MAX_LINE_ITEMS, Order},
+    pricing::Totals,
     run::Run,
     subscription::Subscription,
 };
@@ -47,6 +48,19 @@ pub(crate) static KIND: ResourceType = ResourceType {
             Kind::Currency,
             "Currency of every amount; its market's unless given, and no other.",
         ),
+        Attribute::read(
+            "subtotal_amount_cents",
+            Kind::Integer(0, i64::MAX),
+            "What its skus and bundles cost, in minor units.",
+        ),
+        Attribute::read("formatted_subtotal_amount", Kind::Text(50), "The same, for people."),
+        Attribute::read(
+            "adjustment_amount_cents",
+            Kind::Integer(-i64::MAX, i64::MAX),
+            "Its discounts and fees together, in minor units; a discount takes away no more than \
+             there is to pay.",
+        ),
+        Attribute::read("formatted_adjustment_amount", Kind::Text(50), "The same, for people."),
         Attribute::read(
             "total_amount_cents",
             Kind::Integer(0, i64::MAX),
@@ -107,6 +121,8 @@ pub(crate) static KIND: ResourceType = ResourceType {
         Relationship::listed("line_items", "line_items"),
         Relationship::listed("order_subscriptions", "order_subscriptions"),
         Relationship::given("order_subscription", "order_subscriptions"),
+        Relationship::listed("events", "events"),
+        Relationship::listed("versions", "versions"),
     ],
 };
 
@@ -132,8 +148,25 @@ pub(super) const OPERATIONS: &[Operation] = &[
 ];
 
 /// An amount for people.
-pub(super) fn formatted(amount: MinorUnits, currency: perennial_domain::money::Currency) -> String {
+pub(super) fn formatted(amount: MinorUnits, currency: Currency) -> String {
     Amount::new(amount, currency).to_string()
+}
+
+/// Attributes with what lines cost together.
+fn with_amounts(mut attributes: Value, totals: Option<Totals>, currency: Currency) -> Value {
+    let amounts = [
+        ("subtotal", totals.map(|totals| totals.subtotal)),
+        ("adjustment", totals.map(|totals| totals.adjustment)),
+        ("total", totals.map(|totals| totals.total)),
+    ];
+    if let Value::Object(members) = &mut attributes {
+        for (name, amount) in amounts {
+            let shown = amount.map(|amount| formatted(amount, currency));
+            members.insert(format!("{name}_amount_cents"), json!(amount));
+            members.insert(format!("formatted_{name}_amount"), json!(shown));
+        }
+    }
+    attributes
 }
 
 /// The order of a client.
@@ -169,8 +202,6 @@ pub(crate) fn object(order: &Order) -> Object {
         version,
         journal: _,
     } = order;
-    // Lines that would overflow are refused when they are given.
-    let total = order.total().ok();
     let brings: Vec<Object> = lines.iter().map(|line| line_items::object(order, line)).collect();
     let subscriptions =
         if *subscriptions_created { Linkage::Unknown } else { Linkage::Many(Vec::new()) };
@@ -178,22 +209,25 @@ pub(crate) fn object(order: &Order) -> Object {
         kind: &KIND,
         id: id.to_string(),
         version: Some(*version),
-        attributes: json!({
-            "status": status,
-            "payment_status": payment_status,
-            "currency_code": currency,
-            "total_amount_cents": total,
-            "formatted_total_amount": total.map(|total| formatted(total, *currency)),
-            "reference": reference,
-            "reference_origin": reference_origin,
-            "metadata": metadata,
-            "subscriptions_expire_at": subscriptions_expire_at,
-            "rejections": rejections,
-            "subscriptions_created": subscriptions_created,
-            "placed_at": placed_at,
-            "created_at": created_at,
-            "updated_at": updated_at,
-        }),
+        attributes: with_amounts(
+            json!({
+                "status": status,
+                "payment_status": payment_status,
+                "currency_code": currency,
+                "reference": reference,
+                "reference_origin": reference_origin,
+                "metadata": metadata,
+                "subscriptions_expire_at": subscriptions_expire_at,
+                "rejections": rejections,
+                "subscriptions_created": subscriptions_created,
+                "placed_at": placed_at,
+                "created_at": created_at,
+                "updated_at": updated_at,
+            }),
+            // Lines that would overflow are refused when they are given.
+            order.totals().ok(),
+            *currency,
+        ),
         relationships: vec![
             ("market", Linkage::one("markets", Some(market_id))),
             ("customer", Linkage::one("customers", customer_id.as_ref())),
@@ -207,6 +241,8 @@ pub(crate) fn object(order: &Order) -> Object {
             ("line_items", Linkage::Many(brings.iter().map(Object::reference).collect())),
             ("order_subscriptions", subscriptions),
             ("order_subscription", Linkage::One(None)),
+            ("events", Linkage::Unknown),
+            ("versions", Linkage::Unknown),
         ],
         meta: None,
         brings,
@@ -220,22 +256,24 @@ pub(super) fn run_object(run: &Run) -> Object {
         kind: &KIND,
         id: run.order_id().to_string(),
         version: Some(run.version),
-        attributes: json!({
-            "status": run.order_status(),
-            "payment_status": run.payment_status(),
-            "currency_code": run.currency,
-            "total_amount_cents": run.total,
-            "formatted_total_amount": formatted(run.total, run.currency),
-            "reference": Value::Null,
-            "reference_origin": Value::Null,
-            "metadata": Value::Null,
-            "subscriptions_expire_at": Value::Null,
-            "rejections": [],
-            "subscriptions_created": false,
-            "placed_at": run.completed_at,
-            "created_at": run.started_at,
-            "updated_at": run.completed_at.or(run.failed_at).unwrap_or(run.started_at),
-        }),
+        attributes: with_amounts(
+            json!({
+                "status": run.order_status(),
+                "payment_status": run.payment_status(),
+                "currency_code": run.currency,
+                "reference": Value::Null,
+                "reference_origin": Value::Null,
+                "metadata": Value::Null,
+                "subscriptions_expire_at": Value::Null,
+                "rejections": [],
+                "subscriptions_created": false,
+                "placed_at": run.completed_at,
+                "created_at": run.started_at,
+                "updated_at": run.completed_at.or(run.failed_at).unwrap_or(run.started_at),
+            }),
+            run.totals().ok(),
+            run.currency,
+        ),
         relationships: vec![
             ("market", Linkage::one("markets", Some(&run.market_id))),
             ("customer", Linkage::one("customers", run.customer_id.as_ref())),
@@ -249,6 +287,8 @@ pub(super) fn run_object(run: &Run) -> Object {
             ("line_items", Linkage::Many(brings.iter().map(Object::reference).collect())),
             ("order_subscriptions", Linkage::Many(Vec::new())),
             ("order_subscription", Linkage::one("order_subscriptions", Some(&run.subscription_id))),
+            ("events", Linkage::Unknown),
+            ("versions", Linkage::Unknown),
         ],
         meta: None,
         brings,

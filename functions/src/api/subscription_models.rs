@@ -35,6 +35,12 @@ pub(crate) static KIND: ResourceType = ResourceType {
             "One subscription for each frequency (the default), or for each recurring line.",
         ),
         Attribute::write(
+            "price_policy",
+            Kind::Choice(&["pinned", "follow_list"]),
+            "Whether subscriptions keep the prices they were made at (the default), or have those \
+             that the market's price list has at each run.",
+        ),
+        Attribute::write(
             "frequencies",
             Kind::List(&Kind::Frequency, 100),
             "The frequencies offered; none given offers every one.",
@@ -134,6 +140,7 @@ pub(super) static CATALOG: Catalog = Catalog {
     defaults: || {
         json!({
             "strategy": "by_frequency",
+            "price_policy": "pinned",
             "frequencies": [],
             "auto_activate": true,
             "auto_cancel": false,

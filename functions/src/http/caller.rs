@@ -39,6 +39,10 @@ const CHANNEL_READS: &[&str] = &[
     "organizations",
     "tags",
     "skus",
+    "price_lists",
+    "prices",
+    "bundles",
+    "adjustments",
     "markets",
     "subscription_models",
     "order_subscriptions",
@@ -50,7 +54,7 @@ const CHANNEL_READS: &[&str] = &[
     "invoice_previews",
 ];
 /// Resource types about the whole organization, closed to tokens that are confined to a market.
-const ORGANIZATION_WIDE: [&str; 2] = ["job_runs", "dead_letters"];
+const ORGANIZATION_WIDE: [&str; 4] = ["job_runs", "dead_letters", "webhooks", "event_callbacks"];
 
 impl Role {
     fn named(name: &str) -> Option<Self> {

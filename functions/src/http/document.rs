@@ -255,6 +255,33 @@ impl Document {
         Related::Absent
     }
 
+    /// Reads a relationship to one resource of several types: its type and id; `None` where it is
+    /// not given, or leads nowhere.
+    pub(crate) fn related_any(
+        &self,
+        name: &str,
+        problems: &mut Problems,
+    ) -> Option<(&'static str, String)> {
+        let relationship = self.kind.relationship(name)?;
+        let data = self.relationships.get(name)?.get("data").unwrap_or(&Value::Null);
+        if data.is_null() && self.relationships.get(name)?.get("data").is_some() {
+            return None;
+        }
+        let text = |member: &str| data.get(member).and_then(Value::as_str);
+        let kind = relationship.types().find(|kind| text("type") == Some(kind));
+        let found = kind.zip(text("id").map(str::to_owned));
+        if found.is_none() {
+            let types = relationship.types().collect::<Vec<_>>().join(", ");
+            let detail = format!(
+                "the relationship {name} must be {{\"data\": {{\"type\": ..., \"id\": ...}}}}, of one of \
+                 the types {types}"
+            );
+            let at = format!("/data/relationships/{name}/data");
+            problems.add(Problem::new(Code::WrongType, detail).at(at));
+        }
+        found
+    }
+
     /// Reads a relationship to several resources, each once; `None` where it is not given.
     pub(crate) fn related_list(&self, name: &str, problems: &mut Problems) -> Option<Vec<String>> {
         let expected = self.kind.relationship(name)?.to;

@@ -24,6 +24,8 @@ pub(crate) struct Relationship {
     pub(crate) name: &'static str,
     /// The type of the others.
     pub(crate) to: &'static str,
+    /// Other types that it may lead to, where it may lead to several.
+    pub(crate) or_to: &'static [&'static str],
     pub(crate) many: bool,
     /// Whether a client gives it on creation.
     pub(crate) on_create: Given,
@@ -44,27 +46,69 @@ pub(crate) enum Given {
 impl Relationship {
     /// One that a client must give on creation.
     pub(crate) const fn required(name: &'static str, to: &'static str) -> Self {
-        Self { name, to, many: false, on_create: Given::Always, on_update: false, linked: true }
+        Self {
+            name,
+            to,
+            or_to: &[],
+            many: false,
+            on_create: Given::Always,
+            on_update: false,
+            linked: true,
+        }
     }
 
     /// One that a client may give on creation and change later.
     pub(crate) const fn optional(name: &'static str, to: &'static str) -> Self {
-        Self { name, to, many: false, on_create: Given::Optionally, on_update: true, linked: true }
+        Self {
+            name,
+            to,
+            or_to: &[],
+            many: false,
+            on_create: Given::Optionally,
+            on_update: true,
+            linked: true,
+        }
     }
 
     /// One that the server gives.
     pub(crate) const fn given(name: &'static str, to: &'static str) -> Self {
-        Self { name, to, many: false, on_create: Given::Never, on_update: false, linked: true }
+        Self {
+            name,
+            to,
+            or_to: &[],
+            many: false,
+            on_create: Given::Never,
+            on_update: false,
+            linked: true,
+        }
     }
 
     /// Several, given by the server.
     pub(crate) const fn listed(name: &'static str, to: &'static str) -> Self {
-        Self { name, to, many: true, on_create: Given::Never, on_update: false, linked: true }
+        Self {
+            name,
+            to,
+            or_to: &[],
+            many: true,
+            on_create: Given::Never,
+            on_update: false,
+            linked: true,
+        }
     }
 
     /// Several that a client may give on creation and change later.
     pub(crate) const fn several(name: &'static str, to: &'static str) -> Self {
         Self { many: true, ..Self::optional(name, to) }
+    }
+
+    /// The same, which may lead to other types too.
+    pub(crate) const fn or_to(self, types: &'static [&'static str]) -> Self {
+        Self { or_to: types, ..self }
+    }
+
+    /// The types that it may lead to.
+    pub(crate) fn types(&self) -> impl Iterator<Item = &'static str> + use<> {
+        std::iter::once(self.to).chain(self.or_to.iter().copied())
     }
 
     /// The same, of a resource that is not served under a path of its own.

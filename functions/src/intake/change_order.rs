@@ -17,10 +17,10 @@ use super::{
 use crate::{
     api::{
         addresses::AddressChange,
+        annotations::AnnotationChange,
         answer,
         change_subscription::differing,
         orders::{KIND, object},
-        settled_json::settled,
         tags::TagChange,
     },
     http::{
@@ -30,14 +30,13 @@ use crate::{
         error::{Code, Outcome, Problem, Problems},
         event::Answer,
     },
+    refusals::refused,
     subscribe::{SubscribeError, create_for_order},
 };
 
 /// What a client wants changed.
 struct Wanted {
-    reference: Given<String>,
-    reference_origin: Given<String>,
-    metadata: Given<Value>,
+    annotations: AnnotationChange,
     tags: TagChange,
     addresses: AddressChange,
     expiry: Given<DateTime<Utc>>,
@@ -51,10 +50,7 @@ struct Wanted {
 impl Wanted {
     /// Whether it changes what the client keeps with the order, which no rule reads.
     fn annotates(&self) -> bool {
-        self.reference.is_given()
-            || self.reference_origin.is_given()
-            || self.metadata.is_given()
-            || self.tags.is_given()
+        self.annotations.is_given() || self.tags.is_given()
     }
 
     /// Whether it changes the order itself.
@@ -74,9 +70,7 @@ pub(super) async fn update(context: &Context<'_>) -> Outcome<Answer> {
     let mut problems = Problems::default();
     let mut attributes = document.attributes(&mut problems);
     let wanted = Wanted {
-        reference: attributes.optional("reference", &mut problems),
-        reference_origin: attributes.optional("reference_origin", &mut problems),
-        metadata: attributes.optional("metadata", &mut problems),
+        annotations: AnnotationChange::read(&mut attributes, &mut problems),
         tags: TagChange::read(&mut attributes, &document, &mut problems),
         addresses: AddressChange::read(&document, &mut problems),
         expiry: attributes.optional("subscriptions_expire_at", &mut problems),
@@ -143,13 +137,8 @@ async fn edit(
         if before.status == OrderStatus::Placing {
             require_draft(before, "be changed", "/data/attributes")?;
         }
-        wanted.reference.clone().apply(&mut after.reference);
-        wanted.reference_origin.clone().apply(&mut after.reference_origin);
-        match wanted.metadata.clone() {
-            Given::Absent => {}
-            Given::Null => after.metadata = Value::Null,
-            Given::Value(metadata) => after.metadata = settled(metadata),
-        }
+        let Order { reference, reference_origin, metadata, .. } = &mut after;
+        wanted.annotations.apply(reference, reference_origin, metadata);
         after.tags = wanted.tags.of_typed(context, &before.tags, problems).await?;
     }
     if !wanted.edits() {
@@ -276,9 +265,11 @@ async fn subscribe(context: &Context<'_>, order: &Order) -> Outcome<Order> {
         .map_err(|error| {
             let code = match error {
                 SubscribeError::Store(error) => return error.into(),
+                SubscribeError::Refused { rejections, .. } => return refused(&rejections),
                 SubscribeError::NotPlaced(_) => Code::InvalidStatus,
                 SubscribeError::NoModel(_)
                 | SubscribeError::NothingRecurs(_)
+                | SubscribeError::NoPrice(_)
                 | SubscribeError::Plan(_) => Code::InvalidValue,
             };
             Problem::new(code, error.to_string())

@@ -20,9 +20,9 @@ use super::{
 use crate::{
     api::{
         addresses::AddressChange,
+        annotations::AnnotationChange,
         answer, line_items,
         orders::{KIND, find, object},
-        settled_json::settled,
         tags::TagChange,
     },
     goods::Sale,
@@ -59,9 +59,9 @@ pub(super) async fn create(context: &Context<'_>) -> Outcome<Answer> {
     let mut problems = Problems::default();
     let mut attributes = document.attributes(&mut problems);
     let currency: Option<Currency> = attributes.value("currency_code", &mut problems);
-    let reference = attributes.optional("reference", &mut problems).value();
-    let reference_origin = attributes.optional("reference_origin", &mut problems).value();
-    let metadata: Option<Value> = attributes.optional("metadata", &mut problems).value();
+    let (mut reference, mut reference_origin, mut metadata) = (None, None, Value::Null);
+    let annotations = AnnotationChange::read(&mut attributes, &mut problems);
+    annotations.apply(&mut reference, &mut reference_origin, &mut metadata);
     let addresses = AddressChange::read(&document, &mut problems);
     let addresses = addresses.of(context, &Addresses::default(), &mut problems).await?;
     let tags = TagChange::read(&mut attributes, &document, &mut problems);
@@ -143,7 +143,7 @@ pub(super) async fn create(context: &Context<'_>) -> Outcome<Answer> {
         charge_id: None,
         reference,
         reference_origin,
-        metadata: metadata.map(settled).unwrap_or_default(),
+        metadata,
         addresses,
         tags,
         placing_at: None,

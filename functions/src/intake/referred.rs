@@ -1,17 +1,15 @@
 //! What orders refer to, loaded and checked: market, model, customer, payment source, skus.
 
-use std::collections::HashMap;
-
 use chrono::{DateTime, Utc};
 use perennial_domain::{
-    catalog::{Customer, Market, PaymentSource, Sku, SubscriptionModel},
+    catalog::{Customer, Market, PaymentSource, SubscriptionModel},
     ids::{CustomerId, MarketId, PaymentSourceId},
 };
 use perennial_store::StoreError;
 
 use super::line::Draft;
 use crate::{
-    api,
+    goods::Goods,
     http::{
         context::Context,
         document::no_such,
@@ -25,8 +23,8 @@ pub(super) struct Referred {
     pub(super) model: Option<SubscriptionModel>,
     pub(super) customer: Option<Customer>,
     pub(super) payment_source: Option<PaymentSource>,
-    /// By code.
-    pub(super) skus: HashMap<String, Sku>,
+    /// What the lines want to order, with the prices of the market's list.
+    pub(super) goods: Goods,
 }
 
 impl Referred {
@@ -64,20 +62,12 @@ impl Referred {
                 None => Ok(None),
             }
         };
-        let skus = async {
-            if lines.is_empty() {
-                return Ok(HashMap::new());
-            }
-            let ids: Vec<String> = lines
-                .iter()
-                .map(|line| api::skus_id_of(context, &line.sku_code).to_string())
-                .collect();
-            store.get_many::<Sku>(organization, ids).await
-        };
-        let ((market, model), customer, payment_source, skus) =
-            futures::try_join!(market, customer, payment_source, skus)?;
-        let skus = skus.into_values().map(|sku| (sku.code.clone(), sku)).collect();
-        Ok(Self { market, model, customer, payment_source, skus })
+        let goods = Goods::load(store, organization, lines.iter().map(|line| &line.wanted.id));
+        let ((market, model), customer, payment_source, goods) =
+            futures::try_join!(market, customer, payment_source, goods)?;
+        let list = market.as_ref().and_then(|market| market.price_list_id.as_ref());
+        let goods = goods.priced_by(store, organization, list).await?;
+        Ok(Self { market, model, customer, payment_source, goods })
     }
 }
 

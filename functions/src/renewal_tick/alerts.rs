@@ -4,13 +4,14 @@
 
 use perennial_domain::{
     catalog::PaymentSource,
-    ids::SubscriptionId,
+    ids::{OrganizationId, SubscriptionId},
     plan::{AlertPlan, alert, plan_alert},
+    subscription::Subscription,
 };
 use perennial_store::{Claim, DueEntry, StoreError};
 
 use super::RenewalTick;
-use crate::sqs_batch::HandleError;
+use crate::{pricing, sqs_batch::HandleError};
 
 /// What has become of an alert.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,7 +34,8 @@ impl RenewalTick {
         let Some(subscription) = self.store.subscription(organization, id).await? else {
             return Ok(Alerted::Done);
         };
-        let planned = match plan_alert(&subscription, claim.now)? {
+        let priced = self.priced(organization, &subscription).await?;
+        let planned = match plan_alert(&priced, claim.now)? {
             AlertPlan::Tell(planned) => planned,
             AlertPlan::Claim => return Ok(Alerted::RunIsDue),
             AlertPlan::Nothing => return Ok(Alerted::Done),
@@ -48,5 +50,24 @@ impl RenewalTick {
             Err(StoreError::Conflict(_)) => Ok(Alerted::Done),
             committed => Ok(committed.map(|()| Alerted::Done)?),
         }
+    }
+
+    /// The subscription with the prices that its run would have by now; where the list has none,
+    /// with those that it had last.
+    async fn priced(
+        &self,
+        organization: &OrganizationId,
+        subscription: &Subscription,
+    ) -> Result<Subscription, HandleError> {
+        let Some(next) = subscription.expected().filter(|_| subscription.price_list_id.is_some())
+        else {
+            return Ok(subscription.clone());
+        };
+        let wanted = subscription.wanted_prices();
+        let current = pricing::current(&self.store, organization, wanted).await?;
+        Ok(subscription.at_current_prices(&current, next.at).unwrap_or_else(|missing| {
+            tracing::warn!(%organization, id = %subscription.id, %missing, "announced at old prices");
+            subscription.clone()
+        }))
     }
 }

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use perennial_domain::{
     catalog::{Customer, Market, PaymentSource, Sku, SubscriptionModel},
     ids::OrganizationId,
+    pricing::{Adjustment, Bundle, Price, PriceList},
     webhook::Webhook,
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -65,6 +66,10 @@ resources! {
     Market, "M", Part::Market;
     SubscriptionModel, "D", Part::Model;
     Webhook, "W", Part::Record("webhook");
+    PriceList, "N", Part::Record("price list");
+    Price, "V", Part::Record("price");
+    Bundle, "B", Part::Record("bundle");
+    Adjustment, "X", Part::Record("adjustment");
 }
 
 /// The item of a resource, with its place in the list index.
@@ -143,6 +148,23 @@ impl Store {
         self.get_item(&self.book, &key, true).await?.map(from_item).transpose()
     }
 
+    /// Those of the resources that exist, by id; read consistently, at one read unit each. Nothing
+    /// is asked where nothing is wanted.
+    ///
+    /// # Errors
+    /// As [`Store::get`].
+    pub async fn get_all<T: Resource>(
+        &self,
+        organization: &OrganizationId,
+        ids: Vec<String>,
+    ) -> Result<HashMap<String, T>, StoreError> {
+        if ids.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let keys = ids.into_iter().map(|id| Key::of(organization, T::KIND, &id));
+        by_id(self.get_items(&self.book, keys, true).await?)
+    }
+
     /// Those of the resources that exist, by id; read eventually consistently, at half a read unit
     /// each.
     ///
@@ -154,13 +176,16 @@ impl Store {
         ids: impl IntoIterator<Item = String>,
     ) -> Result<HashMap<String, T>, StoreError> {
         let keys = ids.into_iter().map(|id| Key::of(organization, T::KIND, &id));
-        let items = self.get_items(&self.book, keys, false).await?;
-        items
-            .into_values()
-            .map(|item| {
-                let resource: T = from_item(item)?;
-                Ok((resource.id().to_owned(), resource))
-            })
-            .collect()
+        by_id(self.get_items(&self.book, keys, false).await?)
     }
+}
+
+fn by_id<T: Resource>(items: HashMap<Key, Item>) -> Result<HashMap<String, T>, StoreError> {
+    items
+        .into_values()
+        .map(|item| {
+            let resource: T = from_item(item)?;
+            Ok((resource.id().to_owned(), resource))
+        })
+        .collect()
 }

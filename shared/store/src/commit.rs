@@ -10,7 +10,7 @@ use aws_sdk_dynamodb::{
     },
 };
 use perennial_domain::{
-    ids::{OrderId, OrganizationId, SkuId},
+    ids::{OrderId, OrganizationId, SkuId, SubscriptionId},
     journal::Entry,
     order::Order,
     run::Run,
@@ -103,7 +103,11 @@ impl Store {
     }
 }
 
-impl Commit<'_> {
+impl<'a> Commit<'a> {
+    /// Whose data it is.
+    pub(crate) fn organization(&self) -> &'a OrganizationId {
+        self.organization
+    }
     /// Writes a subscription, its place in the list, and its place in the due index.
     #[must_use]
     pub fn subscription(mut self, subscription: &Subscription, expect: Expect) -> Self {
@@ -145,7 +149,10 @@ impl Commit<'_> {
     #[must_use]
     pub fn new_run(mut self, run: &Run, entry: &Entry) -> Self {
         let item = self.run_attributes(run).and_then(|mut item| {
-            self.list(&mut item, "O", run.started_at);
+            // A draft that it has left is an order of its own, and stands in the list as such.
+            if run.place_target_order {
+                self.list(&mut item, "O", run.started_at);
+            }
             item.insert("entry".to_owned(), crate::journal::stored(entry, Some(run))?);
             Ok(item)
         });
@@ -177,6 +184,7 @@ impl Commit<'_> {
                 ("retry_at", run.retry_at.is_none()),
                 ("failed_at", run.failed_at.is_none()),
                 ("completed_at", run.completed_at.is_none()),
+                ("unpriced", !run.unpriced),
             ];
             let lost: Vec<_> =
                 lost.iter().filter(|(_, gone)| *gone).map(|(name, _)| *name).collect();
@@ -250,8 +258,18 @@ impl Commit<'_> {
 
     /// Removes an order of a client whose version was `seen`. Its journal stays.
     #[must_use]
-    pub fn delete_order(mut self, order: &OrderId, seen: u64) -> Self {
-        let key = Key::of(self.organization, "O", order.as_str());
+    pub fn delete_order(self, order: &OrderId, seen: u64) -> Self {
+        self.delete(Part::Order, ("O", order.as_str()), seen)
+    }
+
+    /// Removes a subscription whose version was `seen`. Its journal, its runs and their orders stay.
+    #[must_use]
+    pub fn delete_subscription(self, subscription: &SubscriptionId, seen: u64) -> Self {
+        self.delete(Part::Subscription, ("S", subscription.as_str()), seen)
+    }
+
+    fn delete(mut self, part: Part, (kind, id): (&str, &str), seen: u64) -> Self {
+        let key = Key::of(self.organization, kind, id);
         let delete = Delete::builder()
             .table_name(&self.store.book)
             .set_key(Some(key_item(&key)))
@@ -260,7 +278,7 @@ impl Commit<'_> {
             .build();
         match delete {
             Ok(delete) => self.writes.push((
-                Part::Order,
+                part,
                 String::new(),
                 TransactWriteItem::builder().delete(delete).build(),
             )),
@@ -302,7 +320,7 @@ impl Commit<'_> {
         item.insert("due_sk".to_owned(), s(sk));
     }
 
-    fn put(&mut self, part: Part, item: Result<Item, StoreError>, expect: Expect) {
+    pub(crate) fn put(&mut self, part: Part, item: Result<Item, StoreError>, expect: Expect) {
         let built = item.and_then(|item| {
             let put = Put::builder().table_name(&self.store.book).set_item(Some(item));
             let put = match expect {

@@ -21,7 +21,7 @@ pub struct Related {
     pub customer: Option<Customer>,
     /// Its payment source.
     pub payment_source: Option<PaymentSource>,
-    /// The stock keeping units of its lines.
+    /// The stock keeping units of its lines, those within bundles too.
     pub skus: HashMap<SkuId, Sku>,
 }
 
@@ -46,7 +46,8 @@ impl Store {
         let skus = order
             .line_items
             .iter()
-            .map(|line| Key::of(organization, Sku::KIND, line.sku_id.as_str()));
+            .flat_map(|line| line.item.sku_codes())
+            .map(|code| Key::of(organization, Sku::KIND, SkuId::of_code(code).as_str()));
         let keys: Vec<Key> =
             skus.chain([market.clone()]).chain(customer.clone()).chain(source.clone()).collect();
         let mut items = self.get_items(&self.book, keys, true).await?;

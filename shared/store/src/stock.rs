@@ -28,7 +28,7 @@ impl Store {
     }
 
     /// Puts back what [`Store::hold_stock`] took, if it took anything. Where stock is not tracked
-    /// any more there is nothing to put back to.
+    /// any more, or the sku is gone, there is nothing to put back to.
     ///
     /// # Errors
     /// When storage does not answer.
@@ -38,13 +38,17 @@ impl Store {
         order: &OrderId,
         wanted: &[(&str, u32)],
     ) -> Result<(), StoreError> {
-        let commit = self.commit(organization).stock_note(order, false);
-        let commit = totals(wanted)
-            .into_iter()
-            .fold(commit, |commit, (code, units)| commit.take_stock(code, -units));
-        match commit.run().await {
-            Err(StoreError::Conflict(Part::Stock) | StoreError::OutOfStock { .. }) => Ok(()),
-            sent => sent,
+        let mut held = totals(wanted);
+        loop {
+            let commit = self.commit(organization).stock_note(order, false);
+            let commit =
+                held.iter().fold(commit, |commit, (code, units)| commit.take_stock(code, -units));
+            match commit.run().await {
+                // There is always room to put something back: the sku is gone.
+                Err(StoreError::OutOfStock { sku }) if held.remove(sku.as_str()).is_some() => {}
+                Err(StoreError::Conflict(Part::Stock)) => return Ok(()),
+                sent => return sent,
+            }
         }
     }
 }

@@ -20,13 +20,14 @@ pub(crate) use self::{
     read::load,
 };
 use super::{
-    addresses, customer_payment_sources, customers, markets, skus, subscription_models, tags,
+    addresses, adjustments, bundles, customer_payment_sources, customers, markets, price_lists,
+    prices, skus, subscription_models, tags, webhooks,
 };
 use crate::http::{
     attributes::{Attribute, Kind},
     context::Context,
     error::{ApiError, Outcome, Problem},
-    object::{Relationship, ResourceType},
+    object::{Object, Relationship, ResourceType},
     operation::{Action, Operation, Surface, handler},
     query::Accepts,
 };
@@ -36,8 +37,13 @@ static CATALOG: &[&Catalog] = &[
     &markets::CATALOG,
     &subscription_models::CATALOG,
     &skus::CATALOG,
+    &price_lists::CATALOG,
+    &prices::CATALOG,
+    &bundles::CATALOG,
+    &adjustments::CATALOG,
     &customers::CATALOG,
     &customer_payment_sources::CATALOG,
+    &webhooks::CATALOG,
     &addresses::CATALOG,
     &tags::CATALOG,
 ];
@@ -75,6 +81,8 @@ pub(crate) struct Catalog {
     pub(crate) settle: Settle,
     /// Changes attributes that are not shown as they are stored.
     pub(crate) show: fn(&Record, &mut Map<String, Value>),
+    /// Adds what only answers about one record hold, given the record before a change of it.
+    pub(crate) reveal: Reveal,
     /// Why a record can't be deleted, whatever needs it.
     pub(crate) refuse_deletion: fn(&Record) -> Option<Problem>,
     /// What must not refer to it when it is deleted.
@@ -85,6 +93,9 @@ pub(crate) struct Catalog {
 
 /// Checks a change that needs more than the change to tell.
 pub(crate) type Settle = for<'a> fn(&'a Context<'_>, &'a mut Change) -> BoxFuture<'a, Outcome<()>>;
+
+/// Adds to an answer about one record: before the change, where it is one, and as it is now.
+pub(crate) type Reveal = fn(&Context<'_>, Option<&Record>, &Record, &mut Object);
 
 /// Nothing more to settle.
 pub(crate) fn done() -> BoxFuture<'static, Outcome<()>> {
@@ -124,6 +135,7 @@ impl Catalog {
             take: |_, _| {},
             settle: |_, _| done(),
             show: |_, _| {},
+            reveal: |_, _, _, _| {},
             refuse_deletion: |_| None,
             needed_by: &[],
             on_update: "",

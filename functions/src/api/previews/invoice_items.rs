@@ -56,7 +56,7 @@ pub(super) fn of_subscription(subscription: &Subscription, tax_rate: Option<TaxR
         .items
         .iter()
         .map(|item| Item {
-            sku_code: Some(item.sku_code.clone()),
+            sku_code: item.item.sku_code().map(str::to_owned),
             recurring: RecurringItem {
                 description: item.name.clone(),
                 quantity: item.quantity,

@@ -22,6 +22,7 @@ use crate::{
         context::Context,
         error::{Code, Outcome, Problem, Problems},
     },
+    pricing,
 };
 
 pub(super) const AFTER: &str = "after";
@@ -68,6 +69,12 @@ pub(super) async fn next_run(
         let detail = "the subscription makes no more runs, so there is nothing to invoice";
         return Err(Problem::new(Code::InvalidStatus, detail).at(at).into());
     };
+    let organization = &context.caller.organization;
+    let current =
+        pricing::current(context.store(), organization, subscription.wanted_prices()).await?;
+    let subscription = subscription
+        .at_current_prices(&current, period.invoiced_at)
+        .map_err(|missing| Problem::new(Code::InvalidValue, missing.to_string()).at(at))?;
     Ok(Billed {
         currency: subscription.currency,
         // A run bills its period whole when it starts, whatever comes after.

@@ -8,16 +8,21 @@ use crate::http::{
     tolerated::tolerated,
 };
 
-fn identifier(kind: &str) -> Value {
+fn identifier(relationship: &Relationship) -> Value {
+    let kinds: Vec<&str> = relationship.types().collect();
+    let kind = match kinds.as_slice() {
+        [only] => json!({"type": "string", "const": only}),
+        several => json!({"type": "string", "enum": several}),
+    };
     json!({
         "type": "object",
         "required": ["type", "id"],
-        "properties": {"type": {"type": "string", "const": kind}, "id": {"type": "string"}},
+        "properties": {"type": kind, "id": {"type": "string"}},
     })
 }
 
 fn linkage(relationship: &Relationship) -> Value {
-    let identifier = identifier(relationship.to);
+    let identifier = identifier(relationship);
     let data = if relationship.many {
         json!({"type": "array", "items": identifier})
     } else {

@@ -7,7 +7,10 @@ use std::collections::HashMap;
 use chrono::{DateTime, SubsecRound, Utc};
 use futures::{StreamExt, TryStreamExt, stream};
 use perennial_domain::{
-    catalog::{Customer, Market, PaymentSource, Sku, Strategy, SubscriptionModel},
+    catalog::{
+        Customer, DEFAULT_REACTIVATION_DAYS, Market, PaymentSource, Sku, Strategy,
+        SubscriptionModel,
+    },
     dunning::RetryPolicy,
     ids::{
         CustomerId, LineItemId, MarketId, ModelId, OrderId, OrganizationId, PaymentSourceId, SkuId,
@@ -15,9 +18,9 @@ use perennial_domain::{
     },
     journal::{Cause, Head, append},
     money::{Currency, MinorUnits},
-    order::{LineItem, Order, OrderStatus, PaymentStatus},
+    order::{Addresses, Annotations, LineItem, Order, OrderStatus, PaymentStatus},
     placement::{Collected, create_subscriptions, place},
-    time::{CatchUp, Frequency, NamedFrequency, ScheduleRules},
+    time::{CatchUp, CutOff, Frequency, NamedFrequency, ScheduleRules},
 };
 use perennial_local::stack::Stack;
 use perennial_store::{Expect, Store};
@@ -79,6 +82,8 @@ impl Shop {
             rules: ScheduleRules::default(),
             max_occurrences: None,
             renewal_alert_period: None,
+            cut_off: CutOff::default(),
+            reactivation_days: DEFAULT_REACTIVATION_DAYS,
             catch_up: CatchUp::default(),
             retry: RetryPolicy::default(),
             version: 1,
@@ -90,13 +95,14 @@ impl Shop {
             name: "Europe".to_owned(),
             currency,
             time_zone: "Europe/Berlin".parse()?,
+            price_list_id: None,
             model_id: Some(model.id.clone()),
             version: 1,
             created_at: now,
             updated_at: now,
         };
         let sku = Sku {
-            id: SkuId::derived(&[ORGANIZATION, SKU]),
+            id: SkuId::of_code(SKU),
             code: SKU.to_owned(),
             name: "Coffee, 1 kg".to_owned(),
             unit_amount: MinorUnits::new(1_890),
@@ -205,12 +211,12 @@ impl Shop {
     fn draft(&self, buyer: &Buyer, at: DateTime<Utc>) -> Order {
         let line = LineItem {
             id: LineItemId::from_uuid(Uuid::now_v7()),
-            sku_id: self.sku.id.clone(),
-            sku_code: self.sku.code.clone(),
+            item: OrderedItem::sku(self.sku.code.clone()),
             name: self.sku.name.clone(),
             quantity: 2,
             unit_amount: self.sku.unit_amount,
             frequency: Some(Frequency::Named(NamedFrequency::Monthly)),
+            annotations: Annotations::default(),
         };
         Order {
             id: OrderId::from_uuid(Uuid::now_v7()),
@@ -223,12 +229,19 @@ impl Shop {
             line_items: vec![line],
             create_subscriptions: true,
             subscriptions_created: false,
+            subscription_created_at: None,
+            manual_subscription_ids: Vec::new(),
+            order_subscription_id: None,
+            order_copy_id: None,
             subscriptions_expire_at: None,
             rejections: Vec::new(),
             placements: 1,
             charge_id: None,
             reference: None,
             reference_origin: None,
+            metadata: serde_json::Value::Null,
+            addresses: Addresses::default(),
+            tags: Vec::new(),
             placing_at: Some(at.trunc_subsecs(0)),
             placed_at: None,
             created_at: at,

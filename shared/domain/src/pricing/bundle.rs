@@ -61,10 +61,10 @@ pub struct Bundle {
 ///
 /// # Errors
 /// The inner error names the first sku that has no price.
-pub fn sum_of_parts<'a>(
-    components: &'a [Component],
+pub fn sum_of_parts(
+    components: &[Component],
     price_of: impl Fn(&str) -> Option<MinorUnits>,
-) -> Result<Result<MinorUnits, &'a str>, MoneyError> {
+) -> Result<Result<MinorUnits, &str>, MoneyError> {
     let mut parts = Vec::with_capacity(components.len());
     for part in components {
         let Some(unit_amount) = price_of(&part.sku_code) else { return Ok(Err(&part.sku_code)) };

@@ -1,7 +1,7 @@
 //! Resources of their own: made once, replaced by version, listed in pages, one organization each.
 
 use perennial_domain::catalog::Sku;
-use perennial_store::{Cursor, CursorError, Part, Span, StoreError, StoredOrder};
+use perennial_store::{Cursor, CursorError, Direction, Part, Span, StoreError, StoredOrder};
 
 use crate::{
     TestResult,
@@ -12,7 +12,7 @@ use crate::{
 #[tokio::test]
 async fn a_resource_comes_back_as_it_was_stored() -> TestResult {
     let (store, acme) = (store().await?, acme()?);
-    let mut beans = sku(&acme, "BEANS", Some(7))?;
+    let mut beans = sku("BEANS", Some(7))?;
     beans.frequencies = vec!["monthly".parse()?, "every 2 weeks".parse()?, "0 9 * * 1".parse()?];
     store.create(&acme, &beans).await?;
     assert_eq!(store.get(&acme, beans.id.as_str()).await?, Some(beans.clone()));
@@ -26,7 +26,7 @@ async fn a_resource_comes_back_as_it_was_stored() -> TestResult {
 #[tokio::test]
 async fn a_resource_is_made_once() -> TestResult {
     let (store, acme) = (store().await?, acme()?);
-    let beans = sku(&acme, "BEANS", None)?;
+    let beans = sku("BEANS", None)?;
     store.create(&acme, &beans).await?;
     let again = store.create(&acme, &Sku { name: "Other".to_owned(), ..beans.clone() }).await;
     assert!(matches!(again, Err(StoreError::Conflict(Part::Sku))), "{again:?}");
@@ -37,7 +37,7 @@ async fn a_resource_is_made_once() -> TestResult {
 #[tokio::test]
 async fn a_stale_update_changes_nothing() -> TestResult {
     let (store, acme) = (store().await?, acme()?);
-    let first = sku(&acme, "BEANS", None)?;
+    let first = sku("BEANS", None)?;
     store.create(&acme, &first).await?;
     let second = Sku { name: "Dark".to_owned(), version: 2, ..first.clone() };
     store.update(&acme, &second, 1).await?;
@@ -45,7 +45,7 @@ async fn a_stale_update_changes_nothing() -> TestResult {
     let refused = store.update(&acme, &stale, 1).await;
     assert!(matches!(refused, Err(StoreError::Conflict(Part::Sku))), "{refused:?}");
     assert_eq!(store.get(&acme, first.id.as_str()).await?, Some(second));
-    let never_made = sku(&acme, "TEA", None)?;
+    let never_made = sku("TEA", None)?;
     let refused = store.update(&acme, &never_made, 1).await;
     assert!(matches!(refused, Err(StoreError::Conflict(Part::Sku))), "{refused:?}");
     Ok(())
@@ -57,7 +57,7 @@ async fn a_list_is_paged_in_the_order_things_were_made_and_back() -> TestResult 
     let mut codes = Vec::new();
     for n in 0..7 {
         let code = format!("SKU-{n}");
-        let mut sku = sku(&acme, &code, None)?;
+        let mut sku = sku(&code, None)?;
         sku.created_at = at("2027-01-01T00:00:00Z")? + chrono::TimeDelta::milliseconds(n / 3 * 5);
         store.create(&acme, &sku).await?;
         codes.push(code);
@@ -89,7 +89,7 @@ async fn a_list_is_paged_in_the_order_things_were_made_and_back() -> TestResult 
 async fn a_cursor_of_another_query_is_refused() -> TestResult {
     let (store, acme) = (store().await?, acme()?);
     for code in ["A", "B"] {
-        store.create(&acme, &sku(&acme, code, None)?).await?;
+        store.create(&acme, &sku(code, None)?).await?;
     }
     let page = store.list::<Sku>(&acme, 1, false, None).await??;
     let cursor = page.next.ok_or("there is a second page")?;
@@ -98,7 +98,7 @@ async fn a_cursor_of_another_query_is_refused() -> TestResult {
     assert_eq!(store.list::<Sku>(&acme, 1, true, other).await?, refused);
     assert_eq!(store.list::<Sku>(&"other".parse()?, 1, false, other).await?, refused);
     assert_eq!(store.list::<StoredOrder>(&acme, 1, false, other).await?.err(), refused.err());
-    let journal = store.journal(&acme, "S", "sub_1", 1, other).await?;
+    let journal = store.journal(&acme, ("S", "sub_1"), Direction::Forward, 1, other).await?;
     assert_eq!(journal.err(), Some(CursorError::OtherQuery));
     let runs = store.runs(&acme, &"sub_1".parse()?, 1, other).await?;
     assert_eq!(runs.err(), Some(CursorError::OtherQuery));
@@ -111,7 +111,7 @@ async fn a_cursor_of_another_query_is_refused() -> TestResult {
 async fn one_organization_never_sees_what_another_has() -> TestResult {
     let (store, acme) = (store().await?, acme()?);
     let other = "acme-2".parse()?;
-    let beans = sku(&acme, "BEANS", None)?;
+    let beans = sku("BEANS", None)?;
     store.create(&acme, &beans).await?;
     assert_eq!(store.get::<Sku>(&other, beans.id.as_str()).await?, None);
     assert!(store.get_many::<Sku>(&other, [beans.id.to_string()]).await?.is_empty());
@@ -126,7 +126,7 @@ async fn one_organization_never_sees_what_another_has() -> TestResult {
 async fn a_window_counts_up_to_its_bound_and_leads_on_where_it_ends() -> TestResult {
     let (store, acme) = (store().await?, acme()?);
     for code in ["A", "B", "C", "D"] {
-        store.create(&acme, &sku(&acme, code, None)?).await?;
+        store.create(&acme, &sku(code, None)?).await?;
     }
     let span = Span::default();
     let codes = |skus: &[Sku]| skus.iter().map(|sku| sku.code.clone()).collect::<Vec<_>>();

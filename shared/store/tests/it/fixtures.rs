@@ -12,8 +12,10 @@ use perennial_domain::{
     journal::{Cause, Entry, Head, append},
     lifecycle::SubscriptionStatus,
     money::MinorUnits,
-    order::{LineItem, Order, OrderStatus, PaymentStatus},
+    order::{Addresses, Annotations, LineItem, Order, OrderStatus, PaymentStatus},
+    order_copy::Factory,
     plan::{Outcome, Settled, plan_run, settle_run},
+    pricing::{OrderedItem, PriceSource},
     subscription::{Subscription, SubscriptionItem},
     time::{CutOff, OccurrenceNumber, Slot},
 };
@@ -41,12 +43,14 @@ pub(crate) fn job(name: &str) -> JobRunId {
 
 fn item(subscription: &SubscriptionId, line: usize) -> SubscriptionItem {
     SubscriptionItem {
-        id: SubscriptionItemId::derived(&[subscription.as_str(), &line.to_string()]),
-        sku_code: format!("BEANS-100{line}"),
+        id: SubscriptionItemId::of(subscription, &line.to_string()),
+        item: OrderedItem::sku(format!("BEANS-100{line}")),
         name: format!("House blend {line}, 1 kg"),
         quantity: 2,
         unit_amount: MinorUnits::new(1_990),
+        price_override: false,
         stock_tracked: false,
+        one_off: false,
     }
 }
 
@@ -61,8 +65,11 @@ pub(crate) fn subscription(name: &str, items: usize) -> Made<Subscription> {
         source_order_id: OrderId::derived(&[name]),
         customer_id: Some(CustomerId::derived(&[name])),
         payment_source_id: Some(PaymentSourceId::derived(&[name])),
+        addresses: Addresses::default(),
+        tags: Vec::new(),
         currency: "EUR".parse()?,
         items: (1..=items).map(|line| item(&id, line)).collect(),
+        price_list_id: None,
         frequency: "monthly".parse()?,
         anchor,
         time_zone: "Europe/Rome".parse()?,
@@ -73,11 +80,17 @@ pub(crate) fn subscription(name: &str, items: usize) -> Made<Subscription> {
         max_occurrences: None,
         jumped_numbers: 0,
         rescheduled: None,
+        stands_for: None,
         cut_off: CutOff::default(),
         resumes_at: None,
+        cancelled_at: None,
         renewal_alert_period: None,
         alerted: None,
         last_run_at: Some(anchor),
+        last_ordered_at: None,
+        factory: Factory::default(),
+        activate_by_source_order: true,
+        place_target_order: true,
         occurrencies: 0,
         errors_count: 0,
         succeeded_on_last_run: None,
@@ -85,6 +98,7 @@ pub(crate) fn subscription(name: &str, items: usize) -> Made<Subscription> {
         catch_up: Default::default(),
         retry: Default::default(),
         reference: None,
+        reference_origin: None,
         metadata: Value::Null,
         created_at: anchor,
         updated_at: anchor,
@@ -94,6 +108,7 @@ pub(crate) fn subscription(name: &str, items: usize) -> Made<Subscription> {
         lease_until: None,
         lease_claims: None,
         job_run_id: None,
+        prices_fixed: false,
         blocked_by: None,
         id,
     };
@@ -114,21 +129,30 @@ pub(crate) fn order(name: &str) -> Made<Order> {
         currency: "EUR".parse()?,
         line_items: vec![LineItem {
             id: perennial_domain::ids::LineItemId::derived(&[name]),
-            sku_id: SkuId::derived(&["acme", "BEANS"]),
-            sku_code: "BEANS".to_owned(),
+            item: OrderedItem::sku("BEANS"),
             name: "House blend, 1 kg".to_owned(),
             quantity: 2,
             unit_amount: MinorUnits::new(1_990),
+            price_source: PriceSource::Own,
+            compare_at_amount: None,
             frequency: Some("monthly".parse()?),
+            annotations: Annotations::default(),
         }],
         create_subscriptions: false,
         subscriptions_created: false,
+        subscription_created_at: None,
+        manual_subscription_ids: Vec::new(),
+        order_subscription_id: None,
+        order_copy_id: None,
         subscriptions_expire_at: None,
         rejections: Vec::new(),
         placements: 0,
         charge_id: None,
         reference: None,
         reference_origin: None,
+        metadata: Value::Null,
+        addresses: Addresses::default(),
+        tags: Vec::new(),
         placing_at: None,
         placed_at: None,
         created_at,
@@ -138,10 +162,10 @@ pub(crate) fn order(name: &str) -> Made<Order> {
     })
 }
 
-pub(crate) fn sku(organization: &OrganizationId, code: &str, stock: Option<u32>) -> Made<Sku> {
+pub(crate) fn sku(code: &str, stock: Option<u32>) -> Made<Sku> {
     let created_at = at(ANCHOR)?;
     Ok(Sku {
-        id: SkuId::derived(&[organization.as_str(), code]),
+        id: SkuId::of_code(code),
         code: code.to_owned(),
         name: "House blend, 1 kg".to_owned(),
         unit_amount: MinorUnits::new(1_990),

@@ -1,7 +1,7 @@
 //! Stock: taken once per order, all of it or none, and never below zero.
 
 use perennial_domain::catalog::Sku;
-use perennial_store::{Store, StoreError};
+use perennial_store::{Part, RecordKind, Store, StoreError};
 
 use crate::{
     TestResult,
@@ -12,14 +12,14 @@ use crate::{
 async fn stocked(codes: &[(&str, Option<u32>)]) -> Result<Store, Box<dyn std::error::Error>> {
     let (store, acme) = (store().await?, acme()?);
     for (code, stock) in codes {
-        store.create(&acme, &sku(&acme, code, *stock)?).await?;
+        store.create(&acme, &sku(code, *stock)?).await?;
     }
     Ok(store)
 }
 
 async fn left(store: &Store, code: &str) -> Result<Option<u32>, Box<dyn std::error::Error>> {
     let acme = acme()?;
-    let id = sku(&acme, code, None)?.id;
+    let id = sku(code, None)?.id;
     Ok(store.get::<Sku>(&acme, id.as_str()).await?.ok_or("no such sku")?.stock)
 }
 
@@ -76,5 +76,19 @@ async fn a_sku_that_is_not_tracked_any_more_gives_freely() -> TestResult {
     assert_eq!((left(&store, "BEANS").await?, left(&store, "TEA").await?), (None, Some(3)));
     store.release_stock(&acme, &order, &wanted).await?;
     assert_eq!((left(&store, "BEANS").await?, left(&store, "TEA").await?), (None, Some(5)));
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_was_held_is_put_back_though_a_sku_is_gone() -> TestResult {
+    let (store, acme) = (stocked(&[("BEANS", Some(3)), ("TEA", Some(5))]).await?, acme()?);
+    let order = "ord_1".parse()?;
+    let wanted = [("BEANS", 2), ("TEA", 2)];
+    store.hold_stock(&acme, &order, &wanted).await?;
+    let kind = RecordKind { letter: "K", part: Part::Sku };
+    // The first version, and one more for what was taken.
+    store.delete_record(&acme, kind, sku("BEANS", None)?.id.as_str(), 2).await?;
+    store.release_stock(&acme, &order, &wanted).await?;
+    assert_eq!(left(&store, "TEA").await?, Some(5));
     Ok(())
 }
