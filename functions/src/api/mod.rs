@@ -1,6 +1,7 @@
 //! The API: one module per resource, each with its attributes, its operations and what they do.
 
 pub(crate) mod addresses;
+pub(crate) mod annotations;
 pub(crate) mod answer;
 pub(crate) mod catalog;
 pub(crate) mod change_subscription;
