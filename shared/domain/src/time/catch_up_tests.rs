@@ -3,7 +3,10 @@ use std::{collections::BTreeSet, error::Error};
 use crate::time::{Zone, iana};
 use proptest::prelude::*;
 
-use super::*;
+use super::{
+    super::fixtures::{begun_late, number_2_is_missing},
+    *,
+};
 
 type TestResult = Result<(), Box<dyn Error>>;
 
@@ -95,6 +98,33 @@ fn at_the_end_of_the_calendar_nothing_is_expected_any_more() -> TestResult {
     let plan =
         plan_catch_up(&schedule, anchor.slot(), now, CatchUp::default(), NumberedTerm::default())?;
     assert_eq!(plan, CatchUpPlan { run: Some(anchor), skipped: None, next: None });
+    Ok(())
+}
+
+#[test]
+fn at_the_end_of_the_calendar_what_is_too_late_is_skipped() -> TestResult {
+    let schedule = Schedule::new("yearly".parse()?, "9999-01-01T00:00:00Z".parse()?, Zone::utc());
+    let anchor = Occurrence::anchor(schedule.anchor());
+    let now = "9999-06-01T00:00:00Z".parse()?;
+    let each = policy(CatchUpPolicy::Each, Some(1));
+    let plan = plan_catch_up(&schedule, anchor.slot(), now, each, NumberedTerm::default())?;
+    let skipped =
+        SkippedOccurrences { first: OccurrenceNumber::ANCHOR, last: OccurrenceNumber::ANCHOR };
+    assert_eq!(plan, CatchUpPlan { run: None, skipped: Some(skipped), next: None });
+    Ok(())
+}
+
+#[test]
+fn a_number_that_the_schedule_does_not_have_is_not_its_end() -> TestResult {
+    let (schedule, early) = begun_late()?;
+    let now = "2027-01-05T00:00:00Z".parse()?;
+    for kind in [CatchUpPolicy::Latest, CatchUpPolicy::Each, CatchUpPolicy::Skip] {
+        for lateness in [None, Some(1)] {
+            let catch_up = policy(kind, lateness);
+            let plan = plan_catch_up(&schedule, early, now, catch_up, NumberedTerm::default());
+            assert_eq!(plan, Err(number_2_is_missing()), "{catch_up:?}");
+        }
+    }
     Ok(())
 }
 

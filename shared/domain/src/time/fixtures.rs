@@ -7,8 +7,8 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime, TimeZone, Utc, Weekday};
 use proptest::prelude::*;
 
 use super::{
-    AnchorDay, Frequency, GapPolicy, MonthEnd, Occurrence, OverlapPolicy, Schedule, ScheduleError,
-    ScheduleRules, WorkingDayRule, WorkingDays,
+    AnchorDay, Frequency, GapPolicy, MonthEnd, Occurrence, OccurrenceNumber, OverlapPolicy,
+    Schedule, ScheduleError, ScheduleRules, Slot, WorkingDayRule, WorkingDays,
 };
 
 pub(super) type TestResult = Result<(), Box<dyn Error>>;
@@ -23,6 +23,20 @@ pub(super) fn schedule(
     let local: NaiveDateTime = start.parse()?;
     let anchor = zone.from_local_datetime(&local).earliest().ok_or("no such time")?;
     Ok(Schedule::new(frequency.parse()?, anchor.to_utc(), zone).with_rules(rules)?)
+}
+
+/// A schedule that begins with number 7, and a recorded number 1 from before: what comes after that
+/// is [an error](number_2_is_missing), but not the schedule's end.
+pub(super) fn begun_late() -> Result<(Schedule, Slot), Box<dyn Error>> {
+    let rules = ScheduleRules { anchor_number: OccurrenceNumber::new(7), ..Default::default() };
+    let early = Slot { number: OccurrenceNumber::FIRST, at: at("2026-12-31T10:00:00Z")? };
+    Ok((schedule("monthly", "2027-01-31T10:00:00", Zone::utc(), rules)?, early))
+}
+
+/// What [`begun_late`] has instead of number 2.
+pub(super) fn number_2_is_missing() -> ScheduleError {
+    let (number, first) = (OccurrenceNumber::new(2), OccurrenceNumber::new(7));
+    ScheduleError::BeforeAnchor { number, first }
 }
 
 /// Number, wall clock and reason of the first occurrences, as a table shows them.
@@ -141,7 +155,7 @@ pub(super) fn rules_for(frequency: &Frequency) -> impl Strategy<Value = Schedule
                 month_end,
                 dst_gap,
                 working_days,
-                anchor_number: super::OccurrenceNumber::new(number),
+                anchor_number: OccurrenceNumber::new(number),
                 ..ScheduleRules::default()
             };
             if rules.check(&frequency).is_err() {

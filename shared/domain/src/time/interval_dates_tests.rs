@@ -37,6 +37,15 @@ fn each_policy_for_gaps_does_its_own_in_every_zone() -> TestResult {
         ),
         (
             iana("Europe/Berlin"),
+            "2027-03-27T02:30:15",
+            GapPolicy::FirstValid,
+            [
+                format!("1 2027-03-28T03:00+02:00 {next}, gap moved from 02:30:15"),
+                format!("2 2027-03-29T02:30+02:00 {third}"),
+            ],
+        ),
+        (
+            iana("Europe/Berlin"),
             "2027-03-27T02:30:00",
             GapPolicy::Shift,
             [
@@ -287,8 +296,17 @@ fn clamped_and_kept_days_say_so() -> TestResult {
         ScheduleRules { month_end: super::super::MonthEnd::Sticky, ..ScheduleRules::default() };
     let monthly = schedule("monthly", "2027-06-30T10:00:00", Zone::utc(), sticky)?;
     assert_eq!(
-        table(&monthly, 2)?.last().map(String::as_str),
-        Some("1 2027-07-31T10:00+00:00 anchor plus 1 interval, month end kept from 30")
+        table(&monthly, 4)?.get(1..),
+        Some(
+            &[
+                "1 2027-07-31T10:00+00:00 anchor plus 1 interval, month end kept from 30"
+                    .to_owned(),
+                "2 2027-08-31T10:00+00:00 anchor plus 2 intervals, month end kept from 30"
+                    .to_owned(),
+                // A month of 30 days ends on the anchor's own day.
+                "3 2027-09-30T10:00+00:00 anchor plus 3 intervals".to_owned(),
+            ][..]
+        )
     );
     let rules = ScheduleRules {
         anchor_day: Some(super::super::AnchorDay::new(31)?),

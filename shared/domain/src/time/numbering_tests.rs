@@ -1,7 +1,7 @@
 use crate::time::iana;
 
 use super::super::{
-    OccurrenceNumber, ScheduleRules,
+    OccurrenceNumber, Schedule, ScheduleRules,
     fixtures::{TestResult, at, row, schedule},
 };
 
@@ -25,6 +25,36 @@ fn numbers_go_on_from_the_first_that_no_run_has_used() -> TestResult {
         let following = schedule.following(next.slot())?;
         assert_eq!(following.number.get(), next.number.get() + 1);
     }
+    Ok(())
+}
+
+#[test]
+fn a_firing_at_the_very_instant_is_not_after_it() -> TestResult {
+    let rules = ScheduleRules::default();
+    let monthly = schedule("0 6 1 * *", "2027-08-01T06:00:00", iana("Europe/Berlin"), rules)?;
+    let (_, next) = monthly.going_on(monthly.anchor(), OccurrenceNumber::ANCHOR)?;
+    assert_eq!((next.number.get(), next.at), (1, at("2027-09-01T04:00:00Z")?));
+    Ok(())
+}
+
+#[test]
+fn an_expression_that_goes_on_forgets_the_wall_clock_of_its_old_anchor() -> TestResult {
+    let local = "2027-01-31T10:00:00";
+    let rules = ScheduleRules { anchor_local: Some(local.parse()?), ..ScheduleRules::default() };
+    let monthly = schedule("0 6 1 * *", local, iana("Europe/Berlin"), rules)?;
+    let (going_on, _) = monthly.going_on(at("2027-08-10T00:00:00Z")?, OccurrenceNumber::new(9))?;
+    assert_eq!(going_on.rules().anchor_local, None);
+    // With it, the schedule would be refused when it is read again.
+    let stored = serde_json::to_string(&going_on)?;
+    assert_eq!(serde_json::from_str::<Schedule>(&stored)?, going_on);
+    Ok(())
+}
+
+#[test]
+fn a_number_is_read_as_it_is_shown() -> TestResult {
+    let number: OccurrenceNumber = "30".parse()?;
+    assert_eq!((number.get(), number.to_string()), (30, "30".to_owned()));
+    assert!("-1".parse::<OccurrenceNumber>().is_err());
     Ok(())
 }
 

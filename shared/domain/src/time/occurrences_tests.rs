@@ -3,7 +3,7 @@ use crate::time::{Zone, iana};
 use super::{
     super::{
         OccurrenceNumber, ScheduleRules, Slot,
-        fixtures::{TestResult, at, schedule},
+        fixtures::{TestResult, at, begun_late, number_2_is_missing, schedule},
     },
     *,
 };
@@ -36,7 +36,7 @@ fn it_ends_with_the_calendar_and_stays_ended() -> TestResult {
         let yearly =
             schedule(frequency, "9997-01-01T00:00:00", Zone::utc(), ScheduleRules::default())?;
         let mut occurrences = yearly.occurrences();
-        assert_eq!(occurrences.by_ref().filter(Result::is_ok).count(), 3);
+        assert_eq!(occurrences.by_ref().collect::<Result<Vec<_>, _>>()?.len(), 3);
         assert_eq!(occurrences.next(), None);
     }
     Ok(())
@@ -50,6 +50,11 @@ fn an_error_is_given_once() -> TestResult {
         Slot { number: OccurrenceNumber::FIRST, at: chrono::DateTime::<chrono::Utc>::MAX_UTC };
     let mut occurrences = monthly.occurrences_from(outside);
     assert_eq!(occurrences.next(), Some(Err(ScheduleError::OutOfRange)));
+    assert_eq!(occurrences.next(), None);
+    let (schedule, early) = begun_late()?;
+    let mut occurrences = schedule.occurrences_from(early);
+    assert!(occurrences.next().is_some_and(|found| found.is_ok()));
+    assert_eq!(occurrences.next(), Some(Err(number_2_is_missing())));
     assert_eq!(occurrences.next(), None);
     Ok(())
 }

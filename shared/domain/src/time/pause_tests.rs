@@ -3,7 +3,7 @@ use crate::time::Zone;
 use super::{
     super::{
         ScheduleRules, WorkingDayRule, WorkingDays,
-        fixtures::{TestResult, at, schedule},
+        fixtures::{TestResult, at, begun_late, number_2_is_missing, schedule},
     },
     *,
 };
@@ -61,5 +61,12 @@ fn a_schedule_that_ended_in_the_pause_has_nothing_next() -> TestResult {
     let resumption = resume(&yearly, next, at("9999-12-01T00:00:00Z")?)?;
     assert_eq!(resumption.next, None);
     assert_eq!(resumption.passed.map(SkippedOccurrences::count), Some(1));
+    Ok(())
+}
+
+#[test]
+fn a_number_that_the_schedule_does_not_have_is_not_its_end() -> TestResult {
+    let (schedule, early) = begun_late()?;
+    assert_eq!(resume(&schedule, early, at("2027-01-05T00:00:00Z")?), Err(number_2_is_missing()));
     Ok(())
 }

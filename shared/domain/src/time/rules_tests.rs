@@ -12,6 +12,9 @@ use super::{
 #[test]
 fn defaults_are_not_written_and_names_are_those_of_the_wire() -> TestResult {
     assert_eq!(to_value(ScheduleRules::default())?, json!({}));
+    assert!(ScheduleRules::default().is_default());
+    let plain = Schedule::new("monthly".parse()?, at("2027-01-01T00:00:00Z")?, Zone::utc());
+    assert_eq!(to_value(plain)?.get("rules"), None);
     assert_eq!(from_value::<ScheduleRules>(json!({}))?, ScheduleRules::default());
     for form in [
         json!({"anchor_day": 31}),
@@ -92,6 +95,8 @@ fn the_wall_clock_of_an_anchor_cannot_be_made_up() -> TestResult {
         ("2027-03-28T03:00:00", true),
         ("2027-03-28T03:30:00", false),
         ("2027-03-27T02:30:00", false),
+        // In the gap of another year.
+        ("2026-03-29T02:30:00", false),
     ] {
         let rules =
             ScheduleRules { anchor_local: Some(local.parse()?), ..ScheduleRules::default() };

@@ -3,7 +3,7 @@ use crate::time::Zone;
 use super::{
     super::{
         OccurrenceNumber, ScheduleRules,
-        fixtures::{TestResult, row, schedule},
+        fixtures::{TestResult, begun_late, number_2_is_missing, row, schedule},
     },
     *,
 };
@@ -28,5 +28,12 @@ fn the_last_run_of_the_calendar_can_be_skipped() -> TestResult {
     let yearly = schedule("yearly", "9999-06-01T10:00:00", Zone::utc(), ScheduleRules::default())?;
     let last = yearly.occurrence(OccurrenceNumber::ANCHOR)?.slot();
     assert_eq!(skip_next(&yearly, last)?.next, None);
+    Ok(())
+}
+
+#[test]
+fn a_number_that_the_schedule_does_not_have_is_not_its_end() -> TestResult {
+    let (schedule, early) = begun_late()?;
+    assert_eq!(skip_next(&schedule, early), Err(number_2_is_missing()));
     Ok(())
 }

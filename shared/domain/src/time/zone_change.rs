@@ -4,8 +4,8 @@ use crate::time::Zone;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
-    CronExpression, Frequency, Occurrence, Reason, Schedule, ScheduleError, ScheduleRules, Slot,
-    Source, interval_dates::Timing, zone,
+    CronExpression, Frequency, Occurrence, Reason, Schedule, ScheduleError, Slot, Source,
+    interval_dates::Timing, zone,
 };
 
 impl Schedule {
@@ -76,8 +76,8 @@ impl Schedule {
             zone::first_instant(new_zone, nominal).ok_or(ScheduleError::OutOfRange)?.0
         };
         let before = earliest.checked_sub_signed(TimeDelta::nanoseconds(1)).unwrap_or(earliest);
-        let there = ScheduleRules { anchor_local: None, ..self.rules().clone() };
-        let there = Self::assemble(self.frequency().clone(), before, new_zone, there);
+        let rules = self.rules().clone();
+        let there = Self::assemble(self.frequency().clone(), before, new_zone, rules);
         let at = there.following(Slot { number, at: before })?.at;
         let schedule = self.anchored_before(new_zone, Slot { number, at })?;
         let found = schedule.explained(Slot { number, at })?;

@@ -152,6 +152,17 @@ fn a_rescheduled_run_keeps_its_wall_clock_too() -> TestResult {
 }
 
 #[test]
+fn a_rescheduled_run_that_the_new_zone_jumps_over_says_so() -> TestResult {
+    let rules = ScheduleRules::default();
+    let monthly = schedule("monthly", "2026-02-15T09:00:00", iana("America/New_York"), rules)?;
+    // 29 March 2026, 02:30 in New York; Berlin's clocks jump from 02:00 to 03:00 then.
+    let recorded = Slot { number: OccurrenceNumber::FIRST, at: at("2026-03-29T06:30:00Z")? };
+    let (berlin, found) = monthly.in_zone(iana("Europe/Berlin"), recorded, None)?;
+    assert_eq!(row(&berlin, &found), "1 2026-03-29T03:00+02:00 as recorded, gap moved from 02:30");
+    Ok(())
+}
+
+#[test]
 fn the_widest_change_there_is_keeps_order() -> TestResult {
     // From 11 hours behind UTC to 14 ahead, daily: tomorrow there is an hour before today here.
     let samoa = schedule(
