@@ -153,6 +153,9 @@ pub(super) async fn load_kind(
     kind: &str,
     ids: Vec<String>,
 ) -> Outcome<Vec<Object>> {
+    if let Some(catalog) = catalog::named(kind) {
+        return catalog::load(context, catalog, &ids).await;
+    }
     let organization = &context.caller.organization;
     match kind {
         "orders" => {
@@ -168,9 +171,6 @@ pub(super) async fn load_kind(
             Ok(orders.into_iter().flat_map(|order| order.brings).collect())
         }
         "order_subscriptions" => {
-    if let Some(catalog) = catalog::named(kind) {
-        return catalog::load(context, catalog, &ids).await;
-    }
             let ids = ids.iter().filter_map(|id| id.parse::<SubscriptionId>().ok());
             let wanted = ids.map(|id| (organization.clone(), id));
             let found = context.store().subscriptions(wanted).await?;
