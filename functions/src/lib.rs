@@ -8,6 +8,7 @@ pub mod build;
 mod charging;
 mod dead_letter;
 mod event_relay;
+mod follow_up;
 mod goods;
 mod http;
 mod intake;

@@ -57,6 +57,7 @@ pub(crate) fn result_of(status: RunStatus) -> RunResult {
         RunStatus::Open => RunResult::Open,
         RunStatus::Successful => RunResult::Placed,
         RunStatus::Failed => RunResult::Failed,
+        RunStatus::Aborted => RunResult::Skipped,
     }
 }
 
@@ -66,6 +67,7 @@ pub(crate) fn count(status: RunStatus) {
     match status {
         RunStatus::Successful => metrics::counter!(RENEWALS_SUCCEEDED).increment(1),
         RunStatus::Open | RunStatus::Failed => metrics::counter!(RENEWALS_FAILED).increment(1),
+        RunStatus::Aborted => {}
     }
 }
 

@@ -4,14 +4,17 @@ use chrono::{DateTime, Utc};
 use perennial_domain::{
     ids::OrganizationId,
     journal::{Cause, Change, append},
-    order::{Order, OrderStatus},
-    placement::create_subscriptions,
+    order::{Order, OrderStatus, Rejection},
+    placement::{check_followed_prices, check_repeating, create_subscriptions},
     plan::PlanError,
+    pricing::Wanted,
     subscription::Subscription,
 };
 use perennial_store::{Commit, Expect, Related, Store, StoreError};
 use serde_json::json;
 use thiserror::Error;
+
+use crate::pricing;
 
 /// Why no subscriptions were made.
 #[derive(Debug, Error)]
@@ -25,6 +28,14 @@ pub(crate) enum SubscribeError {
     /// No line repeats.
     #[error("order {0} has no line item with a frequency")]
     NothingRecurs(String),
+    /// Lines can't repeat as they ask to, or have no price to follow.
+    #[error("order {order} has lines that can't repeat")]
+    Refused {
+        /// The order.
+        order: String,
+        /// Every line, and why.
+        rejections: Vec<Rejection>,
+    },
     /// A date or amount can't be computed.
     #[error(transparent)]
     Plan(#[from] PlanError),
@@ -57,6 +68,26 @@ pub(crate) fn add_subscriptions<'a>(
     Ok((commit, subscriptions))
 }
 
+/// The lines that would follow the market's price list and have no price there. Reads prices only
+/// where the model lets subscriptions follow them.
+pub(crate) async fn unfollowed(
+    store: &Store,
+    organization: &OrganizationId,
+    order: &Order,
+    related: &Related,
+    now: DateTime<Utc>,
+) -> Result<Vec<Rejection>, StoreError> {
+    let (Some(market), Some(model)) = (&related.market, &related.model) else {
+        return Ok(Vec::new());
+    };
+    let wanted = match model.followed_list(market) {
+        Some(list) => Wanted::of(&list, order.recurring().map(|(line, _)| &line.item)),
+        None => Wanted::default(),
+    };
+    let current = pricing::current(store, organization, wanted).await?;
+    Ok(check_followed_prices(order, market, model, &current, now))
+}
+
 /// Makes the subscriptions of an order that was placed before, in one commit with the order.
 /// Asking again for an order that has them answers the order unchanged.
 ///
@@ -79,12 +110,18 @@ pub(crate) async fn create_for_order(
         return Err(SubscribeError::NothingRecurs(order.id.to_string()));
     }
     let related = store.related(organization, order).await?;
-    if related.model.is_none() {
+    let Some(model) = &related.model else {
         return Err(SubscribeError::NoModel(order.market_id.to_string()));
-    }
+    };
     let mut after = order.clone();
     after.create_subscriptions = true;
+    let mut rejections = check_repeating(order, model, &related.skus);
+    rejections.extend(unfollowed(store, organization, &after, &related, now).await?);
+    if !rejections.is_empty() {
+        return Err(SubscribeError::Refused { order: order.id.to_string(), rejections });
+    }
     after.subscriptions_created = true;
+    after.subscription_created_at = Some(now);
     after.version += 1;
     after.updated_at = now;
     let change = Change {

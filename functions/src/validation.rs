@@ -24,7 +24,9 @@ use perennial_store::{Expect, Related, Store, StoreError, StoredOrder};
 use serde_json::Value;
 
 use crate::{
-    Aws, charging, settings,
+    Aws, charging,
+    follow_up::FollowUp,
+    settings,
     sqs_batch::{DeadLetterQueue, HandleError, Outcomes, Received, guarded, handle_batch},
     subscribe::{add_subscriptions, unfollowed},
 };
@@ -211,6 +213,7 @@ impl Validation {
             && related.model.is_some()
             && order.recurring().next().is_some();
         order.subscriptions_created = subscribe;
+        order.subscription_created_at = subscribe.then_some(now);
         let id = order.id.to_string();
         let entry = append(&mut order.journal, organization, &id, now, cause(), change);
         self.store.lock_addresses(organization, &order.addresses, now).await?;
@@ -223,6 +226,9 @@ impl Validation {
             (commit, _) = add_subscriptions(commit, organization, &order, related, &cause(), now)
                 .map_err(HandleError::from)?;
         }
+        let cause = cause();
+        let follow_up = FollowUp { store: &self.store, organization, cause: &cause, now };
+        let commit = follow_up.placed(commit, &order, related).await.map_err(HandleError::from)?;
         commit.run().await?;
         if let Some(since) = order.placing_at {
             let millis = f64::from(
@@ -244,12 +250,18 @@ impl Validation {
         let (mut order, change) = reject(before, rejections, now);
         let id = order.id.to_string();
         let entry = append(&mut order.journal, organization, &id, now, cause(), change);
-        self.store
+        let commit = self
+            .store
             .commit(organization)
             .order(&order, Expect::Version(before.version))
-            .entry("O", &entry)
-            .run()
-            .await?;
+            .entry("O", &entry);
+        let cause = cause();
+        let follow_up = FollowUp { store: &self.store, organization, cause: &cause, now };
+        let commit = follow_up
+            .rejected(commit, &order, &order.rejections)
+            .await
+            .map_err(HandleError::from)?;
+        commit.run().await?;
         tracing::info!(%organization, order_id = %order.id, "order went back to draft");
         Ok(())
     }

@@ -1,14 +1,16 @@
 //! Orders as they are read: those of clients, and those that runs have made.
 
+use std::collections::BTreeSet;
+
 use perennial_domain::{
-    ids::{OrderId, SubscriptionId},
+    ids::{OrderId, OrganizationId, SubscriptionId},
     money::{Amount, Currency, MinorUnits},
     order::{MAX_LINE_ITEMS, Order},
     pricing::Totals,
     run::Run,
     subscription::Subscription,
 };
-use perennial_store::StoredOrder;
+use perennial_store::{Store, StoreError, StoredOrder};
 use serde_json::{Value, json};
 
 use super::{
@@ -90,7 +92,14 @@ pub(crate) static KIND: ResourceType = ResourceType {
             Access::Trigger,
             "Makes subscriptions of its recurring lines: now if it is placed, else once it is.",
         ),
-        Attribute::of("_cancel", Kind::Boolean, Access::UpdateTrigger, "Cancels it, as a draft."),
+        Attribute::of(
+            "_cancel",
+            Kind::Boolean,
+            Access::UpdateTrigger,
+            "Cancels it, as a draft or a placed order, and with it the subscriptions that wait for it \
+             and those whose model says `auto_cancel`. What it took from stock is put back; what was \
+             paid is not.",
+        ),
         Attribute::of(
             "_customer_payment_source_id",
             Kind::Text(100),
@@ -107,6 +116,11 @@ pub(crate) static KIND: ResourceType = ResourceType {
             Kind::Boolean,
             "Whether its subscriptions have been made.",
         ),
+        Attribute::read(
+            "subscription_created_at",
+            Kind::Instant,
+            "When that happened; null where it was not.",
+        ),
         Attribute::read("placed_at", Kind::Instant, "When it was placed."),
         CREATED_AT,
         UPDATED_AT,
@@ -121,6 +135,10 @@ pub(crate) static KIND: ResourceType = ResourceType {
         Relationship::listed("line_items", "line_items"),
         Relationship::listed("order_subscriptions", "order_subscriptions"),
         Relationship::given("order_subscription", "order_subscriptions"),
+        Relationship::given("order_copy", "order_copies"),
+        Relationship::listed("order_factories", "order_factories"),
+        Relationship::listed("order_copies", "order_copies"),
+        Relationship::listed("recurring_order_copies", "recurring_order_copies"),
         Relationship::listed("events", "events"),
         Relationship::listed("versions", "versions"),
     ],
@@ -169,6 +187,11 @@ fn with_amounts(mut attributes: Value, totals: Option<Totals>, currency: Currenc
     attributes
 }
 
+/// Whether there may be subscriptions that were made from it.
+fn has_subscriptions(order: &Order) -> bool {
+    order.subscriptions_created || !order.manual_subscription_ids.is_empty()
+}
+
 /// The order of a client.
 pub(crate) fn object(order: &Order) -> Object {
     let Order {
@@ -182,10 +205,10 @@ pub(crate) fn object(order: &Order) -> Object {
         line_items: lines,
         create_subscriptions: _,
         subscriptions_created,
-        subscription_created_at: _,
+        subscription_created_at,
         manual_subscription_ids: _,
-        order_subscription_id: _,
-        order_copy_id: _,
+        order_subscription_id,
+        order_copy_id,
         subscriptions_expire_at,
         rejections,
         placements: _,
@@ -204,7 +227,7 @@ pub(crate) fn object(order: &Order) -> Object {
     } = order;
     let brings: Vec<Object> = lines.iter().map(|line| line_items::object(order, line)).collect();
     let subscriptions =
-        if *subscriptions_created { Linkage::Unknown } else { Linkage::Many(Vec::new()) };
+        if has_subscriptions(order) { Linkage::Unknown } else { Linkage::Many(Vec::new()) };
     Object {
         kind: &KIND,
         id: id.to_string(),
@@ -220,6 +243,7 @@ pub(crate) fn object(order: &Order) -> Object {
                 "subscriptions_expire_at": subscriptions_expire_at,
                 "rejections": rejections,
                 "subscriptions_created": subscriptions_created,
+            "subscription_created_at": subscription_created_at,
                 "placed_at": placed_at,
                 "created_at": created_at,
                 "updated_at": updated_at,
@@ -240,7 +264,14 @@ pub(crate) fn object(order: &Order) -> Object {
             ("tags", tags::linkage(tags)),
             ("line_items", Linkage::Many(brings.iter().map(Object::reference).collect())),
             ("order_subscriptions", subscriptions),
-            ("order_subscription", Linkage::One(None)),
+            (
+                "order_subscription",
+                Linkage::one("order_subscriptions", order_subscription_id.as_ref()),
+            ),
+            ("order_copy", Linkage::one("order_copies", order_copy_id.as_ref())),
+            ("order_factories", Linkage::Unknown),
+            ("order_copies", Linkage::Unknown),
+            ("recurring_order_copies", Linkage::Unknown),
             ("events", Linkage::Unknown),
             ("versions", Linkage::Unknown),
         ],
@@ -267,6 +298,7 @@ pub(super) fn run_object(run: &Run) -> Object {
                 "subscriptions_expire_at": Value::Null,
                 "rejections": [],
                 "subscriptions_created": false,
+            "subscription_created_at": Value::Null,
                 "placed_at": run.completed_at,
                 "created_at": run.started_at,
                 "updated_at": run.completed_at.or(run.failed_at).unwrap_or(run.started_at),
@@ -287,6 +319,10 @@ pub(super) fn run_object(run: &Run) -> Object {
             ("line_items", Linkage::Many(brings.iter().map(Object::reference).collect())),
             ("order_subscriptions", Linkage::Many(Vec::new())),
             ("order_subscription", Linkage::one("order_subscriptions", Some(&run.subscription_id))),
+            ("order_copy", Linkage::One(None)),
+            ("order_factories", Linkage::Unknown),
+            ("order_copies", Linkage::Unknown),
+            ("recurring_order_copies", Linkage::Unknown),
             ("events", Linkage::Unknown),
             ("versions", Linkage::Unknown),
         ],
@@ -322,23 +358,33 @@ async fn in_path(context: &Context<'_>) -> Outcome<StoredOrder> {
     find(context, &id).await?.ok_or_else(|| ApiError::not_found(KIND.singular, context.id))
 }
 
-/// The subscriptions that were made from an order. Their ids derive from it by one of two
-/// strategies, so that no index is needed to find them.
-pub(super) async fn made_from(context: &Context<'_>, order: &Order) -> Outcome<Vec<Subscription>> {
-    if !order.subscriptions_created {
+/// The subscriptions that were made from an order. The ids of those that a model made derive from it
+/// by one of two strategies, so that no index is needed to find them; those that somebody made by
+/// hand it knows itself.
+pub(crate) async fn subscriptions_from(
+    store: &Store,
+    organization: &OrganizationId,
+    order: &Order,
+) -> Result<Vec<Subscription>, StoreError> {
+    let id = |key: &str| SubscriptionId::derived(&[organization.as_str(), order.id.as_str(), key]);
+    let derived = order
+        .recurring()
+        .filter(|_| order.subscriptions_created)
+        .flat_map(|(line, frequency)| [id(&frequency.to_string()), id(line.id.as_str())]);
+    let ids: BTreeSet<SubscriptionId> =
+        derived.chain(order.manual_subscription_ids.iter().cloned()).collect();
+    if ids.is_empty() {
         return Ok(Vec::new());
     }
-    let organization = &context.caller.organization;
-    let id = |key: &str| SubscriptionId::derived(&[organization.as_str(), order.id.as_str(), key]);
-    let ids: std::collections::BTreeSet<SubscriptionId> = order
-        .recurring()
-        .flat_map(|(line, frequency)| [id(&frequency.to_string()), id(line.id.as_str())])
-        .collect();
     let wanted = ids.into_iter().map(|id| (organization.clone(), id));
-    let mut found: Vec<Subscription> =
-        context.store().subscriptions(wanted).await?.into_values().collect();
+    let mut found: Vec<Subscription> = store.subscriptions(wanted).await?.into_values().collect();
     found.sort_by(|a, b| a.id.cmp(&b.id));
     Ok(found)
+}
+
+/// The same, for the caller's organization.
+pub(super) async fn made_from(context: &Context<'_>, order: &Order) -> Outcome<Vec<Subscription>> {
+    Ok(subscriptions_from(context.store(), &context.caller.organization, order).await?)
 }
 
 /// Says which subscriptions were made from an order, where it only said that some were.
@@ -348,7 +394,7 @@ async fn with_subscriptions(
     mut object: Object,
 ) -> Outcome<Object> {
     if let StoredOrder::Client(order) = order
-        && order.subscriptions_created
+        && has_subscriptions(order)
     {
         let made = made_from(context, order).await?;
         for (name, linkage) in &mut object.relationships {

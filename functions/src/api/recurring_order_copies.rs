@@ -39,6 +39,29 @@ pub(crate) static KIND: ResourceType = ResourceType {
             "Where its payment stands.",
         ),
         Attribute::read(
+            "job_run_status",
+            Kind::Choice(&["Open", "Failed", "Successful"]),
+            "The same in the words of instalment payments: Open while retries are left, Failed above \
+             their maximum.",
+        ),
+        Attribute::read(
+            "processed",
+            Kind::Boolean,
+            "Whether its order is made and paid: nothing is left to be done about it.",
+        ),
+        Attribute::read(
+            "instalment_count",
+            Kind::Integer(0, u32::MAX as i64),
+            "How many instalments there have been with it, the source order not counted. One that \
+             was skipped counts; numbers that a change of frequency jumped over do not.",
+        ),
+        Attribute::read(
+            "next_run_at",
+            Kind::Instant,
+            "When the run after it was due, as seen when it was made; null at the end of the \
+             schedule.",
+        ),
+        Attribute::read(
             "retry_count",
             Kind::Integer(0, u32::MAX as i64),
             "Payment attempts after the first.",
@@ -70,6 +93,8 @@ pub(crate) static KIND: ResourceType = ResourceType {
         Relationship::given("order_subscription", "order_subscriptions"),
         Relationship::given("target_order", "orders"),
         Relationship::given("job_run", "job_runs"),
+        Relationship::listed("events", "events"),
+        Relationship::listed("versions", "versions"),
     ],
 };
 
@@ -116,10 +141,11 @@ pub(super) fn run_of(id: &str) -> Option<(SubscriptionId, OccurrenceNumber)> {
 }
 
 pub(super) fn object(run: &Run) -> Object {
-    let (status, payment_state) = match run.status {
-        RunStatus::Open => ("in_progress", "open"),
-        RunStatus::Successful => ("completed", "successful"),
-        RunStatus::Failed => ("failed", "failed"),
+    let (status, payment_state, job_run_status) = match run.status {
+        RunStatus::Open => ("in_progress", "open", "Open"),
+        RunStatus::Successful => ("completed", "successful", "Successful"),
+        RunStatus::Failed => ("failed", "failed", "Failed"),
+        RunStatus::Aborted => ("aborted", "failed", "Failed"),
     };
     Object {
         kind: &KIND,
@@ -129,6 +155,10 @@ pub(super) fn object(run: &Run) -> Object {
             "number": run.number,
             "status": status,
             "payment_state": payment_state,
+            "job_run_status": job_run_status,
+            "processed": run.status == RunStatus::Successful,
+            "instalment_count": run.instalment(),
+            "next_run_at": run.next_run_at,
             "retry_count": run.attempts.saturating_sub(1),
             "due_at": run.due_at,
             "started_at": run.started_at,
@@ -145,6 +175,8 @@ pub(super) fn object(run: &Run) -> Object {
             ("order_subscription", Linkage::one("order_subscriptions", Some(&run.subscription_id))),
             ("target_order", Linkage::one("orders", Some(&run.order_id()))),
             ("job_run", Linkage::one("job_runs", run.job_run_id.as_ref())),
+            ("events", Linkage::Unknown),
+            ("versions", Linkage::Unknown),
         ],
         meta: None,
         brings: vec![orders::run_object(run)],

@@ -7,10 +7,11 @@ use perennial_domain::{
     order::{Order, OrderStatus},
     placement::begin_placing,
 };
+use perennial_store::Expect;
 use serde_json::{Value, json};
 
 use super::{
-    orders::{client_order, require_draft, store_changed},
+    orders::{changed, client_order, require_draft, store_changed},
     place::hand_to_validation,
     referred::{Referred, check_expiry, check_people},
 };
@@ -23,11 +24,12 @@ use crate::{
         orders::{KIND, object},
         tags::TagChange,
     },
+    follow_up::{FollowUp, FollowUpError},
     http::{
         attributes::{Attributes, Given},
         context::Context,
         document::{Document, Related},
-        error::{Code, Outcome, Problem, Problems},
+        error::{ApiError, Code, Outcome, Problem, Problems},
         event::Answer,
     },
     refusals::refused,
@@ -228,13 +230,16 @@ async fn carry_out(
         changes.push(change);
     }
     if wanted.cancel {
-        require_draft(&before, "be cancelled", "/data/attributes/_cancel")?;
+        if before.status != OrderStatus::Placed {
+            require_draft(&before, "be cancelled", "/data/attributes/_cancel")?;
+        }
         after.status = OrderStatus::Cancelled;
         changes.push(Change {
             event: "orders.cancel",
             before: json!({"status": before.status}),
             after: json!({"status": after.status}),
         });
+        return cancel(context, &before, after, changes).await;
     }
     if changes.is_empty() {
         return Ok(before);
@@ -242,6 +247,42 @@ async fn carry_out(
     let order = store_changed(context, after, seen, changes).await?;
     if wanted.place {
         hand_to_validation(context, &order).await;
+    }
+    Ok(order)
+}
+
+/// Cancels an order with the subscriptions that go with it: all of them or none. Then puts back what
+/// it has taken from stock.
+async fn cancel(
+    context: &Context<'_>,
+    before: &Order,
+    after: Order,
+    changes: Vec<Change>,
+) -> Outcome<Order> {
+    let organization = &context.caller.organization;
+    let (order, entries) = changed(context, after, before.version, changes);
+    let mut commit =
+        context.store().commit(organization).order(&order, Expect::Version(before.version));
+    for entry in &entries {
+        commit = commit.entry("O", entry);
+    }
+    let cause = context.cause();
+    let follow_up =
+        FollowUp { store: context.store(), organization, cause: &cause, now: context.now };
+    let commit = follow_up.cancelled(commit, &order).await.map_err(|error| match error {
+        FollowUpError::Store(error) => error.into(),
+        refused @ (FollowUpError::Busy(_) | FollowUpError::Plan(_)) => ApiError::from(
+            Problem::new(Code::InvalidStatus, refused.to_string()).at("/data/attributes/_cancel"),
+        ),
+    })?;
+    commit.run().await?;
+    if before.status == OrderStatus::Placed {
+        let lines = order.line_items.iter();
+        let units: Vec<(&str, u32)> =
+            lines.flat_map(|line| line.item.units(line.quantity)).collect();
+        if let Err(error) = context.store().release_stock(organization, &order.id, &units).await {
+            tracing::error!(%error, order_id = %order.id, "held stock was not put back");
+        }
     }
     Ok(order)
 }
@@ -269,7 +310,6 @@ async fn subscribe(context: &Context<'_>, order: &Order) -> Outcome<Order> {
                 SubscribeError::NotPlaced(_) => Code::InvalidStatus,
                 SubscribeError::NoModel(_)
                 | SubscribeError::NothingRecurs(_)
-                | SubscribeError::NoPrice(_)
                 | SubscribeError::Plan(_) => Code::InvalidValue,
             };
             Problem::new(code, error.to_string())

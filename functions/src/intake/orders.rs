@@ -86,19 +86,30 @@ pub(super) fn require_draft(order: &Order, what: &str, at: &str) -> Outcome<()> 
     .into())
 }
 
-/// Commits a changed order with its journal entries.
-pub(super) async fn store_changed(
+/// A changed order with its journal entries, ready to be committed.
+pub(super) fn changed(
     context: &Context<'_>,
     mut order: Order,
     seen: u64,
     changes: Vec<Change>,
-) -> Outcome<Order> {
-    let organization = &context.caller.organization;
+) -> (Order, Vec<Entry>) {
     let entries: Vec<Entry> =
         changes.into_iter().map(|change| entry(context, &mut order, change)).collect();
     // However many steps were taken, they are one change of the item.
     order.version = seen + 1;
     order.updated_at = context.now;
+    (order, entries)
+}
+
+/// Commits a changed order with its journal entries.
+pub(super) async fn store_changed(
+    context: &Context<'_>,
+    order: Order,
+    seen: u64,
+    changes: Vec<Change>,
+) -> Outcome<Order> {
+    let organization = &context.caller.organization;
+    let (order, entries) = changed(context, order, seen, changes);
     let mut commit = context.store().commit(organization).order(&order, Expect::Version(seen));
     for entry in &entries {
         commit = commit.entry("O", entry);
@@ -116,6 +127,18 @@ async fn delete(context: &Context<'_>) -> Outcome<Answer> {
         return Err(Problem::new(
             Code::InvalidStatus,
             format!("order {id} was sent to be placed before; it can be cancelled, not deleted"),
+        )
+        .into());
+    }
+    if !order.manual_subscription_ids.is_empty() {
+        let waiting: Vec<String> =
+            order.manual_subscription_ids.iter().map(ToString::to_string).collect();
+        return Err(Problem::new(
+            Code::InUse,
+            format!(
+                "order {id} is the source order of {}: delete those first, or cancel the order",
+                waiting.join(", ")
+            ),
         )
         .into());
     }

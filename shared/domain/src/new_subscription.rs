@@ -76,6 +76,7 @@ impl Beginning<'_> {
             catch_up: model.map(|model| model.catch_up).unwrap_or_default(),
             retry: model.map(|model| model.retry.clone()).unwrap_or_default(),
             reference: None,
+            reference_origin: None,
             metadata: Value::Null,
             created_at: now,
             updated_at: now,

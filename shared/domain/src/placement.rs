@@ -189,7 +189,7 @@ pub fn check_order(context: &OrderContext<'_>, now: DateTime<Utc>) -> Vec<Reject
     rejections
 }
 
-/// Every line that can't repeat as it asks to, under a model.
+/// Every line that can't repeat as it asks to, under a model, or whose skus are gone.
 #[must_use]
 pub fn check_repeating(
     order: &Order,
@@ -199,14 +199,25 @@ pub fn check_repeating(
     let lines = order.line_items.iter().enumerate();
     lines
         .flat_map(|(index, line)| {
-            let codes = line.item.sku_codes().into_iter();
-            let known: Vec<&Sku> =
-                codes.filter_map(|code| skus.get(&SkuId::of_code(code))).collect();
-            repeating_refusals(line, &known, Some(model)).into_iter().map(move |detail| Rejection {
-                code: "frequency_not_allowed".to_owned(),
+            let reject = |code: &str, attribute, detail: String| Rejection {
+                code: code.to_owned(),
                 detail: format!("line item {}: {detail}", line.id),
-                pointer: pointer(index, "frequency"),
-            })
+                pointer: pointer(index, attribute),
+            };
+            let repeats = line.frequency.is_some();
+            let codes = line.item.sku_codes().into_iter();
+            let (known, gone): (Vec<_>, Vec<_>) = codes
+                .map(|code| (code, skus.get(&SkuId::of_code(code))))
+                .partition(|(_, sku)| sku.is_some());
+            let known: Vec<&Sku> = known.into_iter().filter_map(|(_, sku)| sku).collect();
+            let refused = repeating_refusals(line, &known, Some(model)).into_iter();
+            let gone = gone.into_iter().filter(|_| repeats).map(|(code, _)| {
+                reject("sku_unknown", code_of(&line.item), format!("there is no sku {code:?}"))
+            });
+            refused
+                .map(|detail| reject("frequency_not_allowed", "frequency", detail))
+                .chain(gone)
+                .collect::<Vec<_>>()
         })
         .collect()
 }

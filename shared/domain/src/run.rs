@@ -137,11 +137,30 @@ pub struct Run {
     /// The provider's charge, once paid.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub charge_id: Option<String>,
+    /// How many of the numbers before it no occurrence had: see [`Run::instalment`].
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub jumped_numbers: u32,
+    /// When the occurrence after it was due, as seen when it was made. Stored within its journal
+    /// entry only.
+    #[serde(default, skip_serializing)]
+    pub next_run_at: Option<DateTime<Utc>>,
     /// Counts changes.
     pub version: u64,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+const fn is_zero(count: &u32) -> bool {
+    *count == 0
+}
+
 impl Run {
+    /// Which instalment it is: 1 is the first after the source order. One that was skipped or passed
+    /// over counts; numbers that changes of frequency jumped over do not.
+    #[must_use]
+    pub fn instalment(&self) -> u32 {
+        self.number.get().saturating_sub(self.jumped_numbers)
+    }
+
     /// The order that it makes.
     #[must_use]
     pub fn order_id(&self) -> OrderId {
@@ -159,6 +178,12 @@ impl Run {
     pub fn totals(&self) -> Result<Totals, MoneyError> {
         let lines = &self.lines;
         Totals::of(lines.iter().map(|line| (&line.item, line.unit_amount, line.quantity)))
+    }
+
+    /// Whether it has left a draft, an order of its own, for somebody to place.
+    #[must_use]
+    pub fn leaves_draft(&self) -> bool {
+        !self.place_target_order && self.status == RunStatus::Successful
     }
 
     /// Where that order stands.

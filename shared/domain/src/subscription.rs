@@ -184,6 +184,9 @@ pub struct Subscription {
     /// The client's own id for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
+    /// Where the reference comes from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference_origin: Option<String>,
     /// The client's own data.
     #[serde(default, skip_serializing_if = "Value::is_null")]
     pub metadata: Value,

@@ -64,6 +64,7 @@ pub(crate) fn subscription(frequency: &str, anchor: &str) -> Result<Subscription
         catch_up: CatchUp::default(),
         retry: RetryPolicy::default(),
         reference: None,
+        reference_origin: None,
         metadata: Value::Null,
         created_at: anchor,
         updated_at: anchor,

@@ -33,7 +33,10 @@ impl Store {
                 .set_key(Some(key_item(&Key::of(organization, ADDRESS, id.as_str()))))
                 .update_expression("SET locked_at = :at, version = version + :one")
                 .condition_expression("attribute_exists(pk) AND attribute_not_exists(locked_at)")
-                .expression_attribute_values(":at", s(at.to_rfc3339_opts(SecondsFormat::AutoSi, true)))
+                .expression_attribute_values(
+                    ":at",
+                    s(at.to_rfc3339_opts(SecondsFormat::AutoSi, true)),
+                )
                 .expression_attribute_values(":one", n(1))
                 .send()
                 .await;

@@ -3,17 +3,18 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use chrono::{DateTime, Utc};
 use perennial_domain::{
-    ids::OrganizationId,
+    ids::{OrganizationId, SubscriptionId},
     journal::{Cause, Entry},
     run::Run,
+    time::OccurrenceNumber,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
     Page, Store, StoreError,
-    item::{Item, key_of, s, text},
-    keys::{JOURNAL, RUN, partition},
+    item::{Item, key_item, key_of, s, text},
+    keys::{JOURNAL, Key, RUN, entry_sk, partition},
     page::{Bound, Cursor, CursorError},
 };
 
@@ -135,81 +136,114 @@ pub(crate) fn entry_of(item: &Item) -> Result<Option<Entry>, StoreError> {
     }))
 }
 
+/// Which way a journal is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// Oldest first.
+    Forward,
+    /// Newest first.
+    Backward,
+}
+
+impl Direction {
+    /// The sort key before all that begin with `prefix`, and itself beginning with it: DynamoDB
+    /// takes no starting key outside of what a query asks for.
+    fn start(self, prefix: &str) -> String {
+        match self {
+            Self::Forward => prefix.to_owned(),
+            Self::Backward => format!("{prefix}~"),
+        }
+    }
+
+    /// What tells cursors of one direction from those of the other.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Forward => "journal",
+            Self::Backward => "journal backward",
+        }
+    }
+}
+
+/// The query whose cursors lead on in a journal.
+fn query_of(pk: &str, direction: Direction) -> String {
+    format!("{} {pk}", direction.name())
+}
+
+/// A place in a journal: after these sort keys, of entries that stand alone and of those in runs.
+fn place(query: &str, own: &str, run: &str) -> Cursor {
+    Cursor::at(query, &Item::from([("own".to_owned(), s(own)), ("run".to_owned(), s(run))]))
+}
+
 impl Store {
-    /// The journal of an order or subscription, oldest first. `kind` is the letter of the
-    /// subject's kind. Entries that stand alone and those inside runs are both in the order of
-    /// their sequence, so two queries are merged.
+    /// The journal of an order or subscription. `kind` is the letter of the subject's kind. Entries
+    /// that stand alone and those inside runs are both in the order of their sequence, so two
+    /// queries are merged.
     ///
     /// # Errors
     /// The inner error when the cursor belongs to another query.
     pub async fn journal(
         &self,
         organization: &OrganizationId,
-        kind: &str,
-        subject: &str,
+        (kind, subject): (&str, &str),
+        direction: Direction,
         limit: u16,
         after: Option<&Cursor>,
     ) -> Result<Result<Page<Entry>, CursorError>, StoreError> {
         let pk = partition(organization, kind, subject);
-        let query = format!("journal {pk}");
+        let query = query_of(&pk, direction);
         let bounds = [("own", Bound::BeginsWith(JOURNAL)), ("run", Bound::BeginsWith(RUN))];
         let start = match after.map(|cursor| cursor.start_within(&query, &bounds)).transpose() {
             Ok(start) => start.unwrap_or_default(),
             Err(error) => return Ok(Err(error)),
         };
         let from = |name: &str, prefix: &str| {
-            start
-                .get(name)
-                .and_then(|v| v.as_s().ok().cloned())
-                .unwrap_or_else(|| prefix.to_owned())
+            text(&start, name).unwrap_or_else(|| direction.start(prefix))
         };
         let (own_from, run_from) = (from("own", JOURNAL), from("run", RUN));
         let limit = usize::from(limit.max(1));
-        let own = self.entries_after(&pk, &own_from, "J$", limit).await?;
-        let of_runs = self.entries_after(&pk, &run_from, "R$", limit).await?;
+        let own = self.entries(&pk, JOURNAL, &own_from, direction, limit).await?;
+        let of_runs = self.entries(&pk, RUN, &run_from, direction, limit).await?;
         let more = own.1 || of_runs.1;
         let mut merged: Vec<(Entry, String)> = own.0.into_iter().chain(of_runs.0).collect();
         merged.sort_by_key(|(entry, _)| entry.sequence);
+        if direction == Direction::Backward {
+            merged.reverse();
+        }
         let cut = merged.len() > limit;
         merged.truncate(limit);
         let last = |prefix: &str, from: &str| {
             let last = merged.iter().rev().find(|(_, sk)| sk.starts_with(prefix));
             last.map_or_else(|| from.to_owned(), |(_, sk)| sk.clone())
         };
-        let next = (cut || more).then(|| {
-            Cursor::at(
-                &query,
-                &Item::from([
-                    ("own".to_owned(), s(last(JOURNAL, &own_from))),
-                    ("run".to_owned(), s(last(RUN, &run_from))),
-                ]),
-            )
-        });
+        let next =
+            (cut || more).then(|| place(&query, &last(JOURNAL, &own_from), &last(RUN, &run_from)));
         Ok(Ok(Page { items: merged.into_iter().map(|(entry, _)| entry).collect(), next }))
     }
 
-    /// Up to `limit` entries with sort keys between `after`, exclusive, and `before`, and whether
-    /// there may be more.
-    async fn entries_after(
+    /// Up to `limit` entries with sort keys that begin with `prefix`, from `after` on, exclusive,
+    /// and whether there may be more.
+    async fn entries(
         &self,
         pk: &str,
+        prefix: &str,
         after: &str,
-        before: &str,
+        direction: Direction,
         limit: usize,
     ) -> Result<(Vec<(Entry, String)>, bool), StoreError> {
         let mut entries = Vec::new();
-        let mut start: Option<Item> = None;
+        let after = Key { pk: pk.to_owned(), sk: after.to_owned() };
+        let mut start = Some(key_item(&after));
         loop {
             let answer = self
                 .client
                 .query()
                 .table_name(&self.book)
-                .key_condition_expression("pk = :pk AND sk BETWEEN :after AND :before")
+                .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
                 .expression_attribute_values(":pk", s(pk))
-                .expression_attribute_values(":after", s(format!("{after}\u{1}")))
-                .expression_attribute_values(":before", s(before))
+                .expression_attribute_values(":prefix", s(prefix))
                 .projection_expression("pk, sk, entry, started_at, job_run_id")
                 .consistent_read(true)
+                .scan_index_forward(direction == Direction::Forward)
                 .limit(i32::try_from(limit).unwrap_or(i32::MAX))
                 .set_exclusive_start_key(start)
                 .send()
@@ -227,6 +261,65 @@ impl Store {
         }
     }
 
+    /// One entry of a journal. One read unit where it stands alone. Those in runs stand under the
+    /// run's number, which goes up as the sequence does, so they are found by halving: a read unit
+    /// for each time.
+    ///
+    /// # Errors
+    /// When storage does not answer or holds something unreadable.
+    pub async fn journal_entry(
+        &self,
+        organization: &OrganizationId,
+        (kind, subject): (&str, &str),
+        sequence: u64,
+    ) -> Result<Option<Entry>, StoreError> {
+        let pk = partition(organization, kind, subject);
+        let alone = Key { pk: pk.clone(), sk: entry_sk(sequence) };
+        if let Some(item) = self.get_item(&self.book, &alone, true).await? {
+            return entry_of(&item);
+        }
+        // The number of the last run, and one that is less than any.
+        let newest =
+            self.entries(&pk, RUN, &Direction::Backward.start(RUN), Direction::Backward, 1).await?;
+        let Some((mut found, sk)) = newest.0.into_iter().next() else { return Ok(None) };
+        let (mut low, mut high) = (0, run_number(&sk));
+        // Invariant: the first run at or after `high` carries `found`, which is not before the entry
+        // that is looked for; every run before `low` is before it.
+        while found.sequence > sequence && low < high {
+            let middle = low + (high - low) / 2;
+            let before = middle.checked_sub(1).map_or_else(|| RUN.to_owned(), run_sk);
+            let next = self.entries(&pk, RUN, &before, Direction::Forward, 1).await?;
+            match next.0.into_iter().next() {
+                Some((entry, _)) if entry.sequence >= sequence => {
+                    high = middle;
+                    found = entry;
+                }
+                Some((_, sk)) => low = run_number(&sk) + 1,
+                None => return Ok(None),
+            }
+        }
+        Ok(Some(found).filter(|entry| entry.sequence == sequence))
+    }
+
+    /// Where the entry that came with a run stands in its subscription's journal, oldest first.
+    /// `None` where there is no such run.
+    ///
+    /// # Errors
+    /// When storage does not answer or holds something unreadable.
+    pub async fn journal_from_run(
+        &self,
+        organization: &OrganizationId,
+        subscription: &SubscriptionId,
+        number: OccurrenceNumber,
+    ) -> Result<Option<Cursor>, StoreError> {
+        let key = Key::of_run(organization, subscription, number);
+        let Some(item) = self.get_item(&self.book, &key, true).await? else { return Ok(None) };
+        let Some(entry) = entry_of(&item)? else { return Ok(None) };
+        let own = entry_sk(entry.sequence);
+        let run = number.get().checked_sub(1).map_or_else(|| RUN.to_owned(), run_sk);
+        Ok(Some(place(&query_of(&key.pk, Direction::Forward), &own, &run)))
+    }
+
     /// The whole journal of a subject, in order, for verification.
     ///
     /// # Errors
@@ -240,7 +333,9 @@ impl Store {
         let mut entries = Vec::new();
         let mut cursor = None;
         loop {
-            let page = self.journal(organization, kind, subject, 1_000, cursor.as_ref()).await?;
+            let of = (kind, subject);
+            let page =
+                self.journal(organization, of, Direction::Forward, 1_000, cursor.as_ref()).await?;
             // A cursor that we made for this query always belongs to it.
             let Ok(page) = page else { return Ok(entries) };
             entries.extend(page.items);
@@ -250,6 +345,16 @@ impl Store {
             }
         }
     }
+}
+
+/// The sort key of a run.
+fn run_sk(number: u32) -> String {
+    format!("{RUN}{number:010}")
+}
+
+/// The number in the sort key of a run.
+fn run_number(sk: &str) -> u32 {
+    sk.strip_prefix(RUN).and_then(|number| number.parse().ok()).unwrap_or_default()
 }
 
 /// The journal entry in an item of the table's stream, in the form serde_dynamo reads.

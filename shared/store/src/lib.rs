@@ -15,14 +15,15 @@ mod jobs;
 mod journal;
 mod keys;
 mod listing;
+mod order_copies;
 mod orders;
 mod page;
 mod records;
 mod related;
 mod stock;
 mod subscriptions;
-
 mod webhooks;
+
 use aws_sdk_dynamodb::Client;
 
 pub use catalog::Resource;
@@ -33,7 +34,7 @@ pub use due_index::{DueEntry, DueSubject};
 pub use error::StoreError;
 pub use idempotency::{Begun, StoredAnswer};
 pub use jobs::{JobBatch, JobCounts, JobKind, JobRun, JobStatus, RunResult, batch_key};
-pub use journal::entry_in_stream;
+pub use journal::{Direction, entry_in_stream};
 pub use keys::shard_of;
 pub use listing::{Listed, Span, Table, Window};
 pub use orders::StoredOrder;

@@ -46,6 +46,12 @@ impl Store {
         id: &OrderId,
     ) -> Result<Option<StoredOrder>, StoreError> {
         let key = Key::of_order(organization, id);
-        self.get_item(&self.book, &key, true).await?.map(StoredOrder::from_item).transpose()
+        let found = self.get_item(&self.book, &key, true).await?;
+        let found = found.map(StoredOrder::from_item).transpose()?;
+        Ok(found.filter(|order| match order {
+            StoredOrder::Client(_) => true,
+            // A run that leaves a draft has made that order, and none by its own number.
+            StoredOrder::Run(run) => run.order_id() == *id,
+        }))
     }
 }

@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use perennial_domain::{
-    ids::{OrganizationId, SubscriptionId},
+    ids::{OrganizationId, SubscriptionId, SubscriptionItemId},
     run::Run,
     subscription::Subscription,
     time::OccurrenceNumber,
@@ -20,10 +21,32 @@ use crate::{
 /// Takes out of the item of a subscription or run what its key says already: a claimed subscription
 /// and a run that carries its entry are to fit one write unit each.
 pub(crate) fn leave_to_key(item: &mut Item) {
+    if let Some(own) = text(item, "id").and_then(|id| own_ids(&id)) {
+        rename_items(item, |id| id.strip_prefix(&own).map(str::to_owned));
+    }
     for name in ["id", "subscription_id", "number"] {
         item.remove(name);
     }
     metadata_as_text(item);
+}
+
+/// What the ids of a subscription's items begin with.
+fn own_ids(subscription: &str) -> Option<String> {
+    let body = subscription.strip_prefix(SubscriptionId::PREFIX)?;
+    Some(format!("{}{body}_", SubscriptionItemId::PREFIX))
+}
+
+/// Gives the items of a subscription other ids, where there is another.
+fn rename_items(item: &mut Item, other: impl Fn(&str) -> Option<String>) {
+    let Some(AttributeValue::L(items)) = item.get_mut("items") else { return };
+    for ids in items.iter_mut().filter_map(|item| match item {
+        AttributeValue::M(members) => members.get_mut("id"),
+        _ => None,
+    }) {
+        if let Some(other) = ids.as_s().ok().and_then(|id| other(id)) {
+            *ids = s(other);
+        }
+    }
 }
 
 /// Clients' own data is stored as JSON text: DynamoDB takes no name that is empty and no number as
@@ -51,6 +74,11 @@ pub(crate) fn subscription_of(mut item: Item) -> Result<Subscription, StoreError
     if let Some(key) = key_of(&item)
         && let Some((_, id)) = key.pk.rsplit_once('#')
     {
+        let id = id.to_owned();
+        if let Some(own) = own_ids(&id) {
+            let short = |id: &str| !id.starts_with(SubscriptionItemId::PREFIX);
+            rename_items(&mut item, |id| short(id).then(|| format!("{own}{id}")));
+        }
         item.insert("id".to_owned(), s(id));
     }
     metadata_from_text(&mut item)?;
@@ -68,7 +96,16 @@ pub(crate) fn run_of(mut item: Item) -> Result<Run, StoreError> {
             item.insert("number".to_owned(), n(number));
         }
     }
+    if let Some(at) = next_run_of(&item) {
+        item.insert("next_run_at".to_owned(), s(at));
+    }
     from_item(item)
+}
+
+/// What the journal entry within a run tells of the occurrence after it.
+fn next_run_of(item: &Item) -> Option<String> {
+    let after = item.get("entry")?.as_m().ok()?.get("after")?.as_m().ok()?;
+    after.get("next_run_at")?.as_s().ok().cloned()
 }
 
 impl Listed for Subscription {

@@ -252,6 +252,29 @@ impl Store {
         Ok(Ok(Page { items: items?, next }))
     }
 
+    /// Takes a delivery out of the due index: its message became a dead letter, and waits for
+    /// somebody.
+    ///
+    /// # Errors
+    /// When storage does not answer.
+    pub async fn rest_event_callback(
+        &self,
+        organization: &OrganizationId,
+        id: &EventCallbackId,
+    ) -> Result<(), StoreError> {
+        let Some(key) = key(organization, id, DELIVERY) else { return Ok(()) };
+        let sent = self
+            .client
+            .update_item()
+            .table_name(&self.book)
+            .set_key(Some(key_item(&key)))
+            .update_expression("REMOVE due_pk, due_sk")
+            .condition_expression("attribute_exists(pk)")
+            .send()
+            .await;
+        held(sent).map(drop)
+    }
+
     /// Claims a delivery that the due index shows, by moving its place there on: so each is handed
     /// to the function once in a while, and not at every tick. `None` means that it has ended, or
     /// that somebody else has claimed it. One write unit per KB, and two for the index.

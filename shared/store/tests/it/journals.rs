@@ -4,8 +4,9 @@ use chrono::TimeDelta;
 use perennial_domain::{
     journal::{Entry, verify},
     subscription::Subscription,
+    time::OccurrenceNumber,
 };
-use perennial_store::{Cursor, Expect, Store};
+use perennial_store::{Cursor, CursorError, Direction, Expect, Store};
 
 use crate::{
     TestResult,
@@ -51,23 +52,60 @@ async fn a_stored_chain_is_whole() -> TestResult {
 }
 
 #[tokio::test]
-async fn pages_merge_lone_entries_and_those_of_runs_by_sequence() -> TestResult {
+async fn pages_merge_lone_entries_and_those_of_runs_by_sequence_both_ways() -> TestResult {
     let (store, acme) = (store().await?, acme()?);
     let subscription = with_history(&store).await?;
-    let whole = store.whole_journal(&acme, "S", subscription.id.as_str()).await?;
-    for limit in [1, 2, 3, 5, 8, 9, 50] {
-        let mut entries: Vec<Entry> = Vec::new();
-        let mut cursor: Option<Cursor> = None;
-        loop {
-            let id = subscription.id.as_str();
-            let page = store.journal(&acme, "S", id, limit, cursor.as_ref()).await??;
-            assert!(page.items.len() <= usize::from(limit));
-            entries.extend(page.items);
-            let Some(next) = page.next else { break };
-            cursor = Some(Cursor::decode(&next.encode())?);
+    let of = ("S", subscription.id.as_str());
+    let mut whole = store.whole_journal(&acme, of.0, of.1).await?;
+    for direction in [Direction::Forward, Direction::Backward] {
+        for limit in [1, 2, 3, 5, 8, 9, 50] {
+            let mut entries: Vec<Entry> = Vec::new();
+            let mut cursor: Option<Cursor> = None;
+            loop {
+                let page = store.journal(&acme, of, direction, limit, cursor.as_ref()).await??;
+                assert!(page.items.len() <= usize::from(limit));
+                entries.extend(page.items);
+                let Some(next) = page.next else { break };
+                cursor = Some(Cursor::decode(&next.encode())?);
+            }
+            assert_eq!(entries, whole, "pages of {limit}, {direction:?}");
         }
-        assert_eq!(entries, whole, "pages of {limit}");
+        whole.reverse();
     }
+    let first = store.journal(&acme, of, Direction::Forward, 1, None).await??.next;
+    let turned = store.journal(&acme, of, Direction::Backward, 1, first.as_ref()).await?;
+    assert_eq!(turned.err(), Some(CursorError::OtherQuery));
+    Ok(())
+}
+
+#[tokio::test]
+async fn every_entry_is_found_by_its_sequence_wherever_it_stands() -> TestResult {
+    let (store, acme) = (store().await?, acme()?);
+    let subscription = with_history(&store).await?;
+    let of = ("S", subscription.id.as_str());
+    for entry in store.whole_journal(&acme, of.0, of.1).await? {
+        let found = store.journal_entry(&acme, of, entry.sequence).await?;
+        assert_eq!(found.as_ref(), Some(&entry));
+    }
+    for none in [0, 10, u64::MAX] {
+        assert_eq!(store.journal_entry(&acme, of, none).await?, None, "{none}");
+    }
+    assert_eq!(store.journal_entry(&acme, ("S", "sub_none"), 1).await?, None);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_journal_can_be_read_from_a_run_on() -> TestResult {
+    let (store, acme) = (store().await?, acme()?);
+    let subscription = with_history(&store).await?;
+    let of = ("S", subscription.id.as_str());
+    // The second run came with the third entry; the fourth stands alone.
+    let start = store.journal_from_run(&acme, &subscription.id, OccurrenceNumber::new(2)).await?;
+    let page = store.journal(&acme, of, Direction::Forward, 50, start.as_ref()).await??;
+    let sequences: Vec<u64> = page.items.iter().map(|entry| entry.sequence).collect();
+    assert_eq!(sequences, [3, 4, 5, 6, 7, 8, 9]);
+    let none = store.journal_from_run(&acme, &subscription.id, OccurrenceNumber::new(99)).await?;
+    assert_eq!(none, None);
     Ok(())
 }
 
