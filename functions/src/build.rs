@@ -1,5 +1,5 @@
 //! How each function is built from its environment. A binary names its own here, so that the linker
-//! leaves the other seven out of it.
+//! leaves the other eight out of it.
 
 use std::sync::Arc;
 
@@ -7,7 +7,8 @@ use perennial_runtime::{Clock, Environment, Function, SettingError};
 use thiserror::Error;
 
 use crate::{
-    Aws, api, dead_letter, event_relay, intake, order_copy, payment_retry, renewal_tick, validation,
+    Aws, api, dead_letter, event_relay, intake, order_copy, payment_retry, renewal_tick,
+    validation, webhooks,
 };
 
 /// Builds one function.
@@ -75,4 +76,6 @@ functions! {
     dead_letter, "dead-letter" => dead_letter::DeadLetters::build;
     /// Publishes the journal on the bus.
     event_relay, "event-relay" => event_relay::EventRelay::build;
+    /// Tells webhooks of events.
+    webhooks, "webhooks" => webhooks::Webhooks::build;
 }

@@ -10,7 +10,9 @@ use perennial_domain::{
     journal::Cause,
     money::{Currency, MinorUnits},
 };
-use perennial_messages::{JobRef, ORGANIZATION, RetryDue, RunDue, ValidateOrder};
+use perennial_messages::{
+    DeliveryDue, JobRef, ORGANIZATION, RetryDue, RunDue, ValidateOrder, WebhookWork,
+};
 use perennial_runtime::{
     Clock, Environment, Function, FunctionError, Invocation, SettingError, telemetry,
 };
@@ -51,6 +53,7 @@ enum Work {
     Run(RunDue),
     Retry(RetryDue),
     Order(ValidateOrder),
+    Delivery(DeliveryDue),
 }
 
 impl DeadLetters {
@@ -87,6 +90,7 @@ impl DeadLetters {
         })?;
         let organization = attribute(record, ORGANIZATION)
             .and_then(|text| text.parse().ok())
+            .or_else(|| told_by_bus(record.body.as_deref().unwrap_or_default()))
             .unwrap_or_else(|| self.system.clone());
         let own_id = record.message_id.as_deref().unwrap_or_default();
         let message_id = attribute(record, MESSAGE_ID).unwrap_or_else(|| own_id.to_owned());
@@ -153,6 +157,12 @@ impl DeadLetters {
             Work::Order(message) => {
                 return Ok(self.store.rest_order(organization, &message.order_id).await?);
             }
+            Work::Delivery(message) => {
+                return Ok(self
+                    .store
+                    .rest_event_callback(organization, &message.event_callback_id)
+                    .await?);
+            }
             Work::Run(RunDue { subscription_id, number, job, .. }) => {
                 let (store, subscription) = (&self.store, subscription_id);
                 blocking::block(store, organization, subscription, *number, id, &cause, now)
@@ -218,9 +228,26 @@ impl DeadLetters {
                 let subject = Some(message.order_id.to_string());
                 Ok(Stake { subject, value, work: Some(Work::Order(message)) })
             }
+            WorkQueue::Webhooks => Ok(match serde_json::from_str::<WebhookWork>(body) {
+                Ok(WebhookWork::Deliver(due)) => Stake {
+                    subject: Some(due.event_callback_id.to_string()),
+                    value: None,
+                    work: Some(Work::Delivery(due)),
+                },
+                Ok(WebhookWork::FanOut(event)) => {
+                    Stake { subject: Some(event.detail.subject), ..Stake::default() }
+                }
+                Err(_) => Stake::default(),
+            }),
             WorkQueue::RenewalTick => Ok(Stake::default()),
         }
     }
+}
+
+/// The organization that an event names: messages that the bus sends carry no attributes.
+fn told_by_bus(body: &str) -> Option<OrganizationId> {
+    let body: Value = serde_json::from_str(body).ok()?;
+    body.pointer("/detail/organization")?.as_str()?.parse().ok()
 }
 
 /// The body as it is kept: whole, unless it would not fit an item (400 KB).

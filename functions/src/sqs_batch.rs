@@ -168,6 +168,7 @@ impl DeadLetterQueue {
                 (ATTEMPTS, receives.to_string()),
                 (MESSAGE_ID, message_id.to_owned()),
             ],
+            delay_seconds: 0,
         };
         match self.queue.send(vec![letter]).await {
             Ok(()) => true,

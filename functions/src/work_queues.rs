@@ -16,12 +16,14 @@ pub(crate) enum WorkQueue {
     OrderCopy,
     /// Payments to be tried again.
     PaymentRetry,
+    /// Events to be delivered to webhooks.
+    Webhooks,
 }
 
 impl WorkQueue {
     /// Every queue of work.
-    pub(crate) const ALL: [Self; 4] =
-        [Self::Validation, Self::RenewalTick, Self::OrderCopy, Self::PaymentRetry];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Validation, Self::RenewalTick, Self::OrderCopy, Self::PaymentRetry, Self::Webhooks];
 
     /// Its name.
     #[must_use]
@@ -31,6 +33,7 @@ impl WorkQueue {
             Self::RenewalTick => "renewal-tick",
             Self::OrderCopy => "order-copy",
             Self::PaymentRetry => "payment-retry",
+            Self::Webhooks => "webhooks",
         }
     }
 
@@ -47,6 +50,7 @@ impl WorkQueue {
             Self::RenewalTick => "RENEWAL_TICK",
             Self::OrderCopy => "ORDER_COPY",
             Self::PaymentRetry => "PAYMENT_RETRY",
+            Self::Webhooks => "WEBHOOK",
         }
     }
 

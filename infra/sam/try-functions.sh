@@ -103,6 +103,7 @@ OrderCopyFunction order-copy
 PaymentRetryFunction payment-retry
 DeadLetterFunction dead-letter
 EventRelayFunction event-relay
+WebhooksFunction webhooks
 LIST
 
 if ((failed)); then fail "$failed of the calls failed"; fi

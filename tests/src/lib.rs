@@ -6,6 +6,7 @@ pub mod documents;
 pub mod fault;
 pub mod gate;
 mod messages;
+pub mod receiver;
 pub mod shop;
 
 pub use api::{Answer, Api};

@@ -40,6 +40,8 @@ pub struct Plan {
     pub data: Option<PathBuf>,
     /// How functions are built.
     pub functions: FunctionFactory,
+    /// Values for the template's parameters.
+    pub parameters: BTreeMap<String, String>,
 }
 
 impl Plan {
@@ -60,6 +62,7 @@ impl Plan {
             token: "tok_paid".to_owned(),
             data: None,
             functions: Arc::new(perennial_functions::build::named),
+            parameters: BTreeMap::new(),
         }
     }
 
@@ -89,6 +92,7 @@ impl Plan {
         let options = StackOptions {
             data: self.data.clone(),
             functions: Arc::clone(&self.functions),
+            parameters: self.parameters.clone(),
             ..StackOptions::in_memory()
         };
         let stack = Stack::start(options).await?;

@@ -247,6 +247,7 @@ async fn carry_out(context: &Context<'_>, before: DeadLetter, asked: Asked) -> O
                 body: before.body.clone(),
                 organization: Some(organization.clone()),
                 attributes: Vec::new(),
+                delay_seconds: 0,
             };
             context.services.send(queue, vec![message]).await?;
             after.status = DeadLetterStatus::Redriven;

@@ -25,6 +25,10 @@ pub(crate) mod related;
 mod schedule_rules;
 pub(crate) mod settled_json;
 mod skus;
+pub(crate) mod snapshot;
+mod sold;
+mod stock_items;
+mod stock_locations;
 mod subscription_edit;
 mod subscription_models;
 pub(crate) mod tags;
@@ -135,7 +139,11 @@ pub(crate) fn build(
         surface: Surface::Api,
         operations: &SERVED,
         open: Some(|request, services| Box::pin(open::answer(request, services))),
-        services: Services { store: settings::store(environment, aws)?, queues },
+        services: Services {
+            store: settings::store(environment, aws)?,
+            queues,
+            private_webhooks: settings::private_webhooks(environment)?,
+        },
         clock: Arc::clone(clock),
         sam_local: environment.get("AWS_SAM_LOCAL") == Some("true"),
     })

@@ -21,6 +21,8 @@ use crate::work_queues::WorkQueue;
 pub(crate) struct Services {
     pub(crate) store: Store,
     pub(crate) queues: Vec<(WorkQueue, Queue)>,
+    /// Whether webhooks may have private addresses; see [`crate::settings::private_webhooks`].
+    pub(crate) private_webhooks: bool,
 }
 
 impl Services {

@@ -31,7 +31,11 @@ pub(crate) fn build(
         surface: Surface::Intake,
         operations: &[orders::OPERATIONS, line_items::OPERATIONS],
         open: None,
-        services: Services { store: settings::store(environment, aws)?, queues },
+        services: Services {
+            store: settings::store(environment, aws)?,
+            queues,
+            private_webhooks: false,
+        },
         clock: Arc::clone(clock),
         sam_local: environment.get("AWS_SAM_LOCAL") == Some("true"),
     })

@@ -5,6 +5,7 @@
 
 mod alerts;
 mod claimed;
+mod deliveries;
 mod retry_failed;
 
 use std::{
@@ -49,6 +50,7 @@ pub(crate) struct RenewalTick {
     runs: Queue,
     retries: Queue,
     validations: Queue,
+    webhooks: Queue,
     dead_letters: DeadLetterQueue,
     clock: Arc<dyn Clock>,
     lease: TimeDelta,
@@ -68,6 +70,7 @@ impl RenewalTick {
             runs: WorkQueue::OrderCopy.open(environment, aws)?,
             retries: WorkQueue::PaymentRetry.open(environment, aws)?,
             validations: WorkQueue::Validation.open(environment, aws)?,
+            webhooks: WorkQueue::Webhooks.open(environment, aws)?,
             dead_letters: DeadLetterQueue::from_environment(environment, aws)?,
             clock: Arc::clone(clock),
             lease: TimeDelta::seconds(i64::from(lease)),
@@ -167,6 +170,8 @@ impl RenewalTick {
         let job_run_id = job_of(message, organization);
         let now = self.clock.now();
         let claim = Claim { job_run_id: job_run_id.clone(), now, lease: self.lease };
+        let (deliveries, entries) = deliveries::apart(entries);
+        self.hand_on_deliveries(organization, deliveries, &claim).await?;
         let (claim_ref, work) = (&claim, stream::iter(entries));
         let work: Vec<Option<Work>> = work
             .map(|entry| async move {

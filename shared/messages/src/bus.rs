@@ -4,8 +4,10 @@ use aws_sdk_eventbridge::{
     Client, error::DisplayErrorContext, primitives::DateTime, types::PutEventsRequestEntry,
 };
 use perennial_domain::journal::Entry;
-use serde_json::{Value, json};
+use serde_json::json;
 use thiserror::Error;
+
+use crate::EventDetail;
 
 /// The source of every event.
 pub const SOURCE: &str = "perennial";
@@ -72,25 +74,7 @@ impl Bus {
             .detail_type(&entry.event)
             .resources(&entry.subject)
             .time(DateTime::from_secs(entry.at.timestamp()))
-            .detail(detail(entry).to_string())
+            .detail(json!(EventDetail::from(entry)).to_string())
             .build()
     }
-}
-
-/// The wire form of a journal entry.
-fn detail(entry: &Entry) -> Value {
-    json!({
-        "id": format!("{}:{}", entry.subject, entry.sequence),
-        "organization": entry.organization,
-        "subject": entry.subject,
-        "sequence": entry.sequence,
-        "at": entry.at,
-        "event": entry.event,
-        "actor": entry.cause.actor,
-        "reason": entry.cause.reason,
-        "before": entry.before,
-        "after": entry.after,
-        "previous": entry.previous,
-        "hash": entry.hash,
-    })
 }

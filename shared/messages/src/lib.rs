@@ -2,8 +2,10 @@
 
 mod bus;
 mod queue;
+mod webhooks;
 mod work;
 
 pub use bus::{Bus, PublishError, SOURCE};
-pub use queue::{ORGANIZATION, Outgoing, Queue, SendError};
+pub use queue::{LONGEST_DELAY, ORGANIZATION, Outgoing, Queue, SendError};
+pub use webhooks::{DeliveryDue, EventDetail, EventToDeliver, Trigger, WebhookWork};
 pub use work::{JobRef, RetryDue, RunDue, TickPart, TickShards, ValidateOrder};

@@ -16,6 +16,8 @@ pub const ORGANIZATION: &str = "organization";
 
 /// Most entries of one SendMessageBatch call (AWS limit).
 const BATCH: usize = 10;
+/// The longest that a message can be delayed, in seconds (AWS limit).
+pub const LONGEST_DELAY: u16 = 900;
 /// Calls in flight at once.
 const CONCURRENCY: usize = 8;
 
@@ -35,6 +37,8 @@ pub struct Outgoing {
     pub organization: Option<OrganizationId>,
     /// Further message attributes, by name.
     pub attributes: Vec<(&'static str, String)>,
+    /// How long it stays hidden, in seconds; at most [`LONGEST_DELAY`].
+    pub delay_seconds: u16,
 }
 
 impl Outgoing {
@@ -50,7 +54,14 @@ impl Outgoing {
             body: serde_json::to_string(body).map_err(|e| SendError(e.to_string()))?,
             organization: organization.cloned(),
             attributes: Vec::new(),
+            delay_seconds: 0,
         })
+    }
+
+    /// The same, to be received after this many seconds.
+    #[must_use]
+    pub fn after(self, seconds: u16) -> Self {
+        Self { delay_seconds: seconds.min(LONGEST_DELAY), ..self }
     }
 }
 
@@ -116,6 +127,9 @@ fn entry(index: usize, message: Outgoing) -> Result<SendMessageBatchRequestEntry
         message.organization.map(|organization| (ORGANIZATION, organization.to_string()));
     let mut entry =
         SendMessageBatchRequestEntry::builder().id(index.to_string()).message_body(message.body);
+    if message.delay_seconds > 0 {
+        entry = entry.delay_seconds(i32::from(message.delay_seconds));
+    }
     for (name, value) in message.attributes.into_iter().chain(organization) {
         let attribute = MessageAttributeValue::builder()
             .data_type("String")

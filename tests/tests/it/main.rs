@@ -17,3 +17,5 @@ mod restart;
 mod schedule_rules;
 mod template;
 mod tenancy;
+mod webhook_api;
+mod webhooks;

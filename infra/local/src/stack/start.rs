@@ -105,7 +105,11 @@ impl Stack {
         let listener = TcpListener::bind(address).await.map_err(in_use)?;
         let port = listener.local_addr().map_err(in_use)?.port();
         let url = format!("http://127.0.0.1:{port}");
-        let assumed = BTreeMap::from([("JwtIssuer".to_owned(), url.clone())]);
+        // Receivers of webhooks are on this machine, too.
+        let assumed = BTreeMap::from([
+            ("JwtIssuer".to_owned(), url.clone()),
+            ("WebhooksAllowPrivateAddresses".to_owned(), "true".to_owned()),
+        ]);
         let read_options = ReadOptions { endpoint: url.clone(), parameters, assumed };
         let template = Arc::new(read(&template, &read_options)?);
         let data = data.map(|path| DataDirectory::open(&path)).transpose()?;

@@ -1,0 +1,90 @@
+//! Whatever is lost on the way, a message or a worker, no delivery is.
+
+use std::collections::BTreeSet;
+
+use perennial_domain::webhook::DeliveryStatus;
+use perennial_tests::{
+    Plan, TestResult,
+    fault::{Call, Fault, Faults},
+    gate::{Gate, Mode},
+    receiver::{Receiver, Reply},
+};
+
+use super::{OPENED, deliveries, delivery, draft, listening};
+
+/// The calls of the function that a delivery is made of.
+const CALLS: [(&str, u32); 5] = [
+    ("DynamoDB_20120810.Query", 1),
+    ("DynamoDB_20120810.PutItem", 4),
+    ("DynamoDB_20120810.GetItem", 3),
+    ("DynamoDB_20120810.BatchGetItem", 2),
+    ("AmazonSQS.SendMessageBatch", 1),
+];
+
+#[tokio::test]
+async fn a_fault_at_any_call_costs_time_and_no_delivery() -> TestResult {
+    for (target, most) in CALLS {
+        for nth in 1..=most {
+            for fault in [Fault::Unreachable, Fault::AnswerLost, Fault::Throttled] {
+                let receiver = Receiver::start(Reply::Status(200)).await?;
+                let faults = Faults::default();
+                let plan = Plan { functions: faults.functions(), ..Plan::at(OPENED)? };
+                let shop = plan.open().await?;
+                let webhook = listening(&shop, "orders.create", &receiver).await?;
+                let call = Call { function: "webhooks".to_owned(), target: target.to_owned(), nth };
+                faults.arm(call.clone(), fault);
+                draft(&shop).await?;
+                shop.advance("PT1H").await?;
+                assert!(faults.met(), "{call} is never made");
+                let delivery = delivery(&shop, &webhook).await?;
+                assert_eq!(delivery.status, DeliveryStatus::Delivered, "{fault:?} at {call}");
+                let requests = receiver.heard();
+                let ids: BTreeSet<&str> =
+                    requests.iter().map(|request| request.header("webhook-id")).collect();
+                assert_eq!(ids.len(), 1);
+                assert!(requests.len() <= 2, "{} times after {fault:?} at {call}", requests.len());
+            }
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_delivery_whose_message_is_lost_is_found_by_the_tick() -> TestResult {
+    let receiver = Receiver::start(Reply::Status(200)).await?;
+    let gate = Gate::before("webhooks");
+    let shop = Plan { functions: gate.functions(), ..Plan::at(OPENED)? }.open().await?;
+    let webhook = listening(&shop, "orders.create", &receiver).await?;
+    receiver.first(&[Reply::Status(500)]);
+    draft(&shop).await?;
+    assert_eq!(receiver.heard().len(), 1);
+    // The message for the second attempt is lost.
+    gate.set(Mode::Losing);
+    shop.advance("PT1M").await?;
+    gate.set(Mode::Open);
+    shop.advance("PT10M").await?;
+    assert_eq!(receiver.heard().len(), 2);
+    assert_eq!(delivery(&shop, &webhook).await?.status, DeliveryStatus::Delivered);
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_pending_when_a_webhook_goes_is_given_up() -> TestResult {
+    let receiver = Receiver::start(Reply::Status(500)).await?;
+    let shop = Plan::at(OPENED)?.open().await?;
+    let webhook = listening(&shop, "orders.create", &receiver).await?;
+    draft(&shop).await?;
+    let now = shop.stack.clock().now();
+    let seen = super::stored(&shop, &webhook).await?;
+    let disabled = perennial_domain::webhook::Webhook {
+        disabled_at: Some(now),
+        version: seen.version + 1,
+        ..seen.clone()
+    };
+    shop.store.update(&shop.organization, &disabled, seen.version).await?;
+    shop.advance("P1D").await?;
+    let [delivery] = &deliveries(&shop, &webhook).await?[..] else { panic!("not one delivery") };
+    assert_eq!(delivery.failure.as_deref(), Some("the webhook is disabled"));
+    assert_eq!(receiver.heard().len(), 1);
+    Ok(())
+}
