@@ -74,7 +74,7 @@ pub(crate) static KIND: ResourceType = ResourceType {
         ),
         Attribute::read(
             "skus_count",
-            Kind::Integer(0, MAX_COMPONENTS as i64),
+            Kind::Integer(0, 20),
             "How many different skus it holds.",
         ),
         REFERENCE,

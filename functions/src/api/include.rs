@@ -3,14 +3,17 @@
 use std::collections::{HashMap, HashSet};
 
 use futures::future::try_join_all;
+use perennial_domain::event_topics::Concerned;
 use perennial_domain::ids::{
-    DeadLetterId, JobRunId, LineItemId, OrderId, SubscriptionId,
+    DeadLetterId, JobRunId, LineItemId, OrderId, SubscriptionId, SubscriptionItemId,
 };
 use perennial_store::StoredOrder;
 
 use super::{
-    catalog, dead_letters, job_runs, line_items, order_subscriptions, orders,
-    recurring_order_copies,
+    catalog, customer_email, dead_letters, event_callbacks, events, inverse, job_runs,
+    journals::{self, Journal},
+    line_items, order_subscriptions, orders, recurring_order_copies, stock_items, stock_locations,
+    versions,
 };
 use crate::http::{
     caller::Verb,
@@ -37,10 +40,16 @@ pub(super) async fn resolve(context: &Context<'_>, primary: &mut [Object]) -> Ou
         let mut level: Vec<Object> = primary.to_vec();
         for step in path {
             let mut wanted: Vec<Ref> = Vec::new();
+            let several = level.len() > 1;
             for object in &level {
                 keep(&mut known, &object.brings);
                 let place = (object.reference(), step.clone());
                 match object.linkage(step) {
+                    Some(Linkage::Unknown)
+                        if several && inverse::back(object.kind.name, step).is_some() =>
+                    {
+                        return Err(inverse::refuse_several(object.kind.name, step));
+                    }
                     Some(Linkage::Unknown) if !found.contains_key(&place) => {
                         let objects = expand(context, object, step).await?;
                         let refs: Vec<Ref> = objects.iter().map(Object::reference).collect();
@@ -74,6 +83,7 @@ pub(super) async fn resolve(context: &Context<'_>, primary: &mut [Object]) -> Ou
     for object in primary.iter_mut().chain(&mut included) {
         link(object, &found);
     }
+    customer_email::fill_in(context, primary, &mut included).await?;
     Ok(included)
 }
 
@@ -130,7 +140,23 @@ async fn expand(context: &Context<'_>, object: &Object, name: &str) -> Outcome<V
             let runs = page.map(|page| page.items).unwrap_or_default();
             Ok(runs.iter().map(recurring_order_copies::object).collect())
         }
-        _ => Ok(Vec::new()),
+        (kind, name) if journals::tells(name) => {
+            let resource = Concerned { kind, id: object.id.clone() };
+            match Journal::of_resource(context, resource).await? {
+                Some(journal) => journal.told(name).newest(context).await,
+                None => Ok(Vec::new()),
+            }
+        }
+        ("webhooks", "last_event_callbacks") => match object.id.parse() {
+            Ok(id) => event_callbacks::newest(context, &id).await,
+            Err(_) => Ok(Vec::new()),
+        },
+        ("events", "last_event_callbacks") => event_callbacks::of_event(context, &object.id).await,
+        ("events", "webhooks") => events::webhooks(context, object).await,
+        (kind, name) => match (object.kind.relationship(name), inverse::back(kind, name)) {
+            (Some(relationship), Some(by)) => inverse::all(context, object, relationship, by).await,
+            _ => Ok(Vec::new()),
+        },
     }
 }
 
@@ -158,6 +184,8 @@ pub(super) async fn load_kind(
     }
     let organization = &context.caller.organization;
     match kind {
+        "stock_items" => stock_items::load(context, &ids).await,
+        "stock_locations" => Ok(stock_locations::load(&ids)),
         "orders" => {
             let ids: Vec<OrderId> = ids.iter().filter_map(|id| id.parse().ok()).collect();
             load_orders(context, &ids).await
@@ -170,15 +198,16 @@ pub(super) async fn load_kind(
             let orders = load_orders(context, &orders).await?;
             Ok(orders.into_iter().flat_map(|order| order.brings).collect())
         }
-        "order_subscriptions" => {
-            let ids = ids.iter().filter_map(|id| id.parse::<SubscriptionId>().ok());
-            let wanted = ids.map(|id| (organization.clone(), id));
-            let found = context.store().subscriptions(wanted).await?;
-            Ok(found
-                .values()
-                .filter(|subscription| context.caller.sees(&subscription.market_id))
-                .map(order_subscriptions::object)
-                .collect())
+        "order_subscriptions" => load_subscriptions(context, ids).await,
+        "order_subscription_items" => {
+            let wanted: HashSet<&str> = ids.iter().map(String::as_str).collect();
+            let items = ids.iter().filter_map(|id| id.parse::<SubscriptionItemId>().ok());
+            let of: HashSet<SubscriptionId> =
+                items.filter_map(|item| item.subscription()).collect();
+            let of = of.iter().map(ToString::to_string).collect();
+            let found = load_subscriptions(context, of).await?;
+            let items = found.into_iter().flat_map(|subscription| subscription.brings);
+            Ok(items.filter(|item| wanted.contains(item.id.as_str())).collect())
         }
         "recurring_order_copies" => {
             let mut loaded = Vec::new();
@@ -197,6 +226,9 @@ pub(super) async fn load_kind(
             }
             Ok(loaded)
         }
+        "events" => events::load(context, &ids).await,
+        "versions" => versions::load(context, &ids).await,
+        "event_callbacks" => event_callbacks::load(context, &ids).await,
         "job_runs" => {
             let mut loaded = Vec::new();
             for id in ids.iter().filter_map(|id| id.parse::<JobRunId>().ok()) {
@@ -217,6 +249,18 @@ pub(super) async fn load_kind(
         }
         _ => Ok(Vec::new()),
     }
+}
+
+async fn load_subscriptions(context: &Context<'_>, ids: Vec<String>) -> Outcome<Vec<Object>> {
+    let organization = &context.caller.organization;
+    let ids = ids.iter().filter_map(|id| id.parse::<SubscriptionId>().ok());
+    let wanted = ids.map(|id| (organization.clone(), id));
+    let found = context.store().subscriptions(wanted).await?;
+    Ok(found
+        .values()
+        .filter(|subscription| context.caller.sees(&subscription.market_id))
+        .map(order_subscriptions::object)
+        .collect())
 }
 
 async fn load_orders(context: &Context<'_>, ids: &[OrderId]) -> Outcome<Vec<Object>> {

@@ -1,60 +1,137 @@
 //! Lines of orders, as they are read. An id tells the order: `lin_<body of the order's id>_<tail>`.
 
+use chrono::{DateTime, Utc};
 use perennial_domain::{
-    ids::{LineItemId, OrderId},
+    ids::{BundleId, LineItemId, OrderId, SkuId},
     money::{Currency, MinorUnits},
-    order::{LineItem, MAX_QUANTITY, Order},
-    placement::line_total,
+    order::{Annotations, LineItem, MAX_QUANTITY, Order},
+    pricing::OrderedItem,
     run::Run,
     time::Frequency,
 };
 use serde_json::json;
 
-use super::{MAX_AMOUNT, answer, orders};
+use super::{
+    CREATED_AT, MAX_AMOUNT, UPDATED_AT, answer,
+    catalog::{METADATA, REFERENCE, REFERENCE_ORIGIN},
+    orders,
+};
 use crate::http::{
-    attributes::{Attribute, Kind},
+    attributes::{Access, Attribute, Kind},
     context::Context,
     error::{ApiError, Outcome},
     event::Answer,
-    object::{Linkage, Object, Relationship, ResourceType},
+    object::{Given, Linkage, Object, Ref, Relationship, ResourceType},
     operation::{Action, Operation, Surface, handler},
     query::Accepts,
 };
 
-const SKU_CODE: Attribute = Attribute::create("sku_code", Kind::Text(100), "Code of the sku.");
+const SKU_CODE: Attribute = Attribute::create(
+    "sku_code",
+    Kind::Text(100),
+    "Code of the sku; a line orders a sku, a bundle or an adjustment.",
+);
+const BUNDLE_CODE: Attribute =
+    Attribute::create("bundle_code", Kind::Text(100), "Code of the bundle.");
+const ADJUSTMENT_ID: Attribute = Attribute::of(
+    "adjustment_id",
+    Kind::Text(100),
+    Access::CreateOnly,
+    "Id of the adjustment, a discount or a fee.",
+);
+const ITEM_TYPE: Attribute = Attribute::create(
+    "item_type",
+    Kind::Choice(&["skus", "bundles", "adjustments"]),
+    "Type of what is ordered; it follows from that.",
+);
 const QUANTITY: Attribute =
     Attribute::write("quantity", Kind::Integer(1, MAX_QUANTITY as i64), "Units ordered.");
 const FREQUENCY: Attribute =
     Attribute::write("frequency", Kind::Frequency, "How often it repeats; null for once.");
 const UNIT_AMOUNT: Attribute = Attribute::write(
     "unit_amount_cents",
-    Kind::Integer(0, MAX_AMOUNT),
-    "Price of one unit in minor units; the sku's unless given. Not for sales channels.",
+    Kind::Integer(-MAX_AMOUNT, MAX_AMOUNT),
+    "Price of one unit in minor units. Unless given, that of the market's price list when the line \
+     is made, or else its own. Below zero only for an adjustment. Not for sales channels.",
+);
+const EXTERNAL_PRICE: Attribute = Attribute::of(
+    "_external_price",
+    Kind::Boolean,
+    Access::Trigger,
+    "Says that unit_amount_cents is given. There is no service that is asked for it.",
 );
 
 /// What a client says of a line.
-pub(crate) const WRITABLE: &[Attribute] = &[SKU_CODE, QUANTITY, FREQUENCY, UNIT_AMOUNT];
+pub(crate) const WRITABLE: &[Attribute] = &[
+    SKU_CODE,
+    BUNDLE_CODE,
+    ADJUSTMENT_ID,
+    ITEM_TYPE,
+    QUANTITY,
+    FREQUENCY,
+    UNIT_AMOUNT,
+    EXTERNAL_PRICE,
+    REFERENCE,
+    REFERENCE_ORIGIN,
+    METADATA,
+];
+
+/// A sum of a line: below zero for a discount.
+const TOTAL: Kind = Kind::Integer(-i64::MAX, i64::MAX);
 
 pub(crate) static KIND: ResourceType = ResourceType {
     name: "line_items",
     singular: "line item",
-    about: "A line of an order. It may change while its order is a draft.",
+    about: "A line of an order: a sku, a bundle of skus, a discount or a fee. It may change while its \
+            order is a draft.",
     attributes: &[
         SKU_CODE,
+        BUNDLE_CODE,
+        ADJUSTMENT_ID,
+        ITEM_TYPE,
         QUANTITY,
         FREQUENCY,
         UNIT_AMOUNT,
-        Attribute::read("name", Kind::Text(200), "Name for people, copied from the sku."),
-        Attribute::read("currency_code", Kind::Currency, "Currency of the amounts."),
+        EXTERNAL_PRICE,
+        Attribute::read("formatted_unit_amount", Kind::Text(50), "The price, for people."),
         Attribute::read(
-            "total_amount_cents",
-            Kind::Integer(0, i64::MAX),
-            "Quantity times price, in minor units.",
+            "compare_at_amount_cents",
+            Kind::Integer(0, MAX_AMOUNT),
+            "What one unit would cost without the offer, in minor units.",
         ),
+        Attribute::read("formatted_compare_at_amount", Kind::Text(50), "The same, for people."),
+        Attribute::read("name", Kind::Text(200), "Name for people, copied from what is ordered."),
+        Attribute::read("currency_code", Kind::Currency, "Currency of the amounts."),
+        Attribute::read("total_amount_cents", TOTAL, "Quantity times price, in minor units."),
         Attribute::read("formatted_total_amount", Kind::Text(50), "The same, for people."),
+        REFERENCE,
+        REFERENCE_ORIGIN,
+        METADATA,
+        CREATED_AT,
+        UPDATED_AT,
     ],
-    relationships: &[Relationship::required("order", "orders")],
+    relationships: &[
+        Relationship::required("order", "orders"),
+        Relationship {
+            on_create: Given::Optionally,
+            ..Relationship::given("item", "skus").or_to(&["bundles", "adjustments"]).unlinked()
+        },
+        Relationship::given("sku", "skus"),
+        Relationship::given("bundle", "bundles"),
+        Relationship::given("adjustment", "adjustments"),
+    ],
 };
+
+/// What a line leads to by what it orders.
+pub(super) fn item_relationships(item: &OrderedItem) -> Vec<(&'static str, Linkage)> {
+    let sku = item.sku_code().map(|code| Ref::new("skus", &SkuId::of_code(code)));
+    let bundle = item.bundle_code().map(|code| Ref::new("bundles", &BundleId::of_code(code)));
+    let adjustment = item.adjustment_id().map(|id| Ref::new("adjustments", id));
+    let any = sku.clone().or_else(|| bundle.clone()).or_else(|| adjustment.clone());
+    [("item", any), ("sku", sku), ("bundle", bundle), ("adjustment", adjustment)]
+        .map(|(name, found)| (name, Linkage::One(found)))
+        .to_vec()
+}
 
 pub(super) const OPERATIONS: &[Operation] = &[Operation {
     action: Action::Read,
@@ -70,33 +147,51 @@ struct View<'a> {
     id: String,
     order: OrderId,
     version: Option<u64>,
-    sku_code: &'a str,
+    item: &'a OrderedItem,
     name: &'a str,
     quantity: u32,
     frequency: Option<&'a Frequency>,
     unit_amount: MinorUnits,
-    total: Option<MinorUnits>,
+    compare_at: Option<MinorUnits>,
     currency: Currency,
+    annotations: &'a Annotations,
+    /// When its order was made.
+    ordered_at: DateTime<Utc>,
 }
 
 fn view(view: View<'_>) -> Object {
-    let View { id, order, version, sku_code, name, quantity, frequency, .. } = view;
-    let (unit_amount, total, currency) = (view.unit_amount, view.total, view.currency);
+    let View { id, order, version, item, name, quantity, frequency, .. } = view;
+    let View { unit_amount, compare_at, currency, annotations, ordered_at, .. } = view;
+    let created_at = annotations.created_at.unwrap_or(ordered_at);
+    let total = unit_amount.checked_mul(quantity).ok();
+    let formatted = |amount: MinorUnits| orders::formatted(amount, currency);
+    let mut relationships = vec![("order", Linkage::one("orders", Some(&order)))];
+    relationships.extend(item_relationships(item));
     Object {
         kind: &KIND,
         id,
         version,
         attributes: json!({
-            "sku_code": sku_code,
+            "sku_code": item.sku_code(),
+            "bundle_code": item.bundle_code(),
+            "item_type": item.item_type(),
             "name": name,
             "quantity": quantity,
             "frequency": frequency,
             "unit_amount_cents": unit_amount,
+            "formatted_unit_amount": formatted(unit_amount),
+            "compare_at_amount_cents": compare_at,
+            "formatted_compare_at_amount": compare_at.map(formatted),
             "currency_code": currency,
             "total_amount_cents": total,
-            "formatted_total_amount": total.map(|total| orders::formatted(total, currency)),
+            "formatted_total_amount": total.map(formatted),
+            "reference": annotations.reference,
+            "reference_origin": annotations.reference_origin,
+            "metadata": annotations.metadata,
+            "created_at": created_at,
+            "updated_at": annotations.updated_at.unwrap_or(created_at),
         }),
-        relationships: vec![("order", Linkage::one("orders", Some(&order)))],
+        relationships,
         meta: None,
         brings: Vec::new(),
     }
@@ -104,24 +199,26 @@ fn view(view: View<'_>) -> Object {
 
 /// A line of a client's order. Its version is the order's, as both change together.
 pub(crate) fn object(order: &Order, line: &LineItem) -> Object {
-    let LineItem { id, sku_id: _, sku_code, name, quantity, unit_amount, frequency } = line;
+    let LineItem { id, name, quantity, unit_amount, frequency, .. } = line;
     view(View {
         id: id.to_string(),
         order: order.id.clone(),
         version: Some(order.version),
-        sku_code,
+        item: &line.item,
         name,
         quantity: *quantity,
         frequency: frequency.as_ref(),
         unit_amount: *unit_amount,
-        total: line_total(line),
+        compare_at: line.compare_at_amount,
         currency: order.currency,
+        annotations: &line.annotations,
+        ordered_at: order.created_at,
     })
 }
 
 /// The lines of the order that a run has made.
 pub(super) fn run_objects(run: &Run) -> Vec<Object> {
-    let order = run.order_id();
+    let (order, none) = (run.order_id(), Annotations::default());
     run.lines
         .iter()
         .enumerate()
@@ -130,13 +227,15 @@ pub(super) fn run_objects(run: &Run) -> Vec<Object> {
                 id: id_in(&order, &(index + 1).to_string())?.to_string(),
                 order: order.clone(),
                 version: None,
-                sku_code: &line.sku_code,
+                item: &line.item,
                 name: &line.name,
                 quantity: line.quantity,
                 frequency: None,
                 unit_amount: line.unit_amount,
-                total: line.unit_amount.checked_mul(line.quantity).ok(),
+                compare_at: None,
                 currency: run.currency,
+                annotations: &none,
+                ordered_at: run.started_at,
             }))
         })
         .collect()

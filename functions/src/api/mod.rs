@@ -1,16 +1,25 @@
 //! The API: one module per resource, each with its attributes, its operations and what they do.
 
 pub(crate) mod addresses;
+mod adjustments;
 pub(crate) mod annotations;
 pub(crate) mod answer;
+mod bundles;
 pub(crate) mod catalog;
+mod change_items;
 pub(crate) mod change_subscription;
+mod customer_email;
 pub(crate) mod customer_payment_sources;
 pub(crate) mod customers;
 mod dead_letters;
+mod editable;
+mod event_callbacks;
+mod events;
 mod include;
+mod inverse;
 mod job_runs;
 mod journal_entries;
+mod journals;
 pub(crate) mod line_items;
 mod listing;
 pub(crate) mod markets;
@@ -20,6 +29,8 @@ pub(crate) mod order_subscriptions;
 pub(crate) mod orders;
 mod organizations;
 mod previews;
+mod price_lists;
+mod prices;
 mod recurring_order_copies;
 pub(crate) mod related;
 mod schedule_rules;
@@ -31,7 +42,11 @@ mod stock_items;
 mod stock_locations;
 mod subscription_edit;
 mod subscription_models;
+mod swap;
 pub(crate) mod tags;
+mod versions;
+mod wake;
+mod webhooks;
 
 use std::sync::{Arc, LazyLock};
 
@@ -67,6 +82,12 @@ pub(crate) static RESOURCE_TYPES: &[&ResourceType] = &[
     &markets::KIND,
     &subscription_models::KIND,
     &skus::KIND,
+    &price_lists::KIND,
+    &prices::KIND,
+    &bundles::KIND,
+    &adjustments::KIND,
+    &stock_items::KIND,
+    &stock_locations::KIND,
     &customers::KIND,
     &customer_payment_sources::KIND,
     &addresses::KIND,
@@ -79,6 +100,10 @@ pub(crate) static RESOURCE_TYPES: &[&ResourceType] = &[
     &job_runs::KIND,
     &dead_letters::KIND,
     &journal_entries::KIND,
+    &events::KIND,
+    &versions::KIND,
+    &webhooks::KIND,
+    &event_callbacks::KIND,
     &previews::schedule_previews::KIND,
     &previews::proration_previews::KIND,
     &previews::billing_period_previews::KIND,
@@ -90,11 +115,17 @@ static OPERATIONS: &[&[Operation]] = &[
     organizations::OPERATIONS,
     orders::OPERATIONS,
     line_items::OPERATIONS,
+    stock_items::OPERATIONS,
+    stock_locations::OPERATIONS,
     order_subscriptions::OPERATIONS,
+    order_subscription_items::OPERATIONS,
     recurring_order_copies::OPERATIONS,
     job_runs::OPERATIONS,
     dead_letters::OPERATIONS,
     journal_entries::OPERATIONS,
+    events::OPERATIONS,
+    versions::OPERATIONS,
+    event_callbacks::OPERATIONS,
     previews::schedule_previews::OPERATIONS,
     previews::proration_previews::OPERATIONS,
     previews::billing_period_previews::OPERATIONS,
@@ -112,7 +143,7 @@ static SERVED: LazyLock<Vec<&[Operation]>> = LazyLock::new(|| {
 
 /// The sku with this code. Ids stand under their organization, as codes do.
 pub(crate) fn skus_id_of(_: &Context<'_>, code: &str) -> SkuId {
-    SkuId::derived(&[code])
+    SkuId::of_code(code)
 }
 
 /// Every operation, of the API and of intake.

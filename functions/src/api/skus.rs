@@ -14,7 +14,7 @@ use crate::http::{
 };
 
 /// Most units that can be in stock.
-const MAX_STOCK: i64 = 1_000_000_000;
+pub(super) const MAX_STOCK: i64 = 1_000_000_000;
 
 pub(crate) static KIND: ResourceType = ResourceType {
     name: "skus",

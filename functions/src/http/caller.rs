@@ -43,6 +43,8 @@ const CHANNEL_READS: &[&str] = &[
     "prices",
     "bundles",
     "adjustments",
+    "stock_items",
+    "stock_locations",
     "markets",
     "subscription_models",
     "order_subscriptions",

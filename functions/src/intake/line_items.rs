@@ -1,23 +1,26 @@
 //! Adding, changing and removing lines of drafts.
 
 use perennial_domain::{
-    catalog::{Market, Sku, SubscriptionModel},
+    catalog::{Market, SubscriptionModel},
     ids::{LineItemId, OrderId},
     journal::Change,
-    order::{LineItem, Order},
+    order::{Annotations, LineItem, Order},
+    pricing::PriceSource,
     time::Frequency,
 };
 use serde_json::{Value, json};
 
 use super::{
-    line::{Draft, check_frequency, check_total, price},
+    line::{Draft, check_frequency, check_sign, check_total, price, related_item},
     orders::{check_room, client_order, require_draft, store_changed},
 };
 use crate::{
     api::{
-        self, answer,
+        annotations::AnnotationChange,
+        answer,
         line_items::{KIND, id_in, object, order_of},
     },
+    goods::{Goods, Sale, WantedId},
     http::{
         attributes::Given,
         context::Context,
@@ -59,27 +62,31 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     },
 ];
 
-/// What a line is checked against: its sku, and the model of the order's market.
+/// What a line is checked against: what it orders, with prices, and the model of the order's market.
 async fn checked_against(
     context: &Context<'_>,
     order: &Order,
-    sku_code: &str,
-) -> Outcome<(Option<Sku>, Option<SubscriptionModel>)> {
+    wanted: &WantedId,
+) -> Outcome<(Goods, Option<SubscriptionModel>)> {
     let organization = &context.caller.organization;
     let store = context.store();
-    let sku = store.get(organization, api::skus_id_of(context, sku_code).as_str()).await?;
-    let market: Option<Market> = store.get(organization, order.market_id.as_str()).await?;
-    let model = match market.and_then(|market| market.model_id) {
+    let market = store.get::<Market>(organization, order.market_id.as_str());
+    let (goods, market) = futures::try_join!(Goods::load(store, organization, [wanted]), market)?;
+    let list = market.as_ref().and_then(|market| market.price_list_id.as_ref());
+    let goods = goods.priced_by(store, organization, list).await?;
+    let model = match market.as_ref().and_then(|market| market.model_id.as_ref()) {
         Some(id) => store.get(organization, id.as_str()).await?,
         None => None,
     };
-    Ok((sku, model))
+    Ok((goods, model))
 }
 
 fn told(line: &LineItem) -> Value {
     json!({
         "line_item_id": line.id,
-        "sku_code": line.sku_code,
+        "item_type": line.item.item_type(),
+        "sku_code": line.item.sku_code(),
+        "bundle_code": line.item.bundle_code(),
         "quantity": line.quantity,
         "unit_amount_cents": line.unit_amount,
         "frequency": line.frequency,
@@ -90,7 +97,8 @@ async fn create(context: &Context<'_>) -> Outcome<Answer> {
     let mut document = Document::create(context.request, &KIND)?;
     let mut problems = Problems::default();
     let mut attributes = document.attributes(&mut problems);
-    let draft = Draft::read(&mut attributes, context.caller, &mut problems);
+    let item = related_item(&document, &mut problems);
+    let draft = Draft::read(&mut attributes, item, context.caller, &mut problems);
     let order_id: Related<OrderId> = document.related("order", &mut problems);
     let order_id = order_id.id();
     let (draft, order_id) = problems.finish(draft.zip(order_id))?;
@@ -114,9 +122,13 @@ async fn create(context: &Context<'_>) -> Outcome<Answer> {
     }
     require_draft(&order, "take line items", "/data/relationships/order")?;
     check_room(&order)?;
-    let (sku, model) = checked_against(context, &order, &draft.sku_code).await?;
+    let (goods, model) = checked_against(context, &order, &draft.wanted.id).await?;
     let mut problems = Problems::default();
-    let line = draft.resolve(id, sku.as_ref(), order.currency, model.as_ref(), &mut problems);
+    let sale = Sale { market: Some(&order.market_id), currency: order.currency, at: context.now };
+    let mut line = draft.resolve(id, &goods, sale, model.as_ref(), &mut problems);
+    if let Some(line) = &mut line {
+        line.annotations.created_at = Some(context.now);
+    }
     let mut after = order.clone();
     after.line_items.extend(line.clone());
     check_total(&after, "/data/attributes/quantity", &mut problems);
@@ -147,18 +159,28 @@ async fn update(context: &Context<'_>) -> Outcome<Answer> {
     let quantity: Option<u32> = attributes.value("quantity", &mut problems);
     let unit_amount = price(&mut attributes, context.caller, &mut problems);
     let frequency: Given<Frequency> = attributes.optional("frequency", &mut problems);
+    let annotations = AnnotationChange::read(&mut attributes, &mut problems);
     require_draft(&order, "change its line items", "/data")?;
     let mut line = before.clone();
     line.quantity = quantity.unwrap_or(line.quantity);
-    line.unit_amount = unit_amount.unwrap_or(line.unit_amount);
+    if let Some(amount) = unit_amount {
+        let at = "/data/attributes/unit_amount_cents";
+        check_sign(amount, line.item.is_adjustment(), at, &mut problems);
+        line.unit_amount = amount;
+        line.price_source = PriceSource::Given;
+    }
     if let Given::Value(frequency) = &frequency {
-        let (sku, model) = checked_against(context, &order, &line.sku_code).await?;
-        if let Some(sku) = &sku {
-            let at = "/data/attributes/frequency";
-            check_frequency(frequency, sku, model.as_ref(), at, &mut problems);
-        }
+        let wanted = WantedId::again(&line.item);
+        let (goods, model) = checked_against(context, &order, &wanted).await?;
+        let at = "/data/attributes/frequency";
+        check_frequency(frequency, &goods.within(&line.item), model.as_ref(), at, &mut problems);
     }
     frequency.apply(&mut line.frequency);
+    let Annotations { reference, reference_origin, metadata, .. } = &mut line.annotations;
+    annotations.apply(reference, reference_origin, metadata);
+    if line != before {
+        line.annotations.updated_at = Some(context.now);
+    }
     let mut after = order.clone();
     for found in &mut after.line_items {
         if found.id == line.id {
