@@ -1,7 +1,7 @@
 //! A shop on a running stack: an organization with a market, a model, goods, and a customer who
 //! can pay. Everything in it was made over HTTP, as clients make it.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 use perennial_domain::{
