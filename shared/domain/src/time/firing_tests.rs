@@ -1,8 +1,9 @@
 use crate::time::{Zone, iana};
 
 use super::super::{
-    GapPolicy, OverlapPolicy, ScheduleRules, WorkingDayRule, WorkingDays,
-    fixtures::{TestResult, schedule},
+    GapPolicy, OccurrenceNumber, OverlapPolicy, ScheduleError, ScheduleRules, Slot, WorkingDayRule,
+    WorkingDays,
+    fixtures::{TestResult, at, schedule},
 };
 
 /// What follows the start: wall clock and reason.
@@ -17,7 +18,7 @@ fn firings(
     let found = schedule.occurrences().skip(1).take(count).map(|found| {
         let found = found?;
         let local = schedule.local(found.at).format("%m-%dT%H:%M%:z");
-        Ok::<_, super::super::ScheduleError>(format!("{local} {}", found.reason))
+        Ok::<_, ScheduleError>(format!("{local} {}", found.reason))
     });
     Ok(found.collect::<Result<_, _>>()?)
 }
@@ -146,5 +147,30 @@ fn the_firings_of_a_day_off_move_together_unless_a_neighbour_serves_them() -> Te
             "01-12T09:00+00:00 cron expression"
         ]
     );
+    Ok(())
+}
+
+#[test]
+fn an_expression_is_counted_through_for_a_hundred_thousand_firings() -> TestResult {
+    let hourly = schedule("@hourly", "2017-01-01T00:00:00", Zone::utc(), ScheduleRules::default())?;
+    // 100,000 hours are 4,166 days and 16 hours.
+    let last = hourly.occurrence(OccurrenceNumber::new(100_000))?;
+    assert_eq!(last.at, at("2028-05-29T16:00:00Z")?);
+    let beyond = hourly.occurrence(OccurrenceNumber::new(100_001));
+    assert_eq!(beyond, Err(ScheduleError::TooManyFirings));
+    Ok(())
+}
+
+#[test]
+fn a_firing_is_explained_without_counting_up_to_it() -> TestResult {
+    let hourly = schedule("@hourly", "2017-01-01T00:00:00", Zone::utc(), ScheduleRules::default())?;
+    let number = OccurrenceNumber::new(200_000);
+    for (instant, reason) in
+        [("2027-01-01T06:00:00Z", "cron expression"), ("2027-01-01T06:30:00Z", "as recorded")]
+    {
+        let slot = Slot { number, at: at(instant)? };
+        let explained = hourly.explained(slot)?;
+        assert_eq!((explained.slot(), explained.reason.to_string()), (slot, reason.to_owned()));
+    }
     Ok(())
 }

@@ -52,11 +52,35 @@ fn the_gap_and_the_overlap_of_2100_are_where_the_rule_puts_them() -> TestResult 
 #[test]
 fn names_are_those_of_the_database_letter_by_letter() -> TestResult {
     for name in ["UTC", "Etc/UTC", "GMT", "Europe/Berlin", "America/Argentina/Ushuaia"] {
-        assert_eq!(name.parse::<Zone>()?.to_string(), name);
+        let zone = name.parse::<Zone>()?;
+        assert_eq!((zone.name(), zone.to_string()), (name, name.to_owned()));
     }
+    assert_ne!(iana("Europe/Berlin"), iana("Europe/Paris"));
     for name in ["", "europe/berlin", "Berlin", "CEST", "+01:00", "../etc/passwd", " UTC"] {
         assert_eq!(name.parse::<Zone>(), Err(UnknownZone { name: name.to_owned() }));
     }
+    Ok(())
+}
+
+#[test]
+fn every_name_is_there_once_and_utc_is_among_them() {
+    let names: Vec<&str> = Zone::all().map(Zone::name).collect();
+    assert!(names.is_sorted_by(|one, next| one < next));
+    assert!(names.contains(&"UTC"));
+}
+
+#[test]
+fn the_release_is_a_year_and_a_letter() {
+    let (year, letter) = database_version().split_at(4);
+    assert!(year.parse::<u32>().is_ok_and(|year| year >= 2026), "{year}");
+    assert!(matches!(letter.as_bytes(), [b'a'..=b'z']), "{letter}");
+}
+
+#[test]
+fn an_offset_is_shown_with_its_time() -> TestResult {
+    let summer: DateTime<Utc> = "2027-07-01T00:00:00Z".parse()?;
+    let shown = summer.with_timezone(&iana("Europe/Berlin")).to_string();
+    assert_eq!(shown, "2027-07-01 02:00:00 +02:00");
     Ok(())
 }
 
