@@ -13,7 +13,7 @@ use crate::http::{
     caller::Role,
     context::Context,
     error::{Code, Problem},
-    object::ResourceType,
+    object::{Relationship, ResourceType},
 };
 
 pub(crate) static KIND: ResourceType = ResourceType {
@@ -41,7 +41,12 @@ pub(crate) static KIND: ResourceType = ResourceType {
         CREATED_AT,
         UPDATED_AT,
     ],
-    relationships: &[TAGS],
+    relationships: &[
+        TAGS,
+        Relationship::listed("customer_payment_sources", "customer_payment_sources"),
+        Relationship::listed("orders", "orders"),
+        Relationship::listed("order_subscriptions", "order_subscriptions"),
+    ],
 };
 
 const CREDIT_LIMIT: &str = "credit_limit_cents";

@@ -5,7 +5,7 @@
 //! evaluated over the whole list, as long as that is no longer than [`BOUND`]; beyond, it is refused.
 
 use perennial_domain::ids::OrganizationId;
-use perennial_store::{Cursor, CursorError, Listed, Page as StoredPage, Store, Window};
+use perennial_store::{Cursor, CursorError, Listed, Page as StoredPage, Span, Store, Window};
 
 use super::{answer, include};
 use crate::http::{
@@ -68,9 +68,11 @@ pub(super) trait Source: Sync {
 }
 
 /// What an organization has of one kind, by the list index.
-struct Indexed<T> {
-    object: fn(&T) -> Object,
-    visible: fn(&Context<'_>, &T) -> bool,
+pub(super) struct Indexed<T> {
+    pub(super) object: fn(&T) -> Object,
+    pub(super) visible: fn(&Context<'_>, &T) -> bool,
+    /// Which part of it.
+    pub(super) span: Span,
 }
 
 impl<T: Listed + Sync> Indexed<T> {
@@ -92,8 +94,7 @@ impl<T: Listed + Sync> Source for Indexed<T> {
         cursor: Option<&Cursor>,
     ) -> Outcome<Result<StoredPage<Object>, CursorError>> {
         let (store, organization) = Self::of(context);
-        let span = &context.query.span;
-        let page = store.list_within::<T>(organization, span, limit, cursor).await?;
+        let page = store.list_within::<T>(organization, &self.span, limit, cursor).await?;
         Ok(page
             .map(|page| StoredPage { items: self.objects(context, &page.items), next: page.next }))
     }
@@ -105,8 +106,8 @@ impl<T: Listed + Sync> Source for Indexed<T> {
         limit: usize,
     ) -> Outcome<Window<Object>> {
         let (store, organization) = Self::of(context);
-        let (span, bound) = (&context.query.span, usize::from(BOUND));
-        let window = store.window::<T>(organization, span, (skip, limit), bound).await?;
+        let bound = usize::from(BOUND);
+        let window = store.window::<T>(organization, &self.span, (skip, limit), bound).await?;
         let Window { items, total, next } = window;
         Ok(Window { items: self.objects(context, &items), total, next })
     }
@@ -132,7 +133,7 @@ pub(super) async fn of_kind<T: Listed + Sync>(
 ) -> Outcome<Page> {
     match context.query.conditions.iter().find_map(Filter::ids) {
         Some(ids) => of_ids(context, kind, ids.into_iter().collect()).await,
-        None => select(context, &Indexed { object, visible }).await,
+        None => select(context, &Indexed { object, visible, span: context.query.span }).await,
     }
 }
 
@@ -193,13 +194,21 @@ async fn filled<S: Source>(context: &Context<'_>, source: &S) -> Outcome<Page> {
     Ok(Page { objects, next, records: None })
 }
 
+/// All of a list; `None` where it is longer than is read for one request.
+pub(super) async fn whole<S: Source>(
+    context: &Context<'_>,
+    source: &S,
+) -> Outcome<Option<Vec<Object>>> {
+    let window = source.window(context, 0, usize::from(BOUND)).await?;
+    Ok(window.total.map(|_| window.items))
+}
+
 /// Reads the whole list, if it is short enough, and takes the page out of it.
 async fn gathered<S: Source>(context: &Context<'_>, source: &S) -> Outcome<Page> {
-    let window = source.window(context, 0, usize::from(BOUND)).await?;
-    if window.total.is_none() {
-        return Err(context.query.refuse_unbounded());
+    match whole(context, source).await? {
+        Some(objects) => of_all(context, objects),
+        None => Err(context.query.refuse_unbounded()),
     }
-    of_all(context, window.items)
 }
 
 /// A page of a list that is at hand as a whole, in the order of storage.

@@ -330,6 +330,11 @@ pub(super) async fn in_path(context: &Context<'_>) -> Outcome<Subscription> {
     find(context, &id).await?.ok_or_else(|| ApiError::not_found(KIND.singular, context.id))
 }
 
+/// Whether the caller sees a subscription.
+pub(super) fn visible(context: &Context<'_>, subscription: &Subscription) -> bool {
+    context.caller.sees(&subscription.market_id)
+}
+
 async fn list(context: &Context<'_>) -> Outcome<Answer> {
     if let Some(order) = context.query.filters.get("source_order_id_eq") {
         let order = match order.parse() {
@@ -343,9 +348,6 @@ async fn list(context: &Context<'_>) -> Outcome<Answer> {
         let objects: Vec<Object> = made.iter().map(object).collect();
         return answer::page(context, &listing::of_all(context, objects)?, &[]).await;
     }
-    let visible = |context: &Context<'_>, subscription: &Subscription| {
-        context.caller.sees(&subscription.market_id)
-    };
     listing::answer(context, &KIND, object, visible).await
 }
 

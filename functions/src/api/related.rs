@@ -3,7 +3,9 @@
 
 use std::sync::LazyLock;
 
-use super::{RESOURCE_TYPES, answer, include, listing, recurring_order_copies, resource_type};
+use super::{
+    RESOURCE_TYPES, answer, include, inverse, listing, recurring_order_copies, resource_type,
+};
 use crate::http::{
     caller::Verb,
     context::Context,
@@ -31,6 +33,7 @@ fn operation(of: &'static ResourceType, relationship: &'static Relationship) -> 
     let (about, accepts) = if relationship.many {
         let accepts = match relationship.name {
             "recurring_order_copies" => Accepts { list: Some(recurring_order_copies::LIST) },
+            name if inverse::back(of.name, name).is_some() => Accepts::INDEXED,
             _ => Accepts::WHOLE,
         };
         (format!("Lists the {} of a {}.", spoken(relationship.name), of.singular), accepts)
@@ -77,6 +80,9 @@ async fn follow(context: &Context<'_>) -> Outcome<Answer> {
     let page = match (owner.linkage(name), owner.id.parse()) {
         (Some(Linkage::Unknown), Ok(id)) if name == "recurring_order_copies" => {
             listing::select(context, &recurring_order_copies::OfSubscription(id)).await?
+        }
+        (Some(Linkage::Unknown), _) if let Some(by) = inverse::back(of.name, name) => {
+            inverse::page(context, &owner, relationship, by).await?
         }
         _ => listing::of_all(context, include::follow(context, &owner, name).await?)?,
     };

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::http::{
     attributes::{Attribute, Kind},
-    object::ResourceType,
+    object::{Relationship, ResourceType},
 };
 
 pub(crate) static KIND: ResourceType = ResourceType {
@@ -112,7 +112,10 @@ pub(crate) static KIND: ResourceType = ResourceType {
         CREATED_AT,
         UPDATED_AT,
     ],
-    relationships: &[],
+    relationships: &[
+        Relationship::listed("markets", "markets"),
+        Relationship::listed("order_subscriptions", "order_subscriptions"),
+    ],
 };
 
 /// What happens to runs missed during downtime.

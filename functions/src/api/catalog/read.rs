@@ -1,6 +1,6 @@
 //! Reading records: one, a list, or those that others lead to.
 
-use perennial_store::{Cursor, CursorError, Page, Record, Window};
+use perennial_store::{Cursor, CursorError, Page, Record, Span, Window};
 use serde_json::{Map, Value, json};
 
 use super::{Catalog, Identity, in_path, member, text, version};
@@ -91,7 +91,10 @@ pub(super) async fn list(context: &Context<'_>) -> Outcome<Answer> {
     let ids = ids.map(|ids| ids.into_iter().collect()).or_else(|| known(context, catalog));
     let page = match ids {
         Some(ids) => listing::of_ids(context, catalog.kind, ids).await?,
-        None => listing::select(context, &IndexedRecords(catalog)).await?,
+        None => {
+            let span = context.query.span;
+            listing::select(context, &IndexedRecords { catalog, span }).await?
+        }
     };
     answer::page(context, &page, &[]).await
 }
@@ -104,7 +107,11 @@ fn known(context: &Context<'_>, catalog: &Catalog) -> Option<Vec<String>> {
 }
 
 /// What an organization has of one kind, by the list index.
-pub(crate) struct IndexedRecords(pub(crate) &'static Catalog);
+pub(crate) struct IndexedRecords {
+    pub(crate) catalog: &'static Catalog,
+    /// Which part of it.
+    pub(crate) span: Span,
+}
 
 impl listing::Source for IndexedRecords {
     async fn after(
@@ -113,10 +120,10 @@ impl listing::Source for IndexedRecords {
         limit: u16,
         cursor: Option<&Cursor>,
     ) -> Outcome<Result<Page<Object>, CursorError>> {
-        let (organization, span) = (&context.caller.organization, &context.query.span);
-        let store = context.store();
-        let page = store.records_within(organization, self.0.stored, span, limit, cursor).await?;
-        Ok(page.map(|page| Page { items: seen(context, self.0, &page.items), next: page.next }))
+        let Self { catalog, span } = self;
+        let (store, organization) = (context.store(), &context.caller.organization);
+        let page = store.records_within(organization, catalog.stored, span, limit, cursor).await?;
+        Ok(page.map(|page| Page { items: seen(context, catalog, &page.items), next: page.next }))
     }
 
     async fn window(
@@ -125,11 +132,12 @@ impl listing::Source for IndexedRecords {
         skip: usize,
         limit: usize,
     ) -> Outcome<Window<Object>> {
-        let (organization, span) = (&context.caller.organization, &context.query.span);
-        let (kind, bound) = (self.0.stored, usize::from(BOUND));
+        let Self { catalog, span } = self;
+        let organization = &context.caller.organization;
+        let (kind, bound) = (catalog.stored, usize::from(BOUND));
         let window =
             context.store().records_window(organization, kind, span, (skip, limit), bound).await?;
         let Window { items, total, next } = window;
-        Ok(Window { items: seen(context, self.0, &items), total, next })
+        Ok(Window { items: seen(context, catalog, &items), total, next })
     }
 }
