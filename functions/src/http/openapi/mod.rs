@@ -45,8 +45,13 @@ pub(crate) fn document() -> Value {
             },
             "responses": {
                 "error": {
-                    "description": "What is wrong: `code` tells which rule, `source` where.",
-                    "content": {JSON_API: {"schema": reference("error_document")}},
+                    "description": "What is wrong: `code` tells which rule, `source` where. As \
+                        `application/json` it comes from API Gateway, which refuses by itself \
+                        tokens that are not valid, paths that lead nowhere, and too large bodies.",
+                    "content": {
+                        JSON_API: {"schema": reference("error_document")},
+                        "application/json": {"schema": reference("gateway_message")},
+                    },
                 },
             },
             "schemas": schemas::all(),

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::reference;
 use crate::http::{
     attributes::Mode,
     object::{Given, Relationship, ResourceType},
@@ -30,7 +31,7 @@ fn linkage(relationship: &Relationship) -> Value {
     };
     json!({
         "type": "object",
-        "properties": {"data": data, "links": {"type": "object"}},
+        "properties": {"data": data, "links": reference("links")},
     })
 }
 
@@ -67,11 +68,20 @@ pub(super) fn resource(kind: &ResourceType) -> Value {
         "properties": {
             "type": {"type": "string", "const": kind.name},
             "id": {"type": "string"},
-            "attributes": {"type": "object", "properties": attributes},
-            "relationships": {"type": "object", "properties": relationships},
-            "links": {"type": "object"},
+            "attributes": {
+                "type": "object",
+                "properties": attributes,
+                "additionalProperties": false,
+            },
+            "relationships": {
+                "type": "object",
+                "properties": relationships,
+                "additionalProperties": false,
+            },
+            "links": reference("links"),
             "meta": {"type": "object"},
         },
+        "additionalProperties": false,
     })
 }
 

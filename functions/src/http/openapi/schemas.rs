@@ -22,27 +22,29 @@ pub(super) fn all() -> Value {
             format!("{name}_document"),
             json!({
                 "type": "object",
-                "required": ["data"],
+                "required": ["jsonapi", "data"],
                 "properties": {
-                    "jsonapi": {"type": "object"},
+                    "jsonapi": reference("jsonapi"),
                     "data": reference(name),
-                    "links": {"type": "object"},
-                    "included": {"type": "array", "items": {"type": "object"}},
+                    "links": reference("links"),
+                    "included": reference("included"),
                 },
+                "additionalProperties": false,
             }),
         );
         schemas.insert(
             format!("{name}_page"),
             json!({
                 "type": "object",
-                "required": ["data"],
+                "required": ["jsonapi", "data", "links", "meta"],
                 "properties": {
-                    "jsonapi": {"type": "object"},
+                    "jsonapi": reference("jsonapi"),
                     "data": {"type": "array", "items": reference(name)},
                     "links": reference("page_links"),
-                    "included": {"type": "array", "items": {"type": "object"}},
+                    "included": reference("included"),
                     "meta": reference("page_meta"),
                 },
+                "additionalProperties": false,
             }),
         );
         for (suffix, schema) in filters::schemas(kind) {

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::reference;
 use crate::http::{error::Code, query::BOUND};
 
 /// The schemas that are of no one resource.
@@ -63,23 +64,51 @@ pub(super) fn schemas() -> Map<String, Value> {
                 },
             },
         },
+        "gateway_message": {
+            "type": "object",
+            "description": "What API Gateway answers by itself.",
+            "required": ["message"],
+            "properties": {"message": {"type": "string"}},
+        },
+        "jsonapi": {
+            "type": "object",
+            "description": "The version of JSON:API.",
+            "required": ["version"],
+            "properties": {"version": {"type": "string", "const": "1.1"}},
+        },
+        "links": {
+            "type": "object",
+            "additionalProperties": {"type": ["string", "null"]},
+        },
+        "included": {
+            "type": "array",
+            "description": "The resources that `include` asked for, each once.",
+            "items": {
+                "type": "object",
+                "required": ["type", "id"],
+                "properties": {"type": {"type": "string"}, "id": {"type": "string"}},
+            },
+        },
         "nothing_document": {
             "type": "object",
             "description": "The relationship leads nowhere.",
-            "required": ["data"],
+            "required": ["jsonapi", "data"],
             "properties": {
-                "jsonapi": {"type": "object"},
+                "jsonapi": reference("jsonapi"),
                 "data": {"type": "null"},
-                "links": {"type": "object"},
+                "links": reference("links"),
+                "included": reference("included"),
             },
+            "additionalProperties": false,
         },
         "error_document": {
             "type": "object",
-            "required": ["errors"],
+            "required": ["jsonapi", "errors"],
             "properties": {
-                "jsonapi": {"type": "object"},
+                "jsonapi": reference("jsonapi"),
                 "errors": {
                     "type": "array",
+                    "minItems": 1,
                     "items": {
                         "type": "object",
                         "required": ["status", "code", "title", "detail"],
@@ -98,6 +127,7 @@ pub(super) fn schemas() -> Map<String, Value> {
                             },
                             "meta": {"type": "object"},
                         },
+                        "additionalProperties": false,
                     },
                 },
                 "meta": {
@@ -105,6 +135,7 @@ pub(super) fn schemas() -> Map<String, Value> {
                     "properties": {"request_id": {"type": "string"}},
                 },
             },
+            "additionalProperties": false,
         },
     });
     match shared {
