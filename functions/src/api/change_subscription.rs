@@ -1,24 +1,25 @@
 //! Changing subscriptions: their attributes by an edit, their status by a trigger. Never under a run
 //! that is being made.
 
-use chrono::{DateTime, SecondsFormat, Utc};
 use perennial_domain::{
-    catalog::PaymentSource,
-    ids::PaymentSourceId,
+    catalog::{DEFAULT_REACTIVATION_DAYS, PaymentSource, Sku, SubscriptionModel},
+    ids::{PaymentSourceId, SkuId},
     journal::{Change, append},
     lifecycle::SubscriptionStatus,
-    plan::{
-        ClosedForChanges, PlanError, activate, cancel, closed_for_changes, pause, skip_next_run,
-    },
+    placement::frequency_refusals,
+    plan::{PlanError, activate, cancel, pause, reactivate, run_now, skip_next_run},
     subscription::Subscription,
+    time::Frequency,
 };
 use perennial_store::Expect;
 use serde_json::{Map, Value, json};
 
 use super::{
-    answer,
+    answer, change_items,
+    editable::{self, invalid_status},
     order_subscriptions::{KIND, in_path, object},
-    subscription_edit::{Asked, Wanted, no_pause, told},
+    subscription_edit::{Asked, Settled, Wanted, no_pause, told},
+    wake,
 };
 use crate::http::{
     context::Context,
@@ -26,16 +27,6 @@ use crate::http::{
     error::{ApiError, Code, Outcome, Problem, Problems},
     event::Answer,
 };
-
-fn invalid_status(detail: String) -> Problem {
-    Problem::new(Code::InvalidStatus, detail)
-}
-
-fn busy(detail: String) -> ApiError {
-    let mut error = ApiError::from(invalid_status(detail));
-    error.headers.push(("retry-after", "5".to_owned()));
-    error
-}
 
 pub(super) async fn update(context: &Context<'_>) -> Outcome<Answer> {
     let before = in_path(context).await?;
@@ -46,17 +37,26 @@ pub(super) async fn update(context: &Context<'_>) -> Outcome<Answer> {
     if let Related::To(id) = &wanted.payment_source {
         check_payment_source(context, &before, id, &mut problems).await?;
     }
+    if let Some(frequency) = wanted.frequency.as_ref().filter(|new| **new != before.frequency) {
+        check_frequency(context, &before, frequency, &mut problems).await?;
+    }
+    let settled = wanted.settle(context, &before, &mut problems).await?;
     problems.check()?;
-    if !wanted.edits() && wanted.asked.is_none() {
+    if !wanted.touches().anything() && wanted.asked.is_none() {
         return answer::one(context, 200, &object(&before)).await;
     }
-    refuse_while_busy(&before, &wanted)?;
-    refuse_while_due(&before, &wanted, context.now)?;
-    refuse_past_cut_off(&before, &wanted, context.now)?;
+    editable::check(&before, wanted.touches(), wanted.asked, context.now)?;
     refuse_by_status(&before, &wanted)?;
-    let (after, changes) = decide(context, &before, &wanted)?;
+    let (after, changes) = decide(context, &before, &wanted, settled).await?;
     let meta = meta(&before, &after, &wanted, &changes);
+    if wanted.addresses.is_given() {
+        let organization = &context.caller.organization;
+        context.store().lock_addresses(organization, &after.addresses, context.now).await?;
+    }
     let after = commit(context, &before, after, changes).await?;
+    if wanted.asked == Some(Asked::RunNow) {
+        wake::wake(context, &after).await;
+    }
     let mut changed = object(&after);
     changed.meta = meta;
     answer::one(context, 200, &changed).await
@@ -71,7 +71,8 @@ fn meta(
     changes: &[Change],
 ) -> Option<Value> {
     let mut meta = Map::new();
-    if wanted.changes_dates() || wanted.asked == Some(Asked::SkipNext) {
+    let moves = matches!(wanted.asked, Some(Asked::SkipNext | Asked::RunNow));
+    if wanted.changes_dates() || moves {
         let told = |one: &Subscription| {
             let next_run_at = one.coming().map(|next| next.at);
             json!({"frequency": one.frequency, "next_run_at": next_run_at})
@@ -84,87 +85,11 @@ fn meta(
     (!meta.is_empty()).then_some(Value::Object(meta))
 }
 
-/// An occurrence that is due is run before the dates change: computing new ones would pass it over.
-fn refuse_while_due(before: &Subscription, wanted: &Wanted, now: DateTime<Utc>) -> Outcome<()> {
-    let due = before.status.repeats() && before.next().is_some_and(|next| next.at <= now);
-    if due && (wanted.moves_dates() || wanted.asked == Some(Asked::SkipNext)) {
-        return Err(busy(format!(
-            "order subscription {} has a run due: ask again when that has been made",
-            before.id
-        )));
-    }
-    Ok(())
-}
-
-/// What the next run orders, and when, stands fast from its cut-off on. It may always be given up, and
-/// a payment that has failed may always get another source.
-fn refuse_past_cut_off(before: &Subscription, wanted: &Wanted, now: DateTime<Utc>) -> Outcome<()> {
-    let changes_source = wanted.payment_source != Related::Absent && before.unsettled.is_empty();
-    let changes_run = wanted.moves_dates() || wanted.asked == Some(Asked::SkipNext);
-    if !changes_run && !changes_source {
-        return Ok(());
-    }
-    let Some(closed) = closed_for_changes(before, now) else { return Ok(()) };
-    let ClosedForChanges { run_at, closed_at, reopens_at } = closed;
-    let [run_at, closed_at] = [run_at, closed_at].map(instant);
-    let possible = reopens_at.map_or_else(
-        || "runs are closer together than that: give fewer cut_off_hours first".to_owned(),
-        |at| format!("it is possible again from {}", instant(at)),
-    );
-    let detail = format!(
-        "order subscription {} closes cut_off_hours ({}) before each run: for the run at {run_at} \
-         it closed at {closed_at}; {possible}",
-        before.id, before.cut_off.hours
-    );
-    Err(invalid_status(detail).into())
-}
-
-fn instant(at: DateTime<Utc>) -> String {
-    at.to_rfc3339_opts(SecondsFormat::AutoSi, true)
-}
-
-/// A payment that is under way settles the subscription as it was claimed: what it is paid for must
-/// not change under it.
-fn refuse_while_busy(before: &Subscription, wanted: &Wanted) -> Outcome<()> {
-    let running = before.status == SubscriptionStatus::Running || before.run_number.is_some();
-    let skips = wanted.asked == Some(Asked::SkipNext);
-    if let Some(letter) = before.blocked_by.as_ref().filter(|_| running) {
-        // Nothing is under way: another payment source may be just what it needs. Its dates wait
-        // for the run that the letter holds.
-        if wanted.changes_dates() || skips {
-            return Err(busy(format!(
-                "order subscription {} is blocked by dead letter {letter}: redrive or discard that \
-                 before its dates are changed",
-                before.id
-            )));
-        }
-    } else if (wanted.edits() || skips) && running {
-        return Err(busy(format!(
-            "order subscription {} has a run under way: edit it when that has ended",
-            before.id
-        )));
-    }
-    let blocked = before.blocked_by.is_some();
-    let retrying = before.lease_claims.is_some() && before.run_number.is_none();
-    if retrying && !blocked && (wanted.edits() || wanted.asked == Some(Asked::Cancel)) {
-        return Err(busy(format!(
-            "a payment of order subscription {} is being tried again right now: ask again when \
-             that has ended",
-            before.id
-        )));
-    }
-    Ok(())
-}
-
-/// What makes no sense in the status that the subscription is in.
+/// What makes no sense in the status that the subscription is in, whatever else is asked.
 fn refuse_by_status(before: &Subscription, wanted: &Wanted) -> Outcome<()> {
     let id = &before.id;
     let status = json!(before.status);
     let status = status.as_str().unwrap_or_default();
-    if wanted.edits() && before.status == SubscriptionStatus::Cancelled {
-        let detail = format!("order subscription {id} is cancelled and can't change any more");
-        return Err(invalid_status(detail).into());
-    }
     if wanted.pause().is_some() && before.status != SubscriptionStatus::Inactive {
         let detail = format!(
             "resumes_at is for a pause: order subscription {id} is {status}; give it together with \
@@ -206,18 +131,57 @@ async fn check_payment_source(
     Ok(())
 }
 
-fn decide(
+/// Checks that everything that it orders can be ordered at another frequency.
+async fn check_frequency(
+    context: &Context<'_>,
+    before: &Subscription,
+    frequency: &Frequency,
+    problems: &mut Problems,
+) -> Outcome<()> {
+    let organization = &context.caller.organization;
+    let repeating = before.items.iter().filter(|item| !item.one_off);
+    let codes: Vec<&str> = repeating.flat_map(|item| item.item.sku_codes()).collect();
+    let ids: Vec<String> = codes.iter().map(|code| SkuId::of_code(code).to_string()).collect();
+    let skus = context.store().get_many::<Sku>(organization, ids).await?;
+    let mut skus: Vec<&Sku> = skus.values().collect();
+    skus.sort_by_key(|sku| codes.iter().position(|code| *code == sku.code));
+    let model = model(context, before).await?;
+    for refusal in frequency_refusals(frequency, &skus, model.as_ref()) {
+        let problem = Problem::new(Code::FrequencyNotAllowed, refusal);
+        let problem = problem.at("/data/attributes/frequency");
+        problems.add(problem.with("value", frequency.to_string()));
+    }
+    Ok(())
+}
+
+/// The model that made it, as it is now.
+async fn model(
+    context: &Context<'_>,
+    subscription: &Subscription,
+) -> Outcome<Option<SubscriptionModel>> {
+    let Some(id) = &subscription.model_id else { return Ok(None) };
+    Ok(context.store().get(&context.caller.organization, id.as_str()).await?)
+}
+
+async fn decide(
     context: &Context<'_>,
     before: &Subscription,
     wanted: &Wanted,
+    settled: Settled,
 ) -> Outcome<(Subscription, Vec<Change>)> {
     let now = context.now;
     let mut after = before.clone();
     let mut changes = Vec::new();
     if wanted.edits() {
-        after = wanted.edit(before, now)?;
+        after = wanted.edit(before, settled, now)?;
         let (was, is) = differing(&told(before), &told(&after));
         changes.push(Change { event: "order_subscriptions.update", before: was, after: is });
+    }
+    if let Some(swap) = &wanted.swap {
+        let swap = swap.decide(context, &after).await?;
+        let (swapped, change) = change_items::decided(&after, &swap, context)?;
+        after = swapped;
+        changes.push(change);
     }
     if let Some(asked) = wanted.asked {
         let changed = match asked {
@@ -225,6 +189,12 @@ fn decide(
             Asked::Deactivate => pause(&after, wanted.new_pause(), now),
             Asked::Cancel => cancel(&after, now),
             Asked::SkipNext => skip_next_run(&after, now),
+            Asked::RunNow => run_now(&after, now),
+            Asked::Reactivate => {
+                let days = model(context, before).await?;
+                let days = days.map_or(DEFAULT_REACTIVATION_DAYS, |model| model.reactivation_days);
+                reactivate(&after, days, now)
+            }
         };
         let (changed, change) = changed.map_err(|error| refused(&error, asked))?;
         after = changed;
@@ -236,10 +206,15 @@ fn decide(
 fn refused(error: &PlanError, asked: Asked) -> ApiError {
     let code = match error {
         PlanError::Pause(_) => return no_pause(error),
-        PlanError::Transition(_) | PlanError::Ended { .. } | PlanError::NoNextRun => {
-            Code::InvalidStatus
+        PlanError::Transition(_)
+        | PlanError::Ended { .. }
+        | PlanError::CancelledForGood { .. }
+        | PlanError::WaitsForSource(_)
+        | PlanError::Converted
+        | PlanError::NoNextRun => Code::InvalidStatus,
+        PlanError::Schedule(_) | PlanError::Money(_) | PlanError::NotOffered(_) => {
+            Code::InvalidValue
         }
-        PlanError::Schedule(_) | PlanError::Money(_) => Code::InvalidValue,
     };
     Problem::new(code, error.to_string()).at(format!("/data/attributes/{}", asked.name())).into()
 }
@@ -258,7 +233,7 @@ pub(crate) fn differing(before: &Value, after: &Value) -> (Value, Value) {
     (Value::Object(was), Value::Object(is))
 }
 
-async fn commit(
+pub(super) async fn commit(
     context: &Context<'_>,
     before: &Subscription,
     mut after: Subscription,

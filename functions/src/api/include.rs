@@ -134,11 +134,23 @@ async fn expand(context: &Context<'_>, object: &Object, name: &str) -> Outcome<V
             let made = orders::made_from(context, &order).await?;
             Ok(made.iter().map(order_subscriptions::object).collect())
         }
-        ("order_subscriptions", "recurring_order_copies") => {
+        (
+            "order_subscriptions",
+            kind @ ("order_factories" | "order_copies" | "recurring_order_copies"),
+        ) => {
             let Ok(id) = object.id.parse() else { return Ok(Vec::new()) };
-            let page = context.store().runs(organization, &id, NEWEST_RUNS, None).await?;
-            let runs = page.map(|page| page.items).unwrap_or_default();
-            Ok(runs.iter().map(recurring_order_copies::object).collect())
+            order_factories::newest(context, &id, kind).await
+        }
+        ("orders", kind @ ("order_factories" | "order_copies" | "recurring_order_copies")) => {
+            let Ok(id) = object.id.parse() else { return Ok(Vec::new()) };
+            match orders::find(context, &id).await? {
+                Some(order) => order_factories::made_of(context, &order, kind).await,
+                None => Ok(Vec::new()),
+            }
+        }
+        ("order_subscriptions", "orders") => order_factories::orders_of(context, &object.id).await,
+        ("order_copies" | "recurring_order_copies", "source_order") => {
+            order_factories::source_of_run(context, &object.id).await
         }
         (kind, name) if journals::tells(name) => {
             let resource = Concerned { kind, id: object.id.clone() };
@@ -209,20 +221,13 @@ pub(super) async fn load_kind(
             let items = found.into_iter().flat_map(|subscription| subscription.brings);
             Ok(items.filter(|item| wanted.contains(item.id.as_str())).collect())
         }
-        "recurring_order_copies" => {
+        "order_factories" | "order_copies" | "recurring_order_copies" => {
             let mut loaded = Vec::new();
             for chunk in ids.chunks(CONCURRENCY) {
-                let runs = chunk.iter().filter_map(|id| recurring_order_copies::run_of(id));
-                let reads = runs.map(|(subscription, number)| async move {
-                    context.store().run(organization, &subscription, number).await
-                });
-                let runs = try_join_all(reads).await?;
-                loaded.extend(
-                    runs.iter()
-                        .flatten()
-                        .filter(|run| context.caller.sees(&run.market_id))
-                        .map(recurring_order_copies::object),
-                );
+                let reads = chunk.iter().map(|id| order_factories::find(context, id));
+                let found = try_join_all(reads).await?;
+                let of_kind = |found: &Object| kind == "order_factories" || found.kind.name == kind;
+                loaded.extend(found.into_iter().flatten().filter(of_kind));
             }
             Ok(loaded)
         }

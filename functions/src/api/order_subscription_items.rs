@@ -1,60 +1,193 @@
-//! What subscriptions order each time. Read with their subscription.
+//! What subscriptions order each time, or next time only. An id tells the subscription:
+//! `sbi_<body of the subscription's id>_<tail>`.
 
 use perennial_domain::{
+    ids::SkuId,
     order::MAX_QUANTITY,
     subscription::{Subscription, SubscriptionItem},
 };
 use serde_json::json;
 
-use super::{MAX_AMOUNT, orders};
+use super::{MAX_AMOUNT, answer, change_items, listing, order_subscriptions, orders};
 use crate::http::{
-    attributes::{Attribute, Kind},
-    object::{Linkage, Object, Relationship, ResourceType},
+    attributes::{Access, Attribute, Kind},
+    context::Context,
+    error::Outcome,
+    event::Answer,
+    object::{Given, Linkage, Object, Relationship, ResourceType},
+    operation::{Action, Operation, Surface, handler},
+    query::{Accepts, List},
 };
 
 pub(crate) static KIND: ResourceType = ResourceType {
     name: "order_subscription_items",
     singular: "order subscription item",
-    about: "What a subscription orders each time, at the price it was made at.",
+    about: "What a subscription orders each time, or next time only. It can be changed until the next \
+            run is due, or until the cut-off before that; runs that were made keep what they ordered.",
     attributes: &[
-        Attribute::read("sku_code", Kind::Text(100), "Code of the sku."),
-        Attribute::read("name", Kind::Text(200), "Name for people."),
-        Attribute::read("quantity", Kind::Integer(1, MAX_QUANTITY as i64), "Units per run."),
-        Attribute::read(
+        Attribute::write(
+            "sku_code",
+            Kind::Text(100),
+            "Code of the sku. Another one takes its place, at its own price.",
+        ),
+        Attribute::read("bundle_code", Kind::Text(100), "Code of the bundle, where it is one."),
+        Attribute::write("quantity", Kind::Integer(1, MAX_QUANTITY as i64), "Units per run."),
+        Attribute::write(
             "unit_amount_cents",
             Kind::Integer(0, MAX_AMOUNT),
-            "Price of one unit, in minor units.",
+            "Price of one unit, in minor units. One that is given wins over every list, from run to \
+             run; null gives that up for the price of the market's list, or else the sku's.",
         ),
         Attribute::read(
+            "price_override",
+            Kind::Boolean,
+            "Whether a client has set the price, so that it wins over every list.",
+        ),
+        Attribute::of(
+            "one_off",
+            Kind::Boolean,
+            Access::Create,
+            "Whether only the next run orders it. It goes with the run that carries it, whatever \
+             becomes of that; where the next run is skipped, the one after carries it. False unless \
+             given.",
+        ),
+        Attribute::read("name", Kind::Text(200), "Name for people."),
+        Attribute::read(
             "total_amount_cents",
-            Kind::Integer(0, i64::MAX),
+            Kind::Integer(-i64::MAX, i64::MAX),
             "Quantity times price, in minor units.",
         ),
-        Attribute::read("formatted_total_amount", Kind::Text(50), "The same, for people."),
+        Attribute::read("formatted_unit_amount", Kind::Text(50), "The price, for people."),
+        Attribute::read("formatted_total_amount", Kind::Text(50), "The total, for people."),
     ],
-    relationships: &[Relationship::given("order_subscription", "order_subscriptions").unlinked()],
+    relationships: &[
+        Relationship::required("order_subscription", "order_subscriptions"),
+        WANTED_ITEM,
+        Relationship { name: "sku", ..WANTED_ITEM },
+    ],
 };
 
+/// What it is about; it may be given by `sku_code` instead.
+const WANTED_ITEM: Relationship = Relationship {
+    name: "item",
+    to: "skus",
+    or_to: &[],
+    many: false,
+    on_create: Given::Optionally,
+    on_update: false,
+    linked: true,
+};
+
+pub(super) const OPERATIONS: &[Operation] = &[
+    Operation {
+        action: Action::List,
+        path: "/api/order_subscription_items",
+        kind: &KIND,
+        surface: Surface::Api,
+        accepts: Accepts {
+            list: Some(List {
+                served: &["order_subscription_id_eq"],
+                required: &["order_subscription_id_eq"],
+                ..List::WHOLE
+            }),
+        },
+        about: "Lists the items of a subscription.",
+        handler: handler!(list),
+    },
+    Operation {
+        action: Action::Create,
+        path: "/api/order_subscription_items",
+        kind: &KIND,
+        surface: Surface::Api,
+        accepts: Accepts::SINGLE,
+        about: "Adds an item to a subscription.",
+        handler: handler!(change_items::create),
+    },
+    Operation {
+        action: Action::Read,
+        path: "/api/order_subscription_items/{id}",
+        kind: &KIND,
+        surface: Surface::Api,
+        accepts: Accepts::SINGLE,
+        about: "Reads an item of a subscription.",
+        handler: handler!(read),
+    },
+    Operation {
+        action: Action::Update,
+        path: "/api/order_subscription_items/{id}",
+        kind: &KIND,
+        surface: Surface::Api,
+        accepts: Accepts::SINGLE,
+        about: "Changes an item of a subscription: its quantity, its price, or what it is about.",
+        handler: handler!(change_items::update),
+    },
+    Operation {
+        action: Action::Delete,
+        path: "/api/order_subscription_items/{id}",
+        kind: &KIND,
+        surface: Surface::Api,
+        accepts: Accepts::SINGLE,
+        about: "Removes an item from a subscription. At least one that repeats stays.",
+        handler: handler!(change_items::delete),
+    },
+];
+
+async fn list(context: &Context<'_>) -> Outcome<Answer> {
+    let wanted = context.query.filters.get("order_subscription_id_eq");
+    let found = match wanted.and_then(|id| id.parse().ok()) {
+        Some(id) => order_subscriptions::find(context, &id).await?,
+        None => None,
+    };
+    let items = found.map(|subscription| objects(&subscription)).unwrap_or_default();
+    answer::page(context, &listing::of_all(context, items)?, &[]).await
+}
+
+async fn read(context: &Context<'_>) -> Outcome<Answer> {
+    let (subscription, item) = change_items::in_path(context).await?;
+    answer::one(context, 200, &object(&subscription, &item)).await
+}
+
+/// All items of a subscription.
+pub(super) fn objects(subscription: &Subscription) -> Vec<Object> {
+    subscription.items.iter().map(|item| object(subscription, item)).collect()
+}
+
+/// An item. Its version is the subscription's, as both change together.
 pub(super) fn object(subscription: &Subscription, item: &SubscriptionItem) -> Object {
-    let SubscriptionItem { id, sku_code, name, quantity, unit_amount, stock_tracked: _ } = item;
+    let SubscriptionItem {
+        id,
+        item: ordered,
+        name,
+        quantity,
+        unit_amount,
+        price_override,
+        stock_tracked: _,
+        one_off,
+    } = item;
     let total = unit_amount.checked_mul(*quantity).ok();
+    let sku = ordered.sku_code().map(SkuId::of_code);
     Object {
         kind: &KIND,
         id: id.to_string(),
-        version: None,
+        version: Some(subscription.version),
         attributes: json!({
-            "sku_code": sku_code,
+            "sku_code": ordered.sku_code(),
+            "bundle_code": ordered.bundle_code(),
             "name": name,
             "quantity": quantity,
             "unit_amount_cents": unit_amount,
+            "price_override": price_override,
+            "one_off": one_off,
             "total_amount_cents": total,
+            "formatted_unit_amount": orders::formatted(*unit_amount, subscription.currency),
             "formatted_total_amount":
                 total.map(|total| orders::formatted(total, subscription.currency)),
         }),
-        relationships: vec![(
-            "order_subscription",
-            Linkage::one("order_subscriptions", Some(&subscription.id)),
-        )],
+        relationships: vec![
+            ("order_subscription", Linkage::one("order_subscriptions", Some(&subscription.id))),
+            ("item", Linkage::one("skus", sku.as_ref())),
+            ("sku", Linkage::one("skus", sku.as_ref())),
+        ],
         meta: None,
         brings: Vec::new(),
     }

@@ -1,5 +1,6 @@
 //! Order subscriptions: orders that repeat. Read, listed, edited, activated, paused and cancelled.
 
+use chrono::{DateTime, TimeDelta, Utc};
 use perennial_domain::{
     ids::SubscriptionId,
     renewal_alert::MAXIMUM_PERIOD_HOURS,
@@ -10,20 +11,24 @@ use perennial_store::StoredOrder;
 use serde_json::{Value, json};
 
 use super::{
-    CREATED_AT, UPDATED_AT, answer, change_subscription, listing, order_subscription_items, orders,
+    CREATED_AT, UPDATED_AT, addresses, answer,
+    catalog::{METADATA, REFERENCE, REFERENCE_ORIGIN},
+    change_subscription, customer_email, listing, order_subscription_items, orders,
     recurring_order_copies,
     schedule_rules::{
         self, ANCHOR_DAY, ANCHOR_WEEKDAY, DST_GAP, DST_OVERLAP, MONTH_END, WORKING_DAYS,
     },
+    swap::SWAP_ITEM,
+    tags::{self, ADD_TAGS, REMOVE_TAGS},
 };
 use crate::http::{
     attributes::{Access, Attribute, Kind},
-    context::Context,
+    context::{Context, digest},
     error::{ApiError, Outcome},
     event::Answer,
     object::{Linkage, Object, Relationship, ResourceType},
     operation::{Action, Operation, Surface, handler},
-    query::Accepts,
+    query::{Accepts, List},
 };
 
 pub(crate) static KIND: ResourceType = ResourceType {
@@ -31,6 +36,7 @@ pub(crate) static KIND: ResourceType = ResourceType {
     singular: "order subscription",
     about: "An order that repeats.",
     attributes: &[
+        Attribute::read("number", Kind::Text(20), "A number for people to tell it by; final."),
         Attribute::read(
             "status",
             Kind::Choice(&["draft", "inactive", "active", "running", "cancelled"]),
@@ -43,6 +49,34 @@ pub(crate) static KIND: ResourceType = ResourceType {
              old and the new next run.",
         ),
         Attribute::read("starts_at", Kind::Instant, "The anchor, from which dates are computed."),
+        Attribute::read(
+            "fulfillment_frequency",
+            Kind::Frequency,
+            "How often goods go out: the frequency, under the name that order management systems \
+             have for it.",
+        ),
+        Attribute::read(
+            "start_date",
+            Kind::Date,
+            "The day of starts_at, on the calendar of its time zone.",
+        ),
+        Attribute::read(
+            "end_date",
+            Kind::Date,
+            "The last day before expires_at on which there can be a run, on the calendar of its \
+             time zone; null without an expiry.",
+        ),
+        Attribute::read(
+            "last_ordered_date",
+            Kind::Date,
+            "The day on which an order was last placed for it, the source order included, on the \
+             calendar of its time zone. A run that failed placed none.",
+        ),
+        Attribute::read(
+            customer_email::NAME,
+            Kind::Text(254),
+            "Its customer's e-mail address as it is now.",
+        ),
         Attribute::write("time_zone", Kind::Zone, TIME_ZONE_ABOUT),
         ANCHOR_DAY,
         ANCHOR_WEEKDAY,
@@ -92,6 +126,11 @@ pub(crate) static KIND: ResourceType = ResourceType {
             "When a pause ends by itself; null for when somebody ends it. Given with `_deactivate`, \
              or changed while it rests. What falls due during a pause is passed over.",
         ),
+        Attribute::read(
+            "cancelled_at",
+            Kind::Instant,
+            "When it was cancelled; null unless it is. Taken up again, it has no such date.",
+        ),
         RENEWAL_ALERT_PERIOD,
         Attribute::read("last_run_at", Kind::Instant, "When it last made a run."),
         Attribute::read(
@@ -131,11 +170,14 @@ pub(crate) static KIND: ResourceType = ResourceType {
             Kind::Text(80),
             "The dead letter that keeps it from running, until that is redriven or discarded.",
         ),
-        Attribute::write("reference", Kind::Text(200), "The client's own id for it."),
-        Attribute::write("metadata", Kind::Anything(16_384), "The client's own data."),
+        ADD_TAGS,
+        REMOVE_TAGS,
+        REFERENCE,
+        REFERENCE_ORIGIN,
+        METADATA,
         Attribute::of("_activate", Kind::Boolean, Access::UpdateTrigger, "Makes it repeat."),
         Attribute::of("_deactivate", Kind::Boolean, Access::UpdateTrigger, "Pauses it."),
-        Attribute::of("_cancel", Kind::Boolean, Access::UpdateTrigger, "Ends it for good."),
+        Attribute::of("_cancel", Kind::Boolean, Access::UpdateTrigger, "Ends it; see _reactivate."),
         Attribute::of(
             "_skip_next",
             Kind::Boolean,
@@ -143,6 +185,20 @@ pub(crate) static KIND: ResourceType = ResourceType {
             "Leaves its next run out; `meta` of the answer tells the one skipped, and the old and \
              the new next run.",
         ),
+        Attribute::of(
+            "_run_now",
+            Kind::Boolean,
+            Access::UpdateTrigger,
+            "Makes its next run at once, in the place of its date; those after it keep theirs.",
+        ),
+        Attribute::of(
+            "_reactivate",
+            Kind::Boolean,
+            Access::UpdateTrigger,
+            "Takes it up again after it was cancelled, within reactivation_days of its model (30 \
+             without one). It goes on by its own dates; what fell due meanwhile is passed over.",
+        ),
+        SWAP_ITEM,
         CREATED_AT,
         UPDATED_AT,
     ],
@@ -152,8 +208,13 @@ pub(crate) static KIND: ResourceType = ResourceType {
         Relationship::given("source_order", "orders"),
         Relationship::given("customer", "customers"),
         Relationship::optional("customer_payment_source", "customer_payment_sources"),
+        addresses::SHIPPING,
+        addresses::BILLING,
+        tags::TAGS,
         Relationship::listed("order_subscription_items", "order_subscription_items"),
         Relationship::listed("recurring_order_copies", "recurring_order_copies"),
+        Relationship::listed("events", "events"),
+        Relationship::listed("versions", "versions"),
     ],
 };
 
@@ -174,7 +235,13 @@ pub(super) const OPERATIONS: &[Operation] = &[
         path: "/api/order_subscriptions",
         kind: &KIND,
         surface: Surface::Api,
-        accepts: Accepts::INDEXED.filtered(&["source_order_id_eq"]),
+        accepts: Accepts {
+            list: Some(List {
+                served: &["source_order_id_eq"],
+                computed: &[customer_email::NAME],
+                ..List::INDEXED
+            }),
+        },
         about: "Lists subscriptions.",
         handler: handler!(list),
     },
@@ -199,6 +266,17 @@ pub(super) const OPERATIONS: &[Operation] = &[
     },
 ];
 
+/// The least time by which an expiry comes after the last instant before it.
+const INSTANT: TimeDelta = TimeDelta::nanoseconds(1);
+
+/// A number of 16 digits that derives from the id. Unlike the id it is not for looking up: two may
+/// have the same, once in some twenty thousand organizations of a million subscriptions.
+fn number_of(id: &SubscriptionId) -> String {
+    let bytes = digest(&["number", id.as_str()]);
+    let head = bytes.iter().take(8).fold(0_u64, |head, byte| head << 8 | u64::from(*byte));
+    format!("{:016}", head % 10_u64.pow(16))
+}
+
 pub(super) fn object(subscription: &Subscription) -> Object {
     let Subscription {
         id,
@@ -208,8 +286,11 @@ pub(super) fn object(subscription: &Subscription) -> Object {
         source_order_id,
         customer_id,
         payment_source_id,
+        addresses,
+        tags,
         currency,
-        items,
+        items: _,
+        price_list_id: _,
         frequency,
         anchor,
         time_zone,
@@ -220,11 +301,17 @@ pub(super) fn object(subscription: &Subscription) -> Object {
         max_occurrences,
         jumped_numbers: _,
         rescheduled: _,
+        stands_for: _,
         cut_off,
         resumes_at,
+        cancelled_at,
         renewal_alert_period,
         alerted: _,
         last_run_at,
+        last_ordered_at: _,
+        factory: _,
+        activate_by_source_order: _,
+        place_target_order: _,
         occurrencies,
         errors_count,
         succeeded_on_last_run,
@@ -232,6 +319,7 @@ pub(super) fn object(subscription: &Subscription) -> Object {
         catch_up: _,
         retry: _,
         reference,
+        reference_origin,
         metadata,
         created_at,
         updated_at,
@@ -241,9 +329,11 @@ pub(super) fn object(subscription: &Subscription) -> Object {
         lease_until: _,
         lease_claims: _,
         job_run_id: _,
+        prices_fixed: _,
         blocked_by,
     } = subscription;
     let total = subscription.total().ok();
+    let day = |at: DateTime<Utc>| at.with_timezone(time_zone).date_naive();
     let coming = subscription.coming_explained();
     let current = run_number
         .or_else(|| next_number.and_then(OccurrenceNumber::previous))
@@ -259,10 +349,15 @@ pub(super) fn object(subscription: &Subscription) -> Object {
             })
         })
         .collect();
-    let brings: Vec<Object> =
-        items.iter().map(|item| order_subscription_items::object(subscription, item)).collect();
+    let brings = order_subscription_items::objects(subscription);
     let mut attributes = json!({
+            "number": number_of(id),
             "status": status,
+            "customer_email": Value::Null,
+            "fulfillment_frequency": frequency,
+            "start_date": day(*anchor),
+            "end_date": expires_at.and_then(|end| end.checked_sub_signed(INSTANT)).map(day),
+            "last_ordered_date": subscription.last_ordered().map(day),
             "frequency": frequency,
             "starts_at": anchor,
             "expires_at": expires_at,
@@ -271,6 +366,7 @@ pub(super) fn object(subscription: &Subscription) -> Object {
             "max_occurrences": max_occurrences,
             "cut_off_hours": cut_off,
             "resumes_at": resumes_at,
+            "cancelled_at": cancelled_at,
             "renewal_alert_period": renewal_alert_period,
             "last_run_at": last_run_at,
             "current_recurrence": current,
@@ -284,6 +380,7 @@ pub(super) fn object(subscription: &Subscription) -> Object {
             "unsettled": unsettled,
             "blocked_by": blocked_by,
             "reference": reference,
+            "reference_origin": reference_origin,
             "metadata": metadata,
             "created_at": created_at,
             "updated_at": updated_at,
@@ -305,11 +402,16 @@ pub(super) fn object(subscription: &Subscription) -> Object {
                 "customer_payment_source",
                 Linkage::one("customer_payment_sources", payment_source_id.as_ref()),
             ),
+            ("shipping_address", Linkage::one("addresses", addresses.shipping.as_ref())),
+            ("billing_address", Linkage::one("addresses", addresses.billing.as_ref())),
+            ("tags", tags::linkage(tags)),
             (
                 "order_subscription_items",
                 Linkage::Many(brings.iter().map(Object::reference).collect()),
             ),
             ("recurring_order_copies", Linkage::Unknown),
+            ("events", Linkage::Unknown),
+            ("versions", Linkage::Unknown),
         ],
         meta: None,
         brings,

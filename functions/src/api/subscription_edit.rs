@@ -5,7 +5,8 @@ use std::num::NonZeroU32;
 use chrono::{DateTime, Utc};
 use perennial_domain::time::Zone;
 use perennial_domain::{
-    ids::PaymentSourceId,
+    ids::{PaymentSourceId, TagId},
+    order::Addresses,
     plan::{DatesChange, DatesError, PlanError, change_dates, rest_until},
     renewal_alert::RenewalAlertPeriod,
     subscription::Subscription,
@@ -14,11 +15,16 @@ use perennial_domain::{
 use serde_json::{Value, json};
 
 use super::{
+    addresses::AddressChange,
+    editable::Touches,
     schedule_rules::{self, RulesChange},
     settled_json::settled,
+    swap::Swap,
+    tags::TagChange,
 };
 use crate::http::{
     attributes::{Attributes, Given},
+    context::Context,
     document::{Document, Related},
     error::{ApiError, Code, Outcome, Problem, Problems},
 };
@@ -30,10 +36,19 @@ pub(super) enum Asked {
     Deactivate,
     Cancel,
     SkipNext,
+    RunNow,
+    Reactivate,
 }
 
 impl Asked {
-    const ALL: [Self; 4] = [Self::Activate, Self::Deactivate, Self::Cancel, Self::SkipNext];
+    const ALL: [Self; 6] = [
+        Self::Activate,
+        Self::Deactivate,
+        Self::Cancel,
+        Self::SkipNext,
+        Self::RunNow,
+        Self::Reactivate,
+    ];
 
     /// The trigger's name.
     pub(super) const fn name(self) -> &'static str {
@@ -42,6 +57,8 @@ impl Asked {
             Self::Deactivate => "_deactivate",
             Self::Cancel => "_cancel",
             Self::SkipNext => "_skip_next",
+            Self::RunNow => "_run_now",
+            Self::Reactivate => "_reactivate",
         }
     }
 
@@ -66,7 +83,8 @@ impl Asked {
 pub(super) struct Wanted {
     pub(super) asked: Option<Asked>,
     resumes_at: Given<DateTime<Utc>>,
-    frequency: Option<Frequency>,
+    pub(super) swap: Option<Swap>,
+    pub(super) frequency: Option<Frequency>,
     time_zone: Option<Zone>,
     rules: RulesChange,
     max_occurrences: Given<NonZeroU32>,
@@ -75,8 +93,18 @@ pub(super) struct Wanted {
     cut_off: Given<CutOff>,
     next_run: Option<(DateTime<Utc>, AnchorChange)>,
     reference: Given<String>,
+    reference_origin: Given<String>,
     metadata: Given<Value>,
     pub(super) payment_source: Related<PaymentSourceId>,
+    pub(super) addresses: AddressChange,
+    tags: TagChange,
+}
+
+/// What a subscription shall refer to, as it was found.
+#[derive(Debug)]
+pub(super) struct Settled {
+    addresses: Addresses,
+    tags: Vec<TagId>,
 }
 
 impl Wanted {
@@ -101,6 +129,7 @@ impl Wanted {
         Self {
             asked,
             resumes_at,
+            swap: Swap::read(&mut attributes, problems),
             frequency: attributes.value("frequency", problems),
             time_zone: attributes.value("time_zone", problems),
             rules: RulesChange::read(&mut attributes, problems),
@@ -110,23 +139,38 @@ impl Wanted {
             cut_off: attributes.optional("cut_off_hours", problems),
             next_run: next_run_at.map(|at| (whole_second(at), anchor.unwrap_or_default())),
             reference: attributes.optional("reference", problems),
+            reference_origin: attributes.optional("reference_origin", problems),
             metadata: match attributes.optional("metadata", problems) {
                 Given::Value(metadata) => Given::Value(settled(metadata)),
                 other => other,
             },
             payment_source: document.related("customer_payment_source", problems),
+            addresses: AddressChange::read(document, problems),
+            tags: TagChange::read(&mut attributes, document, problems),
         }
     }
 
-    /// Whether anything is to change beside what the trigger does.
+    /// What is to change beside what the trigger does.
+    pub(super) fn touches(&self) -> Touches {
+        Touches {
+            dates: self.moves_dates(),
+            term: self.max_occurrences.is_given() || self.expires_at.is_given(),
+            items: self.swap.is_some(),
+            addresses: self.addresses.is_given(),
+            source: self.payment_source != Related::Absent,
+            rules: self.pause().is_some()
+                || self.renewal_alert_period.is_given()
+                || self.cut_off.is_given(),
+            own_data: self.reference.is_given()
+                || self.reference_origin.is_given()
+                || self.metadata.is_given()
+                || self.tags.is_given(),
+        }
+    }
+
+    /// Whether its attributes are to change.
     pub(super) fn edits(&self) -> bool {
-        self.changes_dates()
-            || self.pause().is_some()
-            || self.renewal_alert_period.is_given()
-            || self.cut_off.is_given()
-            || self.reference.is_given()
-            || self.metadata.is_given()
-            || self.payment_source != Related::Absent
+        Touches { items: false, ..self.touches() }.anything()
     }
 
     /// Whether anything is to change that decides on which dates it runs.
@@ -171,11 +215,29 @@ impl Wanted {
         }
     }
 
+    /// What the addresses and tags that were given come to.
+    pub(super) async fn settle(
+        &self,
+        context: &Context<'_>,
+        before: &Subscription,
+        problems: &mut Problems,
+    ) -> Outcome<Settled> {
+        Ok(Settled {
+            addresses: self.addresses.of(context, &before.addresses, problems).await?,
+            tags: self.tags.of_typed(context, &before.tags, problems).await?,
+        })
+    }
+
     /// The subscription with all of it but what the trigger does.
     ///
     /// # Errors
     /// When its dates can't be changed so.
-    pub(super) fn edit(&self, before: &Subscription, now: DateTime<Utc>) -> Outcome<Subscription> {
+    pub(super) fn edit(
+        &self,
+        before: &Subscription,
+        settled: Settled,
+        now: DateTime<Utc>,
+    ) -> Outcome<Subscription> {
         let dates = self.dates(before);
         let mut after =
             change_dates(before, &dates, now).map_err(|error| no_dates(&error, &dates))?;
@@ -185,7 +247,10 @@ impl Wanted {
         self.renewal_alert_period.clone().apply(&mut after.renewal_alert_period);
         self.cut_off.clone().or_default(&mut after.cut_off);
         self.reference.clone().apply(&mut after.reference);
+        self.reference_origin.clone().apply(&mut after.reference_origin);
         self.metadata.clone().or_default(&mut after.metadata);
+        let Settled { addresses, tags } = settled;
+        (after.addresses, after.tags) = (addresses, tags);
         match &self.payment_source {
             Related::Absent => {}
             Related::Nothing => after.payment_source_id = None,
@@ -245,7 +310,11 @@ pub(super) fn told(subscription: &Subscription) -> Value {
         "renewal_alert_period": subscription.renewal_alert_period,
         "cut_off_hours": subscription.cut_off,
         "reference": subscription.reference,
+        "reference_origin": subscription.reference_origin,
         "metadata": subscription.metadata,
         "customer_payment_source_id": subscription.payment_source_id,
+        "shipping_address_id": subscription.addresses.shipping,
+        "billing_address_id": subscription.addresses.billing,
+        "tags": subscription.tags,
     })
 }

@@ -107,7 +107,7 @@ fn something_that_repeats_stays_and_a_run_can_hold_it_all() -> TestResult {
 /// What is done to one of the items: which, how, and with what quantity and price.
 type Step = (usize, u8, u32, i64);
 
-fn fails(error: impl ToString) -> TestCaseError {
+fn fails(error: impl std::fmt::Display) -> TestCaseError {
     TestCaseError::fail(error.to_string())
 }
 

@@ -44,7 +44,7 @@ fn nothing_runs_now_that_is_not_active_or_has_no_run_to_come() -> TestResult {
     Ok(())
 }
 
-fn fails(error: impl ToString) -> TestCaseError {
+fn fails(error: impl std::fmt::Display) -> TestCaseError {
     TestCaseError::fail(error.to_string())
 }
 
