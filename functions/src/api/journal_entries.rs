@@ -1,13 +1,16 @@
 //! The journal of an order or a subscription: every change, chained by hashes.
 
 use perennial_domain::{
-    ids::{OrderId, OrganizationId, SubscriptionId},
+    ids::OrganizationId,
     journal::{Cause, Entry, verify},
 };
-use perennial_store::{Cursor, CursorError, Page};
 use serde_json::{Value, json};
 
-use super::{answer, listing, order_subscriptions, orders};
+use super::{
+    answer,
+    journals::{Journal, Told},
+    listing,
+};
 use crate::http::{
     attributes::{Attribute, Kind},
     context::Context,
@@ -95,43 +98,6 @@ fn object(entry: &Entry) -> Object {
     }
 }
 
-/// The subject as it is stored: the letter of its kind and its id. `None` where there is nothing
-/// that this caller may see. An order made by a run has its journal with its subscription.
-async fn subject(context: &Context<'_>, text: &str) -> Outcome<Option<(&'static str, String)>> {
-    let order: Option<OrderId> = text.parse().ok();
-    let of_run = order.as_ref().and_then(OrderId::run).map(|(subscription, _)| subscription);
-    let subscription: Option<SubscriptionId> = of_run.or_else(|| text.parse().ok());
-    if let Some(id) = subscription {
-        let found = order_subscriptions::find(context, &id).await?;
-        return Ok(found.map(|found| ("S", found.id.to_string())));
-    }
-    if let Some(id) = order {
-        // A deleted draft's journal stays, for those who see every market.
-        let visible =
-            context.caller.market.is_none() || orders::find(context, &id).await?.is_some();
-        return Ok(visible.then(|| ("O", id.to_string())));
-    }
-    Ok(None)
-}
-
-/// The journal of one subject: the letter of its kind, and its id.
-struct Journal(&'static str, String);
-
-impl listing::Source for Journal {
-    async fn after(
-        &self,
-        context: &Context<'_>,
-        limit: u16,
-        cursor: Option<&Cursor>,
-    ) -> Outcome<Result<Page<Object>, CursorError>> {
-        let Self(kind, subject) = self;
-        let organization = &context.caller.organization;
-        let page = context.store().journal(organization, kind, subject, limit, cursor).await?;
-        Ok(page
-            .map(|page| Page { items: page.items.iter().map(object).collect(), next: page.next }))
-    }
-}
-
 /// The entry that is answered.
 fn entry(organization: &OrganizationId, object: &Object) -> Option<Entry> {
     let attribute = |name: &str| object.attributes.get(name).cloned();
@@ -167,10 +133,11 @@ fn verified(context: &Context<'_>, objects: &[Object]) -> Value {
 
 async fn list(context: &Context<'_>) -> Outcome<Answer> {
     let wanted = context.query.filters.get("subject_eq").map(String::as_str).unwrap_or_default();
-    let Some((kind, subject)) = subject(context, wanted).await? else {
+    let Some(journal) = Journal::of_subject(context, wanted).await? else {
         return answer::page(context, &listing::of_all(context, Vec::new())?, &[]).await;
     };
-    let page = listing::select(context, &Journal(kind, subject)).await?;
+    let told = Told { journal, make: |entry, _| vec![object(entry)] };
+    let page = told.page(context).await?;
     let whole = context.query.conditions.is_empty() && context.query.sort.is_empty();
     let verified = if whole { verified(context, &page.objects) } else { Value::Null };
     answer::page(context, &page, &[("verified", verified)]).await

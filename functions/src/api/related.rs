@@ -3,8 +3,14 @@
 
 use std::sync::LazyLock;
 
+use perennial_domain::event_topics::Concerned;
+
 use super::{
-    RESOURCE_TYPES, answer, include, inverse, listing, recurring_order_copies, resource_type,
+    RESOURCE_TYPES, answer, event_callbacks, events, include, inverse,
+    journals::{self, Journal},
+    listing,
+    order_factories::OfSubscription,
+    recurring_order_copies, resource_type, versions,
 };
 use crate::http::{
     caller::Verb,
@@ -32,7 +38,11 @@ fn operation(of: &'static ResourceType, relationship: &'static Relationship) -> 
     let path = format!("/api/{}/{{id}}/{}", of.name, relationship.name);
     let (about, accepts) = if relationship.many {
         let accepts = match relationship.name {
-            "recurring_order_copies" => Accepts { list: Some(recurring_order_copies::LIST) },
+            _ if is_copies(of, relationship) => {
+                Accepts { list: Some(recurring_order_copies::LIST) }
+            }
+            "events" => Accepts { list: Some(events::LIST) },
+            "versions" => Accepts { list: Some(versions::LIST) },
             name if inverse::back(of.name, name).is_some() => Accepts::INDEXED,
             _ => Accepts::WHOLE,
         };
@@ -78,13 +88,30 @@ async fn follow(context: &Context<'_>) -> Outcome<Answer> {
         return answer::related(context, objects.first()).await;
     }
     let page = match (owner.linkage(name), owner.id.parse()) {
-        (Some(Linkage::Unknown), Ok(id)) if name == "recurring_order_copies" => {
-            listing::select(context, &recurring_order_copies::OfSubscription(id)).await?
+        (Some(Linkage::Unknown), Ok(subscription)) if is_copies(of, relationship) => {
+            listing::select(context, &OfSubscription { subscription, kind: name }).await?
         }
+        (Some(Linkage::Unknown), _) if journals::tells(name) => {
+            let resource = Concerned { kind: of.name, id: owner.id };
+            match Journal::of_resource(context, resource).await? {
+                Some(journal) => journal.told(name).page(context).await?,
+                None => listing::of_all(context, Vec::new())?,
+            }
+        }
+        (Some(Linkage::Unknown), _) if of.name == "webhooks" => match owner.id.parse() {
+            Ok(id) => listing::select(context, &event_callbacks::OfWebhook(id)).await?,
+            Err(_) => listing::of_all(context, Vec::new())?,
+        },
         (Some(Linkage::Unknown), _) if let Some(by) = inverse::back(of.name, name) => {
             inverse::page(context, &owner, relationship, by).await?
         }
         _ => listing::of_all(context, include::follow(context, &owner, name).await?)?,
     };
     answer::page(context, &page, &[]).await
+}
+
+/// Whether a relationship leads to the copies that the runs of a subscription are.
+fn is_copies(of: &ResourceType, relationship: &Relationship) -> bool {
+    let copies = ["order_factories", "order_copies", "recurring_order_copies"];
+    of.name == "order_subscriptions" && copies.contains(&relationship.name)
 }

@@ -6,13 +6,16 @@
 use std::fmt::Write;
 
 use perennial_store::{Begun, StoredAnswer};
+use serde_json::Value;
 
 use super::{
+    attributes::{Attribute, Kind},
     caller::Caller,
     context::{Context, digest},
     error::{ApiError, Code, Outcome, Problem},
     event::{Answer, Request},
     media_type::JSON_API,
+    object::ResourceType,
     operation::Operation,
 };
 
@@ -81,7 +84,9 @@ pub(crate) async fn guarded(operation: &Operation, context: &Context<'_>) -> Out
     }
     let outcome = (operation.handler)(context).await;
     let kept = match &outcome {
-        Ok(answer) => store.finish_idempotent(organization, key, &stored(answer)).await,
+        Ok(answer) => {
+            store.finish_idempotent(organization, key, &stored(operation.kind, answer)).await
+        }
         Err(_) => store.release_idempotent(organization, key).await,
     };
     if let Err(error) = kept {
@@ -104,13 +109,31 @@ fn fingerprint(request: &Request, caller: &Caller) -> Outcome<String> {
     }))
 }
 
-fn stored(answer: &Answer) -> StoredAnswer {
+/// What is kept of an answer: all but secrets, which stand as null in an answer that is repeated.
+fn stored(kind: &ResourceType, answer: &Answer) -> StoredAnswer {
     StoredAnswer {
         status: answer.status,
         location: answer.header("location").map(str::to_owned),
         etag: answer.header("etag").map(str::to_owned),
-        body: answer.body.clone().unwrap_or_default(),
+        body: without_secrets(kind, answer.body.clone().unwrap_or_default()),
     }
+}
+
+fn without_secrets(kind: &ResourceType, body: String) -> String {
+    let secret = |attribute: &&Attribute| matches!(attribute.kind, Kind::Secret);
+    let mut secrets = kind.attributes.iter().filter(secret).peekable();
+    if secrets.peek().is_none() {
+        return body;
+    }
+    // A body that can't be read is not kept at all.
+    let Ok(mut document) = serde_json::from_str::<Value>(&body) else { return String::new() };
+    for attribute in secrets {
+        let pointer = format!("/data/attributes/{}", attribute.name);
+        if let Some(value) = document.pointer_mut(&pointer) {
+            *value = Value::Null;
+        }
+    }
+    document.to_string()
 }
 
 fn replayed(stored: StoredAnswer) -> Answer {

@@ -40,6 +40,9 @@ pub(crate) enum Kind {
     Members(&'static [Attribute]),
     /// Any object, for the client's own data, of up to so many bytes.
     Anything(usize),
+    /// Text that only the server gives, and that is kept nowhere but where it belongs: not with
+    /// idempotency keys, and nothing is filtered or sorted by it.
+    Secret,
 }
 
 /// A name as it stands in a JSON pointer.
@@ -99,6 +102,7 @@ pub(super) fn check(kind: &Kind, name: &str, pointer: &str, value: &Value) -> Ve
                 _ => wrong(Code::WrongType, rule),
             }
         }
+        Kind::Secret => wrong(Code::WrongType, "left out".to_owned()),
         Kind::Boolean if value.is_boolean() => Vec::new(),
         Kind::Boolean => wrong(Code::WrongType, "true or false".to_owned()),
         Kind::Instant => instant(value).map_or_else(
@@ -315,6 +319,7 @@ impl Kind {
                 json!({"type": "object", "properties": properties, "additionalProperties": false})
             }
             Self::Anything(_) => json!({"type": "object"}),
+            Self::Secret => json!({"type": "string", "format": "password"}),
         }
     }
 }

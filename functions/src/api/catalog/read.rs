@@ -38,6 +38,18 @@ pub(crate) fn object(catalog: &'static Catalog, record: &Record) -> Object {
     }
 }
 
+/// A record as an answer about it alone shows it.
+pub(super) fn revealed(
+    context: &Context<'_>,
+    catalog: &'static Catalog,
+    before: Option<&Record>,
+    record: &Record,
+) -> Object {
+    let mut object = object(catalog, record);
+    (catalog.reveal)(context, before, record, &mut object);
+    object
+}
+
 /// Several that no client gives are not known to the record: others lead to it.
 fn linkage(relationship: &Relationship, record: &Record) -> Linkage {
     let Relationship { to, many, on_create, .. } = relationship;
@@ -82,7 +94,8 @@ pub(super) async fn find(context: &Context<'_>, catalog: &'static Catalog) -> Ou
 
 pub(super) async fn read(context: &Context<'_>) -> Outcome<Answer> {
     let catalog = in_path(context)?;
-    answer::one(context, 200, &object(catalog, &find(context, catalog).await?)).await
+    let record = find(context, catalog).await?;
+    answer::one(context, 200, &revealed(context, catalog, Some(&record), &record)).await
 }
 
 pub(super) async fn list(context: &Context<'_>) -> Outcome<Answer> {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{
     Catalog, Change, Identity, in_path, need,
-    read::{find, object},
+    read::{find, revealed},
     text, version,
 };
 use crate::{
@@ -53,7 +53,7 @@ pub(super) async fn create(context: &Context<'_>) -> Outcome<Answer> {
         record.insert(name.to_owned(), value);
     }
     let record = store_new(context, catalog, record).await?;
-    answer::one(context, 201, &object(catalog, &record)).await
+    answer::one(context, 201, &revealed(context, catalog, None, &record)).await
 }
 
 /// Stores a new record. When the same request, under the same idempotency key, has stored it before
@@ -118,12 +118,12 @@ pub(super) async fn update(context: &Context<'_>) -> Outcome<Answer> {
     let seen = version(&before);
     context.check_version(seen)?;
     let mut record =
-        settled(context, catalog, Change::new(catalog, document, Some(before))).await?;
+        settled(context, catalog, Change::new(catalog, document, Some(before.clone()))).await?;
     record.insert("version".to_owned(), json!(seen + 1));
     record.insert("updated_at".to_owned(), json!(context.now));
     let organization = &context.caller.organization;
     context.store().update_record(organization, catalog.stored, &record, seen).await?;
-    answer::one(context, 200, &object(catalog, &record)).await
+    answer::one(context, 200, &revealed(context, catalog, Some(&before), &record)).await
 }
 
 pub(super) async fn delete(context: &Context<'_>) -> Outcome<Answer> {

@@ -6,6 +6,7 @@ mod parameters;
 mod resources;
 mod schemas;
 mod shared;
+mod webhooks;
 
 use serde_json::{Map, Value, json};
 
@@ -32,6 +33,7 @@ pub(crate) fn document() -> Value {
             .map(|kind| json!({"name": kind.name, "description": kind.about}))
             .collect::<Vec<_>>(),
         "paths": paths(),
+        "webhooks": webhooks::all(),
         "components": {
             "securitySchemes": {
                 "token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},

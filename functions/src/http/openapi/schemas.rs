@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{
     filters, reference,
     resources::{request, resource},
-    shared,
+    shared, webhooks,
 };
 use crate::{
     api,
@@ -62,5 +62,6 @@ pub(super) fn all() -> Value {
             }
         }
     }
+    schemas.insert("event_document".to_owned(), webhooks::event());
     Value::Object(schemas)
 }

@@ -39,7 +39,11 @@ pub(crate) fn class(kind: &Kind) -> Option<Class> {
         Kind::Text(_) | Kind::Currency | Kind::Zone | Kind::Frequency | Kind::Choice(_) => {
             Some(Class::Text)
         }
-        Kind::DateOrInstant | Kind::List(..) | Kind::Members(_) | Kind::Anything(_) => None,
+        Kind::DateOrInstant
+        | Kind::List(..)
+        | Kind::Members(_)
+        | Kind::Anything(_)
+        | Kind::Secret => None,
     }
 }
 
