@@ -5,6 +5,7 @@ mod bad_input;
 mod clock;
 mod downtime;
 mod duplicates;
+mod events;
 mod faults;
 mod idempotency;
 mod kill;
