@@ -81,7 +81,8 @@ impl Webhooks {
     ) -> Result<(), HandleError> {
         let Some(next) = delivery.next_attempt_at else { return Ok(()) };
         // Rounded up: what comes too early does nothing.
-        let seconds = (next - self.clock.now()).num_seconds().max(-1).saturating_add(1);
+        let wait = (next - self.clock.now()).num_milliseconds();
+        let seconds = u64::try_from(wait).unwrap_or_default().div_ceil(1_000);
         let Some(delay) = u16::try_from(seconds).ok().filter(|delay| *delay <= LONGEST_DELAY)
         else {
             return Ok(());

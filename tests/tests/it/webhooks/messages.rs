@@ -153,8 +153,8 @@ async fn a_receiver_sees_what_is_missing_and_what_came_twice() -> TestResult {
     let receiver = Receiver::start(Reply::Status(200)).await?;
     let shop = Plan::at(OPENED)?.open().await?;
     let webhook = listening(&shop, "*", &receiver).await?;
-    let subscription = shop.subscribe("monthly").await?;
-    shop.advance("P3M").await?;
+    let subscription = shop.subscribe("weekly").await?;
+    shop.advance("P22D").await?;
     let requests = receiver.heard();
     let journal = shop.journal("S", subscription.as_str()).await?;
     let heard: BTreeSet<u64> = sequences(&requests)
