@@ -45,21 +45,20 @@ impl Journal {
         let of_run = order.as_ref().and_then(OrderId::run).map(|(subscription, _)| subscription);
         let subscription: Option<SubscriptionId> = of_run.or_else(|| text.parse().ok());
         let whole = |letter, subject| Self { letter, subject, part: Part::Whole };
+        // What was deleted leaves its journal, for those who see every market.
+        let sees_all = context.caller.market.is_none();
         if let Some(id) = subscription {
-            let found = order_subscriptions::find(context, &id).await?;
-            return Ok(found.map(|found| whole("S", found.id.to_string())));
-        }
-        if let Ok(id) = text.parse::<OrderCopyId>() {
-            let organization = &context.caller.organization;
-            let found = context.store().order_copy(organization, &id).await?;
-            let found = found.filter(|copy| context.caller.sees(&copy.market_id));
-            return Ok(found.map(|found| whole("Y", found.id.to_string())));
+            let visible = sees_all || order_subscriptions::find(context, &id).await?.is_some();
+            return Ok(visible.then(|| whole("S", id.to_string())));
         }
         if let Some(id) = order {
-            // A deleted draft's journal stays, for those who see every market.
-            let visible =
-                context.caller.market.is_none() || orders::find(context, &id).await?.is_some();
+            let visible = sees_all || orders::find(context, &id).await?.is_some();
             return Ok(visible.then(|| whole("O", id.to_string())));
+        }
+        if let Ok(id) = text.parse::<OrderCopyId>() {
+            let found = context.store().order_copy(&context.caller.organization, &id).await?;
+            let found = found.filter(|copy| context.caller.sees(&copy.market_id));
+            return Ok(found.map(|copy| whole("Y", copy.id.to_string())));
         }
         Ok(None)
     }
