@@ -72,11 +72,7 @@ pub(crate) static KIND: ResourceType = ResourceType {
             Kind::List(&Kind::Members(COMPONENT), MAX_COMPONENTS),
             "What one holds: skus, each once, with their units.",
         ),
-        Attribute::read(
-            "skus_count",
-            Kind::Integer(0, 20),
-            "How many different skus it holds.",
-        ),
+        Attribute::read("skus_count", Kind::Integer(0, 20), "How many different skus it holds."),
         REFERENCE,
         REFERENCE_ORIGIN,
         METADATA,

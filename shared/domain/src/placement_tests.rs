@@ -4,9 +4,10 @@ use std::error::Error;
 use super::*;
 use crate::{
     dunning::{RetryDelay, RetryPolicy},
-    ids::{CustomerId, LineItemId, MarketId, ModelId, OrderId, PaymentSourceId},
+    ids::{CustomerId, LineItemId, MarketId, ModelId, OrderId, PaymentSourceId, PriceListId},
     journal::Head,
     order::{Addresses, Annotations, MAX_QUANTITY},
+    pricing::Component,
     time::{CatchUp, CatchUpPolicy, CutOff, OccurrenceNumber, ScheduleRules, Slot},
 };
 
@@ -288,6 +289,130 @@ fn what_is_just_enough_is_enough() -> TestResult {
     case.line(1)?.frequency = None;
     case.sku("TEA")?.frequencies = vec!["monthly".parse()?];
     assert_eq!(case.rejections(), [], "a one-off line needs no frequency");
+    Ok(())
+}
+
+/// Two bags of beans and so many of tea in one.
+fn bundle(tea: u32) -> OrderedItem {
+    let part = |code: &str, quantity| Component { sku_code: code.to_owned(), quantity };
+    OrderedItem::Bundle {
+        bundle_code: "BREAKFAST".to_owned(),
+        components: vec![part("BEANS", 2), part("TEA", tea)],
+    }
+}
+
+#[test]
+fn bundles_are_checked_by_the_skus_within() -> TestResult {
+    let at = |attribute: &str| pointer(0, attribute);
+    let rules: &[(&str, String, Spoil)] = &[
+        ("sku_unknown", at("bundle_code"), |case| {
+            case.line(0)?.item = OrderedItem::Bundle {
+                bundle_code: "ODD".to_owned(),
+                components: vec![Component { sku_code: "GONE".to_owned(), quantity: 1 }],
+            };
+            Ok(())
+        }),
+        // Two bundles of two bags each.
+        ("out_of_stock", at("quantity"), |case| {
+            case.sku("BEANS")?.stock = Some(3);
+            Ok(())
+        }),
+        // A bundle and a line share what there is of a sku within.
+        ("out_of_stock", pointer(1, "quantity"), |case| {
+            case.sku("TEA")?.stock = Some(2);
+            Ok(())
+        }),
+        ("frequency_not_allowed", at("frequency"), |case| {
+            case.sku("BEANS")?.frequencies = vec!["weekly".parse()?];
+            Ok(())
+        }),
+    ];
+    for (code, pointer, spoil) in rules {
+        let mut case = Case::new()?;
+        case.line(0)?.item = bundle(1);
+        spoil(&mut case)?;
+        assert_eq!(case.rejections(), [((*code).to_owned(), pointer.clone())]);
+    }
+    let mut case = Case::new()?;
+    case.line(0)?.item = bundle(1);
+    case.sku("BEANS")?.stock = Some(4);
+    // The bundle has a price in the order's currency; what its skus cost alone is no matter.
+    case.sku("BEANS")?.currency = "USD".parse()?;
+    case.sku("TEA")?.stock = Some(3);
+    assert_eq!(case.rejections(), []);
+    let made = case.subscriptions()?;
+    assert!(made.iter().flat_map(|one| &one.items).all(|item| item.stock_tracked));
+    Ok(())
+}
+
+#[test]
+fn a_price_that_was_listed_or_given_stands_for_itself() -> TestResult {
+    for source in [PriceSource::PriceList, PriceSource::Given] {
+        let mut case = Case::new()?;
+        case.sku("TEA")?.currency = "USD".parse()?;
+        case.line(1)?.price_source = source;
+        assert_eq!(case.rejections(), []);
+        let overridden = case.subscriptions()?.iter().any(|one| {
+            one.items.iter().any(|item| item.item.code() == "TEA" && item.price_override)
+        });
+        assert_eq!(overridden, source == PriceSource::Given);
+    }
+    Ok(())
+}
+
+#[test]
+fn an_adjustment_does_not_repeat_by_itself() -> TestResult {
+    let mut case = Case::new()?;
+    case.line(1)?.item = OrderedItem::Adjustment { adjustment_id: "adj_1".parse()? };
+    assert_eq!(case.rejections(), []);
+    case.model.as_mut().ok_or("a model")?.strategy = Strategy::ByLineItems;
+    let expected = [("frequency_not_allowed".to_owned(), pointer(1, "frequency"))];
+    assert_eq!(case.rejections(), expected);
+    Ok(())
+}
+
+#[test]
+fn an_order_holds_no_more_skus_than_stock_can_be_taken_of_at_once() -> TestResult {
+    for (skus, rejected) in [(90, false), (91, true)] {
+        let mut case = Case::new()?;
+        let parts = (0..skus).map(|n| Component { sku_code: format!("SKU{n}"), quantity: 1 });
+        let sku = case.sku("TEA")?.clone();
+        for code in (0..skus).map(|n| format!("SKU{n}")) {
+            case.skus.insert(SkuId::of_code(&code), Sku { code, ..sku.clone() });
+        }
+        case.order.line_items.truncate(1);
+        let components = parts.collect();
+        case.line(0)?.item = OrderedItem::Bundle { bundle_code: "MANY".to_owned(), components };
+        let expected = rejected.then(|| ("too_many_skus".to_owned(), LINES.to_owned()));
+        assert_eq!(case.rejections(), Vec::from_iter(expected));
+    }
+    Ok(())
+}
+
+#[test]
+fn what_follows_a_list_has_a_price_there() -> TestResult {
+    let mut case = Case::new()?;
+    case.line(1)?.price_source = PriceSource::Given;
+    case.model.as_mut().ok_or("a model")?.price_policy = PricePolicy::FollowList;
+    let reasons = |case: &Case, current: &CurrentPrices| -> Result<Vec<_>, Box<dyn Error>> {
+        let market = case.market.as_ref().ok_or("a market")?;
+        let model = case.model.as_ref().ok_or("a model")?;
+        let found = check_followed_prices(&case.order, market, model, current, case.now);
+        Ok(found.into_iter().map(|one| (one.code, one.pointer)).collect())
+    };
+    let none = CurrentPrices::default();
+    let market = "/data/relationships/market".to_owned();
+    assert_eq!(reasons(&case, &none)?, [("price_list_missing".to_owned(), market)]);
+    assert_eq!(case.subscriptions()?.first().and_then(|one| one.price_list_id.clone()), None);
+    let list: PriceListId = "prl_eu".parse()?;
+    case.market.as_mut().ok_or("a market")?.price_list_id = Some(list.clone());
+    let missing = ("price_missing".to_owned(), pointer(0, "sku_code"));
+    assert_eq!(reasons(&case, &none)?, [missing], "what was given follows nothing");
+    assert!(case.subscriptions()?.iter().all(|one| one.price_list_id == Some(list.clone())));
+    case.line(0)?.frequency = None;
+    assert_eq!(reasons(&case, &none)?, [], "what is ordered once follows nothing");
+    case.model.as_mut().ok_or("a model")?.price_policy = PricePolicy::Pinned;
+    assert!(case.subscriptions()?.iter().all(|one| one.price_list_id.is_none()));
     Ok(())
 }
 
