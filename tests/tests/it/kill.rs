@@ -26,7 +26,7 @@ const DATA: &str = "PERENNIAL_TEST_KILLED_STACK";
 const STOP: &str = "PERENNIAL_TEST_KILLED_AT";
 
 /// Where the process is killed: at the nth call of its kind, before or after the call took effect.
-type Point = (&'static str, &'static str, u32, Fault);
+pub(crate) type Point = (&'static str, &'static str, u32, Fault);
 
 const CLAIM: &str = "DynamoDB_20120810.UpdateItem";
 const SEND: &str = "AmazonSQS.SendMessageBatch";
@@ -97,7 +97,7 @@ impl Drop for Doomed {
 }
 
 /// Moves the clock in a process of its own, and kills that at one of its calls.
-async fn kill_at(data: &Path, point: Point, advance: &str) -> TestResult {
+pub(crate) async fn kill_at(data: &Path, point: Point, advance: &str) -> TestResult {
     let mut doomed = Doomed::start(data, point)?;
     let api = Api::new(&doomed.wait_for("ready ")?, "");
     let advance = json!({ "advance": advance });

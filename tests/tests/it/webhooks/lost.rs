@@ -2,15 +2,20 @@
 
 use std::collections::BTreeSet;
 
-use perennial_domain::webhook::DeliveryStatus;
+use perennial_domain::{event_topics::events, webhook::DeliveryStatus};
 use perennial_tests::{
-    Plan, TestResult,
+    Plan, Shop, TestResult,
     fault::{Call, Fault, Faults},
     gate::{Gate, Mode},
     receiver::{Receiver, Reply},
 };
 
+use crate::kill::kill_at;
+
 use super::{OPENED, deliveries, delivery, draft, listening};
+
+const PUT: &str = "DynamoDB_20120810.PutItem";
+const READ: &str = "DynamoDB_20120810.GetItem";
 
 /// Tells a receiver of an order, with a fault ahead for one call; answers the calls that were made.
 async fn told_despite(fault: Option<(&Call, Fault)>) -> TestResult<Vec<Call>> {
@@ -64,6 +69,44 @@ async fn a_delivery_whose_message_is_lost_is_found_by_the_tick() -> TestResult {
     shop.advance("PT10M").await?;
     assert_eq!(receiver.heard().len(), 2);
     assert_eq!(delivery(&shop, &webhook).await?.status, DeliveryStatus::Delivered);
+    Ok(())
+}
+
+#[tokio::test]
+async fn killed_in_the_middle_of_deliveries_every_event_arrives_nonetheless() -> TestResult {
+    let receiver = Receiver::start(Reply::Status(200)).await?;
+    let data = tempfile::tempdir()?;
+    let shop = Plan::at(OPENED)?.kept_in(data.path()).open().await?;
+    let webhook = listening(&shop, "*", &receiver).await?;
+    let subscription = shop.subscribe("daily").await?;
+    let goods = shop.close().await;
+    for point in [
+        // Between a delivery's message and the delivery, between claims and what was sent, and
+        // between what was sent and its outcome.
+        ("webhooks", PUT, 1, Fault::StopAfter),
+        ("webhooks", PUT, 7, Fault::StopBefore),
+        ("webhooks", PUT, 12, Fault::StopAfter),
+        ("webhooks", READ, 9, Fault::StopBefore),
+    ] {
+        kill_at(data.path(), point, "P1D").await?;
+    }
+    let shop = Shop::reopen(data.path(), goods).await?;
+    shop.advance("P2D").await?;
+    let journal = shop.journal("S", subscription.as_str()).await?;
+    let happened: BTreeSet<String> =
+        journal.iter().flat_map(events).map(|event| event.id.to_string()).collect();
+    let requests = receiver.heard();
+    let heard: BTreeSet<String> = requests
+        .iter()
+        .filter(|request| request.at("/meta/event/subject") == subscription.as_str())
+        .map(|request| request.header("webhook-id").to_owned())
+        .collect();
+    assert_eq!(heard, happened);
+    assert!(happened.len() > 20, "{happened:?}");
+    let deliveries = deliveries(&shop, &webhook).await?;
+    assert!(deliveries.iter().all(|one| one.status == DeliveryStatus::Delivered));
+    assert!(requests.len() < deliveries.len() + 20, "{} requests", requests.len());
+    shop.prove_books().await?;
     Ok(())
 }
 
