@@ -152,6 +152,23 @@ fn a_rescheduled_run_keeps_its_wall_clock_too() -> TestResult {
 }
 
 #[test]
+fn a_rescheduled_firing_keeps_its_wall_clock_too() -> TestResult {
+    let firsts = schedule(
+        "0 9 1 * *",
+        "2027-01-31T09:00:00",
+        iana("Europe/Berlin"),
+        ScheduleRules::default(),
+    )?;
+    // 20 February, 08:00 in Berlin.
+    let recorded = Slot { number: OccurrenceNumber::FIRST, at: at("2027-02-20T07:00:00Z")? };
+    let (there, found) = firsts.in_zone(iana("America/New_York"), recorded, None)?;
+    assert_eq!(row(&there, &found), "1 2027-02-20T08:00-05:00 as recorded");
+    let following = there.following(found.slot())?;
+    assert_eq!(row(&there, &following), "2 2027-03-01T09:00-05:00 cron expression");
+    Ok(())
+}
+
+#[test]
 fn a_rescheduled_run_that_the_new_zone_jumps_over_says_so() -> TestResult {
     let rules = ScheduleRules::default();
     let monthly = schedule("monthly", "2026-02-15T09:00:00", iana("America/New_York"), rules)?;
