@@ -16,6 +16,7 @@ mod jobs;
 mod journals;
 mod meter;
 mod orders;
+mod records;
 mod runs;
 mod stock;
 
