@@ -85,3 +85,7 @@ pub fn postpone_retry(
     };
     Some((after, change))
 }
+
+#[cfg(test)]
+#[path = "blocked_tests.rs"]
+mod tests;

@@ -10,6 +10,8 @@ use crate::{
 
 #[path = "following_tests.rs"]
 mod following;
+#[path = "journal_tests.rs"]
+mod journal;
 #[path = "property_tests.rs"]
 mod property;
 #[path = "rest_and_end_tests.rs"]
