@@ -1,20 +1,23 @@
 //! What follows when an order is placed, refused or cancelled: subscriptions that were made from it by
 //! hand, and the copy that made it. All of it is committed together with the order, or not at all.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use perennial_domain::{
     catalog::SubscriptionModel,
-    copy_order::{target_placed, target_rejected},
+    copy_order::{cancel_order, target_placed, target_rejected},
     ids::OrganizationId,
     journal::{Cause, Change, append},
     lifecycle::SubscriptionStatus,
     manual_subscription::activate_by_source,
-    order::{Order, Rejection},
-    order_copy::OrderCopy,
+    order::{Order, OrderStatus, Rejection},
+    order_copy::{Culprit, OrderCopy},
     plan::{PlanError, cancel},
+    run::RunError,
     subscription::Subscription,
 };
-use perennial_store::{Commit, Expect, Related, Store, StoreError};
+use perennial_store::{Commit, Expect, Related, Store, StoreError, StoredOrder};
 use serde_json::{Value, json};
 use thiserror::Error;
 
@@ -85,9 +88,42 @@ impl<'a> FollowUp<'a> {
         if let Some(copy) = self.copy(order).await?
             && let Some((after, change)) = target_placed(&copy, self.now)
         {
+            let mut after = after;
+            if copy.options.cancel_source_order {
+                (commit, after) = self.cancel_source(commit, after).await?;
+            }
             commit = self.settled_copy(commit, &copy, after, change);
         }
         Ok(commit)
+    }
+
+    /// Cancels the source order of a copy whose order is placed. The order may be paid by now: where
+    /// the source can't be cancelled any more, the copy says so, and is completed all the same.
+    async fn cancel_source(
+        self,
+        commit: Commit<'a>,
+        mut copy: OrderCopy,
+    ) -> Result<(Commit<'a>, OrderCopy), FollowUpError> {
+        let source = copy.id.source().map(|(source, _)| source);
+        let found = match &source {
+            Some(source) => self.store.order(self.organization, source).await?,
+            None => None,
+        };
+        let cancellable =
+            |order: &Order| matches!(order.status, OrderStatus::Draft | OrderStatus::Placed);
+        if let Some(StoredOrder::Client(order)) = found
+            && cancellable(&order)
+            && self.busy(&order).await?.is_none()
+        {
+            return Ok((self.cancel(commit, &order).await?, copy));
+        }
+        copy.errors_log.push(RunError {
+            at: self.now,
+            code: "source_order_not_cancelled".to_owned(),
+            message: "the source order could not be cancelled any more".to_owned(),
+            resource: source.map(|source| Culprit::new("orders", &source)),
+        });
+        Ok((commit, copy))
     }
 
     /// Fails the copy that has sent the order to be placed.
@@ -113,20 +149,8 @@ impl<'a> FollowUp<'a> {
         mut commit: Commit<'a>,
         order: &Order,
     ) -> Result<Commit<'a>, FollowUpError> {
-        let mut made = subscriptions_from(self.store, self.organization, order).await?;
-        made.retain(|one| one.status != SubscriptionStatus::Cancelled);
-        let models = made.iter().filter_map(|one| one.model_id.as_ref()).map(ToString::to_string);
-        let models: std::collections::BTreeSet<String> = models.collect();
-        let models = self.store.get_many::<SubscriptionModel>(self.organization, models).await?;
-        for before in made {
-            let waits =
-                before.status == SubscriptionStatus::Draft && before.activate_by_source_order;
-            let model = before.model_id.as_ref().and_then(|id| models.get(id.as_str()));
-            if !waits && !model.is_some_and(|model| model.auto_cancel) {
-                continue;
-            }
-            let retrying = before.lease_claims.is_some() && before.run_number.is_none();
-            if retrying && before.blocked_by.is_none() {
+        for before in self.going_with(order).await? {
+            if is_retrying(&before) {
                 return Err(FollowUpError::Busy(before.id.to_string()));
             }
             let (after, change) = cancel(&before, self.now)?;
@@ -134,6 +158,72 @@ impl<'a> FollowUp<'a> {
             commit = self.subscription(commit, &before, after, change);
         }
         Ok(commit)
+    }
+
+    /// The first of the subscriptions that go with an order whose payment is just being tried.
+    async fn busy(self, order: &Order) -> Result<Option<Subscription>, StoreError> {
+        Ok(self.going_with(order).await?.into_iter().find(is_retrying))
+    }
+
+    /// The subscriptions that are cancelled with an order.
+    async fn going_with(self, order: &Order) -> Result<Vec<Subscription>, StoreError> {
+        let mut made = subscriptions_from(self.store, self.organization, order).await?;
+        made.retain(|one| one.status != SubscriptionStatus::Cancelled);
+        let models = made.iter().filter_map(|one| one.model_id.as_ref()).map(ToString::to_string);
+        let models: BTreeSet<String> = models.collect();
+        let models = self.store.get_many::<SubscriptionModel>(self.organization, models).await?;
+        made.retain(|one| {
+            let waits = one.status == SubscriptionStatus::Draft && one.activate_by_source_order;
+            let model = one.model_id.as_ref().and_then(|id| models.get(id.as_str()));
+            waits || model.is_some_and(|model| model.auto_cancel)
+        });
+        Ok(made)
+    }
+
+    /// Cancels an order as it stands, with all that goes with it.
+    pub(crate) async fn cancel(
+        self,
+        commit: Commit<'a>,
+        before: &Order,
+    ) -> Result<Commit<'a>, FollowUpError> {
+        let (mut after, change) = cancel_order(before, self.now);
+        let id = after.id.to_string();
+        let cause = self.cause.clone();
+        let journal = &mut after.journal;
+        let entry = append(journal, self.organization, &id, self.now, cause, change);
+        let commit = commit.order(&after, Expect::Version(before.version)).entry("O", &entry);
+        self.cancelled(commit, &after).await
+    }
+
+    /// Puts back what an order has taken from stock that was cancelled as a placed one. A failure leaves
+    /// units out of stock that nobody gets; it is logged for an operator.
+    pub(crate) async fn put_back(self, order: &Order) {
+        let lines = order.line_items.iter();
+        let units: Vec<(&str, u32)> =
+            lines.flat_map(|line| line.item.units(line.quantity)).collect();
+        if units.is_empty() || order.placed_at.is_none() {
+            return;
+        }
+        if let Err(error) = self.store.release_stock(self.organization, &order.id, &units).await {
+            tracing::error!(%error, order_id = %order.id, "held stock was not put back");
+        }
+    }
+
+    /// Puts back what the source order has taken that was cancelled when the order was placed, which a
+    /// copy of it has made.
+    pub(crate) async fn put_back_source(self, order: &Order) -> Result<(), StoreError> {
+        let Some(copy) = self.copy(order).await? else { return Ok(()) };
+        let Some((source, _)) = copy.id.source().filter(|_| copy.options.cancel_source_order)
+        else {
+            return Ok(());
+        };
+        if let Some(StoredOrder::Client(source)) =
+            self.store.order(self.organization, &source).await?
+            && source.status == OrderStatus::Cancelled
+        {
+            self.put_back(&source).await;
+        }
+        Ok(())
     }
 
     async fn manual(self, order: &Order) -> Result<Vec<Subscription>, StoreError> {
@@ -180,6 +270,13 @@ impl<'a> FollowUp<'a> {
         after.version = before.version + 1;
         commit.order_copy(&after, Expect::Version(before.version)).entry("Y", &entry)
     }
+}
+
+/// Whether a payment of it is being tried again right now.
+fn is_retrying(subscription: &Subscription) -> bool {
+    subscription.lease_claims.is_some()
+        && subscription.run_number.is_none()
+        && subscription.blocked_by.is_none()
 }
 
 /// The same change, with why it came about.

@@ -230,6 +230,9 @@ impl Validation {
         let follow_up = FollowUp { store: &self.store, organization, cause: &cause, now };
         let commit = follow_up.placed(commit, &order, related).await.map_err(HandleError::from)?;
         commit.run().await?;
+        if let Err(error) = follow_up.put_back_source(&order).await {
+            tracing::error!(%error, order_id = %order.id, "held stock was not put back");
+        }
         if let Some(since) = order.placing_at {
             let millis = f64::from(
                 u32::try_from((self.clock.now() - since).num_milliseconds()).unwrap_or(u32::MAX),

@@ -2,12 +2,12 @@
 //! that is being made.
 
 use perennial_domain::{
-    catalog::{DEFAULT_REACTIVATION_DAYS, PaymentSource, Sku, SubscriptionModel},
-    ids::{PaymentSourceId, SkuId},
+    catalog::{DEFAULT_REACTIVATION_DAYS, Market, PaymentSource, Sku, SubscriptionModel},
+    ids::{ModelId, PaymentSourceId, SkuId},
     journal::{Change, append},
     lifecycle::SubscriptionStatus,
     placement::frequency_refusals,
-    plan::{PlanError, activate, cancel, pause, reactivate, run_now, skip_next_run},
+    plan::{PlanError, activate, cancel, convert, pause, reactivate, run_now, skip_next_run},
     subscription::Subscription,
     time::Frequency,
 };
@@ -163,6 +163,34 @@ async fn model(
     Ok(context.store().get(&context.caller.organization, id.as_str()).await?)
 }
 
+/// The market of a subscription, and the model by which it is to go on: the one that is given, or the
+/// market's.
+async fn model_to_convert(
+    context: &Context<'_>,
+    subscription: &Subscription,
+    given: &Related<ModelId>,
+) -> Outcome<(Market, SubscriptionModel)> {
+    let (store, organization) = (context.store(), &context.caller.organization);
+    let market: Option<Market> = store.get(organization, subscription.market_id.as_str()).await?;
+    let at = "/data/relationships/subscription_model";
+    let own = market.as_ref().and_then(|market| market.model_id.as_ref());
+    let given = match given {
+        Related::To(id) => Some(id),
+        Related::Absent | Related::Nothing => None,
+    };
+    let missing = || {
+        let detail = format!(
+            "market {} has no subscription model: give one to convert by",
+            subscription.market_id
+        );
+        Problem::new(Code::Required, detail).at(at)
+    };
+    let id = given.or(own).ok_or_else(missing)?;
+    let model: Option<SubscriptionModel> = store.get(organization, id.as_str()).await?;
+    let model = model.ok_or_else(|| no_such("subscription_models", id.as_str(), at))?;
+    Ok((market.ok_or_else(missing)?, model))
+}
+
 async fn decide(
     context: &Context<'_>,
     before: &Subscription,
@@ -194,6 +222,10 @@ async fn decide(
                 let days = model(context, before).await?;
                 let days = days.map_or(DEFAULT_REACTIVATION_DAYS, |model| model.reactivation_days);
                 reactivate(&after, days, now)
+            }
+            Asked::Convert => {
+                let (market, model) = model_to_convert(context, before, &wanted.model).await?;
+                convert(&after, &market, &model, now)
             }
         };
         let (changed, change) = changed.map_err(|error| refused(&error, asked))?;

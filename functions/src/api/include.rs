@@ -12,7 +12,7 @@ use perennial_store::StoredOrder;
 use super::{
     catalog, customer_email, dead_letters, event_callbacks, events, inverse, job_runs,
     journals::{self, Journal},
-    line_items, order_subscriptions, orders, recurring_order_copies, stock_items, stock_locations,
+    line_items, order_factories, order_subscriptions, orders, stock_items, stock_locations,
     versions,
 };
 use crate::http::{
@@ -22,8 +22,6 @@ use crate::http::{
     object::{Linkage, Object, Ref},
 };
 
-/// Runs of one subscription that an include brings: the newest. The rest is a page of its own.
-const NEWEST_RUNS: u16 = 25;
 /// Reads in flight at once.
 const CONCURRENCY: usize = 16;
 
@@ -124,7 +122,6 @@ fn keep(known: &mut HashMap<Ref, Object>, objects: &[Object]) {
 
 /// The resources of a relationship that an object does not list.
 async fn expand(context: &Context<'_>, object: &Object, name: &str) -> Outcome<Vec<Object>> {
-    let organization = &context.caller.organization;
     match (object.kind.name, name) {
         ("orders", "order_subscriptions") => {
             let Ok(id) = object.id.parse() else { return Ok(Vec::new()) };

@@ -1,13 +1,13 @@
 //! The job log: every execution of the renewal job that found work, and "run now".
 
 use chrono::{DateTime, TimeDelta, Utc};
-use perennial_domain::ids::JobRunId;
+use perennial_domain::{ids::JobRunId, order_copy::Factory};
 use perennial_messages::{Outgoing, TickShards};
 use perennial_store::{JobBatch, JobCounts, JobKind, JobRun, JobStatus, RunResult};
 use serde_json::{Value, json};
 use uuid::{NoContext, Timestamp, Uuid};
 
-use super::{answer, listing, recurring_order_copies};
+use super::{answer, listing, order_factories::id_of_run};
 use crate::{
     http::{
         attributes::{Access, Attribute, Kind},
@@ -162,7 +162,7 @@ pub(super) fn object(job: &JobRun, batches: &[JobBatch], now: DateTime<Utc>) -> 
                 "number": number,
                 "result": result,
                 "order_id": perennial_domain::ids::OrderId::of_run(subscription, *number),
-                "recurring_order_copy_id": recurring_order_copies::id_of(subscription, *number),
+                "recurring_order_copy_id": id_of_run(Factory::default(), subscription, *number),
             })
         })
         .collect();

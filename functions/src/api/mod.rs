@@ -8,6 +8,7 @@ mod bundles;
 pub(crate) mod catalog;
 mod change_items;
 pub(crate) mod change_subscription;
+mod create_subscription;
 mod customer_email;
 pub(crate) mod customer_payment_sources;
 pub(crate) mod customers;
@@ -99,6 +100,8 @@ pub(crate) static RESOURCE_TYPES: &[&ResourceType] = &[
     &line_items::KIND,
     &order_subscriptions::KIND,
     &order_subscription_items::KIND,
+    &order_factories::KIND,
+    &order_copies::KIND,
     &recurring_order_copies::KIND,
     &job_runs::KIND,
     &dead_letters::KIND,
@@ -122,6 +125,8 @@ static OPERATIONS: &[&[Operation]] = &[
     stock_locations::OPERATIONS,
     order_subscriptions::OPERATIONS,
     order_subscription_items::OPERATIONS,
+    order_factories::OPERATIONS,
+    order_copies::OPERATIONS,
     recurring_order_copies::OPERATIONS,
     job_runs::OPERATIONS,
     dead_letters::OPERATIONS,

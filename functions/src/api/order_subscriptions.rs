@@ -3,6 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use perennial_domain::{
     ids::SubscriptionId,
+    lifecycle::SubscriptionStatus,
     renewal_alert::MAXIMUM_PERIOD_HOURS,
     subscription::{Subscription, Unsettled},
     time::OccurrenceNumber,
@@ -13,8 +14,8 @@ use serde_json::{Value, json};
 use super::{
     CREATED_AT, UPDATED_AT, addresses, answer,
     catalog::{METADATA, REFERENCE, REFERENCE_ORIGIN},
-    change_subscription, customer_email, listing, order_subscription_items, orders,
-    recurring_order_copies,
+    change_subscription, create_subscription, customer_email, listing, order_factories,
+    order_subscription_items, orders,
     schedule_rules::{
         self, ANCHOR_DAY, ANCHOR_WEEKDAY, DST_GAP, DST_OVERLAP, MONTH_END, WORKING_DAYS,
     },
@@ -48,7 +49,31 @@ pub(crate) static KIND: ResourceType = ResourceType {
             "How often. A change keeps the anchor's day and time; `meta` of the answer tells the \
              old and the new next run.",
         ),
-        Attribute::read("starts_at", Kind::Instant, "The anchor, from which dates are computed."),
+        Attribute::of(
+            "factory",
+            Kind::Choice(&["recurring_order_copies", "order_copies"]),
+            Access::Read,
+            "What its runs copy: its items, which can be edited, or its source order as it was placed. \
+             The latter only where it was made by hand without a subscription model; see _convert.",
+        ),
+        Attribute::create(
+            "activate_by_source_order",
+            Kind::Boolean,
+            "Whether its source order is its first occurrence and makes it active by being placed; \
+             true unless given. Where false, it begins at starts_at, if it is activated by then.",
+        ),
+        Attribute::write(
+            "place_target_order",
+            Kind::Boolean,
+            "Whether its runs place and charge the orders that they make; true unless given. Where \
+             false, each leaves a draft for somebody to place.",
+        ),
+        Attribute::create(
+            "starts_at",
+            Kind::Instant,
+            "The anchor, from which dates are computed; null while it waits for its source order. \
+             Given only with activate_by_source_order false: then it is the first run.",
+        ),
         Attribute::read(
             "fulfillment_frequency",
             Kind::Frequency,
@@ -186,6 +211,13 @@ pub(crate) static KIND: ResourceType = ResourceType {
              the new next run.",
         ),
         Attribute::of(
+            "_convert",
+            Kind::Boolean,
+            Access::UpdateTrigger,
+            "Lets its runs copy its items from now on, which can be edited then, and no longer its \
+             source order: by its market's subscription model, or by the one that is given.",
+        ),
+        Attribute::of(
             "_run_now",
             Kind::Boolean,
             Access::UpdateTrigger,
@@ -203,16 +235,19 @@ pub(crate) static KIND: ResourceType = ResourceType {
         UPDATED_AT,
     ],
     relationships: &[
-        Relationship::given("market", "markets"),
-        Relationship::given("subscription_model", "subscription_models"),
-        Relationship::given("source_order", "orders"),
+        Relationship { on_update: false, ..Relationship::optional("market", "markets") },
+        Relationship::optional("subscription_model", "subscription_models"),
+        Relationship::required("source_order", "orders"),
         Relationship::given("customer", "customers"),
         Relationship::optional("customer_payment_source", "customer_payment_sources"),
         addresses::SHIPPING,
         addresses::BILLING,
         tags::TAGS,
         Relationship::listed("order_subscription_items", "order_subscription_items"),
+        Relationship::listed("order_factories", "order_factories").or_to(order_factories::TYPES),
+        Relationship::listed("order_copies", "order_copies"),
         Relationship::listed("recurring_order_copies", "recurring_order_copies"),
+        Relationship::listed("orders", "orders"),
         Relationship::listed("events", "events"),
         Relationship::listed("versions", "versions"),
     ],
@@ -244,6 +279,25 @@ pub(super) const OPERATIONS: &[Operation] = &[
         },
         about: "Lists subscriptions.",
         handler: handler!(list),
+    },
+    Operation {
+        action: Action::Create,
+        path: "/api/order_subscriptions",
+        kind: &KIND,
+        surface: Surface::Api,
+        accepts: Accepts::SINGLE,
+        about: "Makes a subscription by hand from an order.",
+        handler: handler!(create_subscription::create),
+    },
+    Operation {
+        action: Action::Delete,
+        path: "/api/order_subscriptions/{id}",
+        kind: &KIND,
+        surface: Surface::Api,
+        accepts: Accepts::SINGLE,
+        about: "Deletes a subscription that was never active, or that is cancelled and owes nothing. \
+                Its journal, its runs and their orders stay.",
+        handler: handler!(create_subscription::delete),
     },
     Operation {
         action: Action::Read,
@@ -309,9 +363,9 @@ pub(super) fn object(subscription: &Subscription) -> Object {
         alerted: _,
         last_run_at,
         last_ordered_at: _,
-        factory: _,
-        activate_by_source_order: _,
-        place_target_order: _,
+        factory,
+        activate_by_source_order,
+        place_target_order,
         occurrencies,
         errors_count,
         succeeded_on_last_run,
@@ -334,6 +388,7 @@ pub(super) fn object(subscription: &Subscription) -> Object {
     } = subscription;
     let total = subscription.total().ok();
     let day = |at: DateTime<Utc>| at.with_timezone(time_zone).date_naive();
+    let waits = *status == SubscriptionStatus::Draft && *activate_by_source_order;
     let coming = subscription.coming_explained();
     let current = run_number
         .or_else(|| next_number.and_then(OccurrenceNumber::previous))
@@ -345,7 +400,7 @@ pub(super) fn object(subscription: &Subscription) -> Object {
                 "number": number,
                 "retry_at": retry_at,
                 "attempts": attempts,
-                "recurring_order_copy_id": recurring_order_copies::id_of(id, *number),
+                "recurring_order_copy_id": order_factories::id_of_run(*factory, id, *number),
             })
         })
         .collect();
@@ -355,11 +410,14 @@ pub(super) fn object(subscription: &Subscription) -> Object {
             "status": status,
             "customer_email": Value::Null,
             "fulfillment_frequency": frequency,
-            "start_date": day(*anchor),
+            "start_date": (!waits).then(|| day(*anchor)),
             "end_date": expires_at.and_then(|end| end.checked_sub_signed(INSTANT)).map(day),
             "last_ordered_date": subscription.last_ordered().map(day),
             "frequency": frequency,
-            "starts_at": anchor,
+            "factory": factory,
+            "activate_by_source_order": activate_by_source_order,
+            "place_target_order": place_target_order,
+            "starts_at": (!waits).then_some(anchor),
             "expires_at": expires_at,
             "next_run_at": coming.map(|next| next.at),
             "next_run_reason": coming.map(|next| next.reason.to_string()),
@@ -409,7 +467,10 @@ pub(super) fn object(subscription: &Subscription) -> Object {
                 "order_subscription_items",
                 Linkage::Many(brings.iter().map(Object::reference).collect()),
             ),
+            ("order_factories", Linkage::Unknown),
+            ("order_copies", Linkage::Unknown),
             ("recurring_order_copies", Linkage::Unknown),
+            ("orders", Linkage::Unknown),
             ("events", Linkage::Unknown),
             ("versions", Linkage::Unknown),
         ],

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use super::{
     CREATED_AT, UPDATED_AT, addresses, answer,
     catalog::{METADATA, REFERENCE, REFERENCE_ORIGIN},
-    line_items, listing, order_subscriptions,
+    line_items, listing, order_factories, order_subscriptions,
     tags::{self, ADD_TAGS, REMOVE_TAGS, TAGS},
 };
 use crate::http::{
@@ -136,7 +136,7 @@ pub(crate) static KIND: ResourceType = ResourceType {
         Relationship::listed("order_subscriptions", "order_subscriptions"),
         Relationship::given("order_subscription", "order_subscriptions"),
         Relationship::given("order_copy", "order_copies"),
-        Relationship::listed("order_factories", "order_factories"),
+        Relationship::listed("order_factories", "order_factories").or_to(order_factories::TYPES),
         Relationship::listed("order_copies", "order_copies"),
         Relationship::listed("recurring_order_copies", "recurring_order_copies"),
         Relationship::listed("events", "events"),

@@ -1,96 +1,107 @@
-//! Recurring order copies: the runs of subscriptions, each of which copies its order once.
+//! Recurring order copies: the runs of subscriptions, each of which copies the subscription's items
+//! once.
 
 use perennial_domain::{
     ids::{OrderId, SubscriptionId},
-    run::{Run, RunStatus},
-    time::OccurrenceNumber,
+    order_copy::Factory,
 };
-use perennial_store::{Cursor, CursorError, Page};
-use serde_json::json;
 
-use super::{answer, listing, order_subscriptions, orders};
+use super::{
+    CREATED_AT, UPDATED_AT, answer,
+    catalog::{METADATA, REFERENCE, REFERENCE_ORIGIN},
+    order_factories::{
+        self, COMPLETED_AT, ERRORS_COUNT, ERRORS_LOG, FAILED_AT, STARTED_AT, STATUS,
+    },
+    order_subscriptions, run_copy,
+};
 use crate::http::{
-    attributes::{Attribute, Kind},
+    attributes::{Access, Attribute, Kind},
     context::Context,
-    error::{ApiError, Outcome},
+    document::{Document, Related, no_such},
+    error::{ApiError, Code, Outcome, Problem, Problems},
     event::Answer,
-    object::{Linkage, Object, Relationship, ResourceType},
+    object::{Object, Relationship, ResourceType},
     operation::{Action, Operation, Surface, handler},
     query::{Accepts, List},
 };
 
 /// What ids begin with. The rest is the body of the target order's id.
-const PREFIX: &str = "roc_";
+pub(super) const PREFIX: &str = "roc_";
+
+const fn read_only(attribute: Attribute) -> Attribute {
+    Attribute { access: Access::Read, ..attribute }
+}
+
+pub(super) const NUMBER: Attribute =
+    Attribute::read("number", Kind::Integer(0, u32::MAX as i64), "Which occurrence.");
+pub(super) const PAYMENT_STATE: Attribute = Attribute::read(
+    "payment_state",
+    Kind::Choice(&["open", "failed", "successful"]),
+    "Where its payment stands.",
+);
+pub(super) const RETRY_COUNT: Attribute = Attribute::read(
+    "retry_count",
+    Kind::Integer(0, u32::MAX as i64),
+    "Payment attempts after the first.",
+);
+pub(super) const DUE_AT: Attribute =
+    Attribute::read("due_at", Kind::Instant, "When the occurrence was due.");
+pub(super) const RETRY_AT: Attribute =
+    Attribute::read("retry_at", Kind::Instant, "When its payment is tried again.");
+pub(super) const SKIPPED: Attribute = Attribute::read(
+    "skipped",
+    Kind::Anything(0),
+    "Occurrences passed over before it: first and last.",
+);
+pub(super) const TOTAL: Attribute = Attribute::read(
+    "total_amount_cents",
+    Kind::Integer(0, i64::MAX),
+    "What it costs, in minor units.",
+);
+pub(super) const CURRENCY: Attribute =
+    Attribute::read("currency_code", Kind::Currency, "Currency of the amount.");
+pub(super) const RETRY: Attribute = Attribute::of(
+    "_retry",
+    Kind::Boolean,
+    Access::UpdateTrigger,
+    "Tries again what has failed, now. What it lacked must be there by then.",
+);
 
 pub(crate) static KIND: ResourceType = ResourceType {
     name: "recurring_order_copies",
     singular: "recurring order copy",
-    about: "A run of a subscription: it copies the subscription's order once, and has it paid.",
+    about: "A run of a subscription: it copies the subscription's items once, and has the order paid.",
     attributes: &[
-        Attribute::read("number", Kind::Integer(0, u32::MAX as i64), "Which occurrence."),
+        NUMBER,
+        STATUS,
+        PAYMENT_STATE,
+        RETRY_COUNT,
+        DUE_AT,
+        STARTED_AT,
+        COMPLETED_AT,
+        FAILED_AT,
+        RETRY_AT,
+        ERRORS_LOG,
+        ERRORS_COUNT,
+        SKIPPED,
+        TOTAL,
+        CURRENCY,
         Attribute::read(
-            "status",
-            Kind::Choice(&["in_progress", "failed", "completed"]),
-            "Where the run stands: in progress while its payment is open.",
-        ),
-        Attribute::read(
-            "payment_state",
-            Kind::Choice(&["open", "failed", "successful"]),
-            "Where its payment stands.",
-        ),
-        Attribute::read(
-            "job_run_status",
-            Kind::Choice(&["Open", "Failed", "Successful"]),
-            "The same in the words of instalment payments: Open while retries are left, Failed above \
-             their maximum.",
-        ),
-        Attribute::read(
-            "processed",
+            "place_target_order",
             Kind::Boolean,
-            "Whether its order is made and paid: nothing is left to be done about it.",
+            "Whether it places its order; else it leaves a draft.",
         ),
-        Attribute::read(
-            "instalment_count",
-            Kind::Integer(0, u32::MAX as i64),
-            "How many instalments there have been with it, the source order not counted. One that \
-             was skipped counts; numbers that a change of frequency jumped over do not.",
-        ),
-        Attribute::read(
-            "next_run_at",
-            Kind::Instant,
-            "When the run after it was due, as seen when it was made; null at the end of the \
-             schedule.",
-        ),
-        Attribute::read(
-            "retry_count",
-            Kind::Integer(0, u32::MAX as i64),
-            "Payment attempts after the first.",
-        ),
-        Attribute::read("due_at", Kind::Instant, "When the occurrence was due."),
-        Attribute::read("started_at", Kind::Instant, "When the run was made."),
-        Attribute::read("completed_at", Kind::Instant, "When its order was paid and placed."),
-        Attribute::read("failed_at", Kind::Instant, "When it was given up."),
-        Attribute::read("retry_at", Kind::Instant, "When its payment is tried again."),
-        Attribute::read(
-            "errors_log",
-            Kind::List(&Kind::Anything(0), 1_000),
-            "What went wrong, oldest first: at, code, message.",
-        ),
-        Attribute::read("errors_count", Kind::Integer(0, 1_000), "How much went wrong."),
-        Attribute::read(
-            "skipped",
-            Kind::Anything(0),
-            "Occurrences passed over before it: first and last.",
-        ),
-        Attribute::read(
-            "total_amount_cents",
-            Kind::Integer(0, i64::MAX),
-            "What it costs, in minor units.",
-        ),
-        Attribute::read("currency_code", Kind::Currency, "Currency of the amount."),
+        Attribute::read("reuse_wallet", Kind::Boolean, "True: it is paid as its subscription is."),
+        RETRY,
+        read_only(REFERENCE),
+        read_only(REFERENCE_ORIGIN),
+        read_only(METADATA),
+        CREATED_AT,
+        UPDATED_AT,
     ],
     relationships: &[
-        Relationship::given("order_subscription", "order_subscriptions"),
+        Relationship::required("order_subscription", "order_subscriptions"),
+        Relationship { on_update: false, ..Relationship::optional("source_order", "orders") },
         Relationship::given("target_order", "orders"),
         Relationship::given("job_run", "job_runs"),
         Relationship::listed("events", "events"),
@@ -114,8 +125,18 @@ pub(super) const OPERATIONS: &[Operation] = &[
                 ..LIST
             }),
         },
-        about: "Lists the runs of a subscription, newest first.",
+        about: "Lists the runs of a subscription that copy its items, newest first.",
         handler: handler!(list),
+    },
+    Operation {
+        action: Action::Create,
+        path: "/api/recurring_order_copies",
+        kind: &KIND,
+        surface: Surface::Api,
+        accepts: Accepts::SINGLE,
+        about: "Makes the next run of a subscription now, in the place of its date. It is pending \
+                until that is done.",
+        handler: handler!(create),
     },
     Operation {
         action: Action::Read,
@@ -126,97 +147,95 @@ pub(super) const OPERATIONS: &[Operation] = &[
         about: "Reads a run.",
         handler: handler!(read),
     },
+    Operation {
+        action: Action::Update,
+        path: "/api/recurring_order_copies/{id}",
+        kind: &KIND,
+        surface: Surface::Api,
+        accepts: Accepts::SINGLE,
+        about: "Tries a run that has failed again.",
+        handler: handler!(update),
+    },
 ];
 
-/// The id of a run.
-pub(super) fn id_of(subscription: &SubscriptionId, number: OccurrenceNumber) -> String {
-    let order = OrderId::of_run(subscription, number);
-    format!("{PREFIX}{}", order.as_str().strip_prefix(OrderId::PREFIX).unwrap_or_default())
-}
-
-/// The run that an id names.
-pub(super) fn run_of(id: &str) -> Option<(SubscriptionId, OccurrenceNumber)> {
-    let order: OrderId = format!("{}{}", OrderId::PREFIX, id.strip_prefix(PREFIX)?).parse().ok()?;
-    order.run()
-}
-
-pub(super) fn object(run: &Run) -> Object {
-    let (status, payment_state, job_run_status) = match run.status {
-        RunStatus::Open => ("in_progress", "open", "Open"),
-        RunStatus::Successful => ("completed", "successful", "Successful"),
-        RunStatus::Failed => ("failed", "failed", "Failed"),
-        RunStatus::Aborted => ("aborted", "failed", "Failed"),
-    };
-    Object {
-        kind: &KIND,
-        id: id_of(&run.subscription_id, run.number),
-        version: Some(run.version),
-        attributes: json!({
-            "number": run.number,
-            "status": status,
-            "payment_state": payment_state,
-            "job_run_status": job_run_status,
-            "processed": run.status == RunStatus::Successful,
-            "instalment_count": run.instalment(),
-            "next_run_at": run.next_run_at,
-            "retry_count": run.attempts.saturating_sub(1),
-            "due_at": run.due_at,
-            "started_at": run.started_at,
-            "completed_at": run.completed_at,
-            "failed_at": run.failed_at,
-            "retry_at": run.retry_at,
-            "errors_log": run.errors_log,
-            "errors_count": run.errors_log.len(),
-            "skipped": run.skipped,
-            "total_amount_cents": run.total,
-            "currency_code": run.currency,
-        }),
-        relationships: vec![
-            ("order_subscription", Linkage::one("order_subscriptions", Some(&run.subscription_id))),
-            ("target_order", Linkage::one("orders", Some(&run.order_id()))),
-            ("job_run", Linkage::one("job_runs", run.job_run_id.as_ref())),
-            ("events", Linkage::Unknown),
-            ("versions", Linkage::Unknown),
-        ],
-        meta: None,
-        brings: vec![orders::run_object(run)],
-    }
-}
-
-/// The runs of one subscription, newest first.
-pub(super) struct OfSubscription(pub(super) SubscriptionId);
-
-impl listing::Source for OfSubscription {
-    async fn after(
-        &self,
-        context: &Context<'_>,
-        limit: u16,
-        cursor: Option<&Cursor>,
-    ) -> Outcome<Result<Page<Object>, CursorError>> {
-        let organization = &context.caller.organization;
-        let page = context.store().runs(organization, &self.0, limit, cursor).await?;
-        Ok(page
-            .map(|page| Page { items: page.items.iter().map(object).collect(), next: page.next }))
-    }
-}
-
 async fn list(context: &Context<'_>) -> Outcome<Answer> {
-    let wanted = context.query.filters.get("order_subscription_id_eq");
-    let found = match wanted.and_then(|id| id.parse().ok()) {
-        Some(id) => order_subscriptions::find(context, &id).await?,
-        None => None,
-    };
-    let page = match found {
-        Some(subscription) => listing::select(context, &OfSubscription(subscription.id)).await?,
-        None => listing::of_all(context, Vec::new())?,
-    };
-    answer::page(context, &page, &[]).await
+    match order_factories::filtered(context, &KIND).await? {
+        Some(answer) => Ok(answer),
+        None => Err(context.query.refuse_unbounded()),
+    }
+}
+
+async fn in_path(context: &Context<'_>) -> Outcome<Object> {
+    let found = order_factories::find(context, context.id).await?;
+    let found = found.filter(|found| found.kind.name == KIND.name);
+    found.ok_or_else(|| ApiError::not_found(KIND.singular, context.id))
 }
 
 async fn read(context: &Context<'_>) -> Outcome<Answer> {
-    let missing = || ApiError::not_found(KIND.singular, context.id);
-    let (subscription, number) = run_of(context.id).ok_or_else(missing)?;
+    answer::one(context, 200, &in_path(context).await?).await
+}
+
+async fn create(context: &Context<'_>) -> Outcome<Answer> {
+    let mut document = Document::create(context.request, &KIND)?;
+    let mut problems = Problems::default();
+    document.attributes(&mut problems);
+    let subscription: Related<SubscriptionId> =
+        document.related("order_subscription", &mut problems);
+    let source: Related<OrderId> = document.related("source_order", &mut problems);
+    let id = problems.finish(subscription.id())?;
+    let at = "/data/relationships/order_subscription";
+    let found = order_subscriptions::find(context, &id).await?;
+    let found = found.ok_or_else(|| no_such("order_subscriptions", id.as_str(), at))?;
+    if let Related::To(source) = &source
+        && *source != found.source_order_id
+    {
+        let expected = &found.source_order_id;
+        let detail = format!("order subscription {id} repeats order {expected}, not {source}");
+        return Err(Problem::new(Code::InvalidValue, detail)
+            .at("/data/relationships/source_order/data/id")
+            .with("value", source.as_str())
+            .into());
+    }
+    if found.factory != Factory::RecurringOrderCopies {
+        let detail = format!(
+            "the runs of order subscription {id} are order copies: _run_now of the subscription \
+             makes the next one, and _convert lets it make recurring order copies"
+        );
+        return Err(Problem::new(Code::InvalidStatus, detail).at(at).into());
+    }
+    let (after, number) = run_copy::run_next_now(context, found).await?;
+    let id = order_factories::id_of_run(after.factory, &after.id, number);
+    let made = order_factories::find(context, &id).await?;
+    let made = made.or_else(|| order_factories::coming(&after, number, context.now));
+    let made = made.ok_or_else(|| ApiError::not_found(KIND.singular, &id))?;
+    answer::one(context, 201, &made).await
+}
+
+async fn update(context: &Context<'_>) -> Outcome<Answer> {
+    let found = in_path(context).await?;
+    let mut document = Document::update(context.request, &KIND, context.id)?;
+    if let Some(version) = found.version {
+        context.check_version(version)?;
+    }
+    let mut problems = Problems::default();
+    let mut attributes = document.attributes(&mut problems);
+    let retry = attributes.trigger(RETRY.name, &mut problems);
+    problems.check()?;
+    if retry {
+        retry_run(context, context.id).await?;
+    }
+    answer::one(context, 200, &found).await
+}
+
+/// Tries the payment of the run again that an id names.
+pub(super) async fn retry_run(context: &Context<'_>, id: &str) -> Outcome<()> {
+    let missing = || ApiError::not_found(KIND.singular, id);
+    let (_, subscription, number) = order_factories::run_of(id).ok_or_else(missing)?;
     let run = context.store().run(&context.caller.organization, &subscription, number).await?;
-    let run = run.filter(|run| context.caller.sees(&run.market_id)).ok_or_else(missing)?;
-    answer::one(context, 200, &object(&run)).await
+    let found = order_subscriptions::find(context, &subscription).await?;
+    let (Some(run), Some(found)) = (run, found) else {
+        let detail = format!("{id} is not made yet, or its subscription was deleted");
+        return Err(Problem::new(Code::InvalidStatus, detail).at("/data/attributes/_retry").into());
+    };
+    run_copy::retry(context, &run, &found).await
 }

@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use chrono::{DateTime, Utc};
 use perennial_domain::time::Zone;
 use perennial_domain::{
-    ids::{PaymentSourceId, TagId},
+    ids::{ModelId, PaymentSourceId, TagId},
     order::Addresses,
     plan::{DatesChange, DatesError, PlanError, change_dates, rest_until},
     renewal_alert::RenewalAlertPeriod,
@@ -38,16 +38,18 @@ pub(super) enum Asked {
     SkipNext,
     RunNow,
     Reactivate,
+    Convert,
 }
 
 impl Asked {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::Activate,
         Self::Deactivate,
         Self::Cancel,
         Self::SkipNext,
         Self::RunNow,
         Self::Reactivate,
+        Self::Convert,
     ];
 
     /// The trigger's name.
@@ -59,6 +61,7 @@ impl Asked {
             Self::SkipNext => "_skip_next",
             Self::RunNow => "_run_now",
             Self::Reactivate => "_reactivate",
+            Self::Convert => "_convert",
         }
     }
 
@@ -91,6 +94,9 @@ pub(super) struct Wanted {
     expires_at: Given<DateTime<Utc>>,
     renewal_alert_period: Given<RenewalAlertPeriod>,
     cut_off: Given<CutOff>,
+    place_target_order: Given<bool>,
+    /// By which model it is converted.
+    pub(super) model: Related<ModelId>,
     next_run: Option<(DateTime<Utc>, AnchorChange)>,
     reference: Given<String>,
     reference_origin: Given<String>,
@@ -126,8 +132,15 @@ impl Wanted {
             let at = attributes.pointer("anchor_change");
             problems.add(Problem::new(Code::InvalidValue, detail).at(at));
         }
+        let model = document.related("subscription_model", problems);
+        if model != Related::Absent && asked != Some(Asked::Convert) {
+            let detail = "subscription_model can be given only together with _convert";
+            let at = "/data/relationships/subscription_model";
+            problems.add(Problem::new(Code::InvalidValue, detail).at(at));
+        }
         Self {
             asked,
+            model,
             resumes_at,
             swap: Swap::read(&mut attributes, problems),
             frequency: attributes.value("frequency", problems),
@@ -137,6 +150,7 @@ impl Wanted {
             expires_at: whole_seconds(attributes.optional("expires_at", problems)),
             renewal_alert_period: attributes.optional("renewal_alert_period", problems),
             cut_off: attributes.optional("cut_off_hours", problems),
+            place_target_order: attributes.optional("place_target_order", problems),
             next_run: next_run_at.map(|at| (whole_second(at), anchor.unwrap_or_default())),
             reference: attributes.optional("reference", problems),
             reference_origin: attributes.optional("reference_origin", problems),
@@ -160,7 +174,8 @@ impl Wanted {
             source: self.payment_source != Related::Absent,
             rules: self.pause().is_some()
                 || self.renewal_alert_period.is_given()
-                || self.cut_off.is_given(),
+                || self.cut_off.is_given()
+                || self.place_target_order.is_given(),
             own_data: self.reference.is_given()
                 || self.reference_origin.is_given()
                 || self.metadata.is_given()
@@ -246,6 +261,9 @@ impl Wanted {
         }
         self.renewal_alert_period.clone().apply(&mut after.renewal_alert_period);
         self.cut_off.clone().or_default(&mut after.cut_off);
+        if self.place_target_order.is_given() {
+            after.place_target_order = self.place_target_order.clone().value().unwrap_or(true);
+        }
         self.reference.clone().apply(&mut after.reference);
         self.reference_origin.clone().apply(&mut after.reference_origin);
         self.metadata.clone().or_default(&mut after.metadata);
@@ -309,6 +327,7 @@ pub(super) fn told(subscription: &Subscription) -> Value {
         "resumes_at": subscription.resumes_at,
         "renewal_alert_period": subscription.renewal_alert_period,
         "cut_off_hours": subscription.cut_off,
+        "place_target_order": subscription.place_target_order,
         "reference": subscription.reference,
         "reference_origin": subscription.reference_origin,
         "metadata": subscription.metadata,

@@ -50,6 +50,8 @@ const CHANNEL_READS: &[&str] = &[
     "order_subscriptions",
     "order_subscription_items",
     "recurring_order_copies",
+    "order_copies",
+    "order_factories",
     "schedule_previews",
     "proration_previews",
     "billing_period_previews",

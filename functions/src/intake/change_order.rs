@@ -276,14 +276,7 @@ async fn cancel(
         ),
     })?;
     commit.run().await?;
-    if before.status == OrderStatus::Placed {
-        let lines = order.line_items.iter();
-        let units: Vec<(&str, u32)> =
-            lines.flat_map(|line| line.item.units(line.quantity)).collect();
-        if let Err(error) = context.store().release_stock(organization, &order.id, &units).await {
-            tracing::error!(%error, order_id = %order.id, "held stock was not put back");
-        }
-    }
+    follow_up.put_back(&order).await;
     Ok(order)
 }
 

@@ -106,7 +106,7 @@ pub(crate) fn related_item(document: &Document, problems: &mut Problems) -> Opti
 }
 
 /// The one thing that a line orders, by a code, an id or the relationship.
-fn wanted(
+pub(crate) fn wanted(
     attributes: &mut Attributes,
     item: Option<Wanted>,
     problems: &mut Problems,

@@ -2,10 +2,10 @@
 
 mod change_order;
 mod create_order;
-mod line;
+pub(crate) mod line;
 pub(crate) mod line_items;
 pub(crate) mod orders;
-mod place;
+pub(crate) mod place;
 mod referred;
 
 use std::sync::Arc;

@@ -7,7 +7,7 @@ use crate::{http::context::Context, work_queues::WorkQueue};
 
 /// Hands an order that was committed as `placing` to validation. The commit is the promise: where
 /// the message is not accepted, a tick finds the order in the due index and sends it again.
-pub(super) async fn hand_to_validation(context: &Context<'_>, order: &Order) {
+pub(crate) async fn hand_to_validation(context: &Context<'_>, order: &Order) {
     let organization = &context.caller.organization;
     let message = ValidateOrder { organization: organization.clone(), order_id: order.id.clone() };
     let sent = match Outgoing::json(&message, Some(organization)) {

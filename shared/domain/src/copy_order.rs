@@ -344,6 +344,21 @@ fn draft_of(source: &Order, id: OrderId, line_items: Vec<LineItem>, now: DateTim
     }
 }
 
+/// An order that is cancelled because its copy takes its place.
+#[must_use]
+pub fn cancel_order(before: &Order, now: DateTime<Utc>) -> (Order, Change) {
+    let mut after = before.clone();
+    after.status = OrderStatus::Cancelled;
+    after.version += 1;
+    after.updated_at = now;
+    let change = Change {
+        event: "orders.cancel",
+        before: json!({"status": before.status}),
+        after: json!({"status": after.status, "reason": "a copy takes its place"}),
+    };
+    (after, change)
+}
+
 /// What the journal of an order that was copied begins with.
 #[must_use]
 pub fn creation(order: &Order) -> Change {

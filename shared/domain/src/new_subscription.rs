@@ -8,7 +8,7 @@ use crate::{
     ids::{SkuId, SubscriptionId, SubscriptionItemId},
     journal::Head,
     lifecycle::SubscriptionStatus,
-    order::{LineItem, Order},
+    order::{Annotations, LineItem, Order},
     order_copy::Factory,
     placement::stock_tracked,
     pricing::PriceSource,
@@ -124,5 +124,6 @@ pub(crate) fn item_of(
         price_override: line.price_source == PriceSource::Given,
         stock_tracked: stock_tracked(&line.item, skus),
         one_off: false,
+        annotations: Annotations::default(),
     }
 }

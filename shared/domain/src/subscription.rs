@@ -16,7 +16,7 @@ use crate::{
     journal::Head,
     lifecycle::SubscriptionStatus,
     money::{Currency, MinorUnits, MoneyError},
-    order::Addresses,
+    order::{Addresses, Annotations},
     order_copy::Factory,
     pricing::{OrderedItem, Totals},
     renewal_alert::RenewalAlertPeriod,
@@ -50,6 +50,9 @@ pub struct SubscriptionItem {
     /// of that; a run that is skipped leaves it for the one after.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub one_off: bool,
+    /// What the client keeps with it.
+    #[serde(default, skip_serializing_if = "Annotations::is_none")]
+    pub annotations: Annotations,
 }
 
 /// A run that was made but is not paid yet.

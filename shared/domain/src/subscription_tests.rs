@@ -21,6 +21,7 @@ pub(crate) fn subscription(frequency: &str, anchor: &str) -> Result<Subscription
         price_override: false,
         stock_tracked: false,
         one_off: false,
+        annotations: Annotations::default(),
     };
     let anchor: DateTime<Utc> = anchor.parse()?;
     let mut subscription = Subscription {
