@@ -4,23 +4,29 @@ use perennial_domain::{
     ids::{SubscriptionId, SubscriptionItemId},
     journal::Change,
     money::MinorUnits,
+    order::Annotations,
     plan::{ItemsChange, ItemsError, change_items},
     subscription::{Subscription, SubscriptionItem},
 };
 
 use super::{
+    annotations::AnnotationChange,
     answer, change_subscription,
     editable::{self, Touches, invalid_status},
     order_subscription_items::{KIND, object},
     order_subscriptions,
-    sold::{Sold, Wanted},
+    sold::{self, Form, Offer},
 };
-use crate::http::{
-    attributes::Given,
-    context::Context,
-    document::{Document, Related, no_such},
-    error::{ApiError, Code, Outcome, Problem, Problems},
-    event::Answer,
+use crate::{
+    goods::{Wanted, WantedId},
+    http::{
+        attributes::Given,
+        context::Context,
+        document::{Document, Related, no_such},
+        error::{ApiError, Code, Outcome, Problem, Problems},
+        event::Answer,
+    },
+    intake::line::{check_sign, related_item, wanted},
 };
 
 const ITEMS: Touches = Touches {
@@ -40,10 +46,16 @@ pub(super) async fn create(context: &Context<'_>) -> Outcome<Answer> {
     let quantity: Option<u32> = attributes.required("quantity", &mut problems);
     let given: Given<MinorUnits> = attributes.optional("unit_amount_cents", &mut problems);
     let one_off = attributes.value("one_off", &mut problems).unwrap_or(false);
-    let wanted = Wanted::read(&mut attributes, &mut document, &mut problems);
+    let mut annotations = Annotations { created_at: Some(context.now), ..Annotations::default() };
+    annotate(&AnnotationChange::read(&mut attributes, &mut problems), &mut annotations);
+    let related = related_item(&document, &mut problems);
+    let wanted = wanted(&mut attributes, related, &mut problems);
     let subscription: Related<SubscriptionId> =
         document.related("order_subscription", &mut problems);
-    let (quantity, id) = problems.finish(quantity.zip(subscription.id()))?;
+    let given = given.value();
+    check_price(given, wanted.as_ref().map(|wanted| &wanted.id), &mut problems);
+    let read = quantity.zip(wanted).zip(subscription.id());
+    let ((quantity, wanted), id) = problems.finish(read)?;
     let at = "/data/relationships/order_subscription";
     let before = order_subscriptions::find(context, &id).await?;
     let before = before.ok_or_else(|| no_such("order_subscriptions", id.as_str(), at))?;
@@ -55,15 +67,8 @@ pub(super) async fn create(context: &Context<'_>) -> Outcome<Answer> {
         return answer::one(context, 201, &object(&before, item)).await;
     }
     editable::check(&before, ITEMS, None, context.now)?;
-    let mut problems = Problems::default();
-    let sold = Sold::find(context, &before, wanted, &mut problems).await?;
-    let sold = problems.finish(sold)?;
-    if !one_off {
-        let mut problems = Problems::default();
-        sold.check_frequency(&before.frequency, &mut problems);
-        problems.check()?;
-    }
-    let item = sold.item(item_id, quantity, given.value(), one_off);
+    let form = Form { id: item_id, quantity, given, one_off, annotations };
+    let item = offered(context, &before, wanted, form).await?;
     let after = change(context, &before, &ItemsChange::Add(item.clone())).await?;
     answer::one(context, 201, &object(&after, &item)).await
 }
@@ -76,22 +81,21 @@ pub(super) async fn update(context: &Context<'_>) -> Outcome<Answer> {
     let mut attributes = document.attributes(&mut problems);
     let quantity: Option<u32> = attributes.value("quantity", &mut problems);
     let given: Given<MinorUnits> = attributes.optional("unit_amount_cents", &mut problems);
-    let wanted = Wanted::read(&mut attributes, &mut document, &mut problems);
+    let annotated = AnnotationChange::read(&mut attributes, &mut problems);
+    let own = sold::again(&item);
+    let other = sold::by_code(&mut attributes, &mut problems).filter(|other| other.id != own.id);
+    let swaps = other.is_some();
+    let wanted = other.unwrap_or(own);
+    check_price(given.clone().value(), Some(&wanted.id), &mut problems);
     problems.check()?;
-    let swaps = wanted.is_other_than(&item);
     let mut after = item.clone();
     after.quantity = quantity.unwrap_or(item.quantity);
+    annotate(&annotated, &mut after.annotations);
     if swaps || given == Given::Null {
-        let mut problems = Problems::default();
-        let wanted = if swaps { wanted } else { Wanted::again(&item) };
-        let sold = Sold::find(context, &before, wanted, &mut problems).await?;
-        let sold = problems.finish(sold)?;
-        if swaps && !item.one_off {
-            let mut problems = Problems::default();
-            sold.check_frequency(&before.frequency, &mut problems);
-            problems.check()?;
-        }
-        after = sold.item(item.id.clone(), after.quantity, given.value(), item.one_off);
+        let (id, one_off) = (item.id.clone(), item.one_off);
+        let (quantity, given, annotations) = (after.quantity, given.value(), after.annotations);
+        let form = Form { id, quantity, given, one_off, annotations };
+        after = offered(context, &before, wanted, form).await?;
     } else if let Given::Value(amount) = given {
         after.unit_amount = amount;
         after.price_override = true;
@@ -99,10 +103,39 @@ pub(super) async fn update(context: &Context<'_>) -> Outcome<Answer> {
     if after == item {
         return answer::one(context, 200, &object(&before, &item)).await;
     }
-    editable::check(&before, ITEMS, None, context.now)?;
+    let kept = SubscriptionItem { annotations: item.annotations.clone(), ..after.clone() };
+    let touches = Touches { items: kept != item, own_data: true, ..ITEMS };
+    editable::check(&before, touches, None, context.now)?;
+    after.annotations.updated_at = Some(context.now);
     let wanted = if swaps { ItemsChange::Swap } else { ItemsChange::Update };
     let changed = change(context, &before, &wanted(after.clone())).await?;
     answer::one(context, 200, &object(&changed, &after)).await
+}
+
+fn annotate(given: &AnnotationChange, kept: &mut Annotations) {
+    let Annotations { reference, reference_origin, metadata, .. } = kept;
+    given.apply(reference, reference_origin, metadata);
+}
+
+/// Only an adjustment may cost less than nothing.
+fn check_price(given: Option<MinorUnits>, wanted: Option<&WantedId>, problems: &mut Problems) {
+    if let Some(amount) = given {
+        let adjusts = matches!(wanted, Some(WantedId::Adjustment(_)));
+        check_sign(amount, adjusts, "/data/attributes/unit_amount_cents", problems);
+    }
+}
+
+/// The item that is wanted, as it is sold now.
+async fn offered(
+    context: &Context<'_>,
+    before: &Subscription,
+    wanted: Wanted,
+    form: Form,
+) -> Outcome<SubscriptionItem> {
+    let offer = Offer::find(context, before, wanted).await?;
+    let mut problems = Problems::default();
+    let item = offer.item(before, form, context.now, &mut problems);
+    problems.finish(item)
 }
 
 pub(super) async fn delete(context: &Context<'_>) -> Outcome<Answer> {

@@ -2,13 +2,18 @@
 //! `sbi_<body of the subscription's id>_<tail>`.
 
 use perennial_domain::{
-    ids::SkuId,
     order::MAX_QUANTITY,
     subscription::{Subscription, SubscriptionItem},
 };
 use serde_json::json;
 
-use super::{MAX_AMOUNT, answer, change_items, listing, order_subscriptions, orders};
+use super::{
+    CREATED_AT, MAX_AMOUNT, UPDATED_AT, answer,
+    catalog::{METADATA, REFERENCE, REFERENCE_ORIGIN},
+    change_items,
+    line_items::item_relationships,
+    listing, order_subscriptions, orders,
+};
 use crate::http::{
     attributes::{Access, Attribute, Kind},
     context::Context,
@@ -30,13 +35,29 @@ pub(crate) static KIND: ResourceType = ResourceType {
             Kind::Text(100),
             "Code of the sku. Another one takes its place, at its own price.",
         ),
-        Attribute::read("bundle_code", Kind::Text(100), "Code of the bundle, where it is one."),
+        Attribute::write(
+            "bundle_code",
+            Kind::Text(100),
+            "Code of the bundle, where it is one. Another one takes its place.",
+        ),
+        Attribute::of(
+            "adjustment_id",
+            Kind::Text(100),
+            Access::CreateOnly,
+            "Id of the adjustment, a discount or a fee.",
+        ),
+        Attribute::create(
+            "item_type",
+            Kind::Choice(&["skus", "bundles", "adjustments"]),
+            "Type of what it is about; it follows from that.",
+        ),
         Attribute::write("quantity", Kind::Integer(1, MAX_QUANTITY as i64), "Units per run."),
         Attribute::write(
             "unit_amount_cents",
-            Kind::Integer(0, MAX_AMOUNT),
+            Kind::Integer(-MAX_AMOUNT, MAX_AMOUNT),
             "Price of one unit, in minor units. One that is given wins over every list, from run to \
-             run; null gives that up for the price of the market's list, or else the sku's.",
+             run; null gives that up for the price of the market's list, or else its own. Below zero \
+             only for an adjustment.",
         ),
         Attribute::read(
             "price_override",
@@ -59,23 +80,22 @@ pub(crate) static KIND: ResourceType = ResourceType {
         ),
         Attribute::read("formatted_unit_amount", Kind::Text(50), "The price, for people."),
         Attribute::read("formatted_total_amount", Kind::Text(50), "The total, for people."),
+        REFERENCE,
+        REFERENCE_ORIGIN,
+        METADATA,
+        CREATED_AT,
+        UPDATED_AT,
     ],
     relationships: &[
         Relationship::required("order_subscription", "order_subscriptions"),
-        WANTED_ITEM,
-        Relationship { name: "sku", ..WANTED_ITEM },
+        Relationship {
+            on_create: Given::Optionally,
+            ..Relationship::given("item", "skus").or_to(&["bundles", "adjustments"]).unlinked()
+        },
+        Relationship::given("sku", "skus"),
+        Relationship::given("bundle", "bundles"),
+        Relationship::given("adjustment", "adjustments"),
     ],
-};
-
-/// What it is about; it may be given by `sku_code` instead.
-const WANTED_ITEM: Relationship = Relationship {
-    name: "item",
-    to: "skus",
-    or_to: &[],
-    many: false,
-    on_create: Given::Optionally,
-    on_update: false,
-    linked: true,
 };
 
 pub(super) const OPERATIONS: &[Operation] = &[
@@ -163,9 +183,13 @@ pub(super) fn object(subscription: &Subscription, item: &SubscriptionItem) -> Ob
         price_override,
         stock_tracked: _,
         one_off,
+        annotations,
     } = item;
+    let created_at = annotations.created_at.unwrap_or(subscription.created_at);
+    let mut relationships =
+        vec![("order_subscription", Linkage::one("order_subscriptions", Some(&subscription.id)))];
+    relationships.extend(item_relationships(ordered));
     let total = unit_amount.checked_mul(*quantity).ok();
-    let sku = ordered.sku_code().map(SkuId::of_code);
     Object {
         kind: &KIND,
         id: id.to_string(),
@@ -173,6 +197,7 @@ pub(super) fn object(subscription: &Subscription, item: &SubscriptionItem) -> Ob
         attributes: json!({
             "sku_code": ordered.sku_code(),
             "bundle_code": ordered.bundle_code(),
+            "item_type": ordered.item_type(),
             "name": name,
             "quantity": quantity,
             "unit_amount_cents": unit_amount,
@@ -182,12 +207,13 @@ pub(super) fn object(subscription: &Subscription, item: &SubscriptionItem) -> Ob
             "formatted_unit_amount": orders::formatted(*unit_amount, subscription.currency),
             "formatted_total_amount":
                 total.map(|total| orders::formatted(total, subscription.currency)),
+            "reference": annotations.reference,
+            "reference_origin": annotations.reference_origin,
+            "metadata": annotations.metadata,
+            "created_at": created_at,
+            "updated_at": annotations.updated_at.unwrap_or(created_at),
         }),
-        relationships: vec![
-            ("order_subscription", Linkage::one("order_subscriptions", Some(&subscription.id))),
-            ("item", Linkage::one("skus", sku.as_ref())),
-            ("sku", Linkage::one("skus", sku.as_ref())),
-        ],
+        relationships,
         meta: None,
         brings: Vec::new(),
     }

@@ -1,7 +1,6 @@
 //! One item of a subscription in the place of another, by their skus.
 
 use perennial_domain::{
-    ids::SubscriptionItemId,
     money::MinorUnits,
     order::MAX_QUANTITY,
     plan::ItemsChange,
@@ -11,7 +10,7 @@ use perennial_domain::{
 use super::{
     MAX_AMOUNT,
     editable::invalid_status,
-    sold::{Sold, Wanted},
+    sold::{self, Form, Offer},
 };
 use crate::http::{
     attributes::{Access, Attribute, Attributes, Given, Kind},
@@ -74,15 +73,16 @@ impl Swap {
     ) -> Outcome<ItemsChange> {
         let mut problems = Problems::default();
         let item = self.swapped(before, &mut problems);
-        let to = Wanted::of_code(self.to.clone(), at("to_sku_code"));
-        let sold = Sold::find(context, before, to, &mut problems).await?;
-        if let Some(sold) = &sold {
-            sold.check_frequency(&before.frequency, &mut problems);
-        }
-        let (item, sold) = problems.finish(item.zip(sold))?;
+        let Some(item) = item else { return problems.finish(None) };
+        let to = sold::sku(self.to.clone(), at("to_sku_code"));
+        let offer = Offer::find(context, before, to).await?;
         let quantity = self.quantity.unwrap_or(item.quantity);
-        let id: SubscriptionItemId = item.id.clone();
-        Ok(ItemsChange::Swap(sold.item(id, quantity, self.unit_amount, false)))
+        let (id, given) = (item.id.clone(), self.unit_amount);
+        let mut annotations = item.annotations.clone();
+        annotations.updated_at = Some(context.now);
+        let form = Form { id, quantity, given, one_off: false, annotations };
+        let swapped = offer.item(before, form, context.now, &mut problems);
+        problems.finish(swapped.map(ItemsChange::Swap))
     }
 
     /// The one item that repeats and is about the sku.

@@ -24,6 +24,9 @@ pub(crate) fn leave_to_key(item: &mut Item) {
     if let Some(own) = text(item, "id").and_then(|id| own_ids(&id)) {
         rename_items(item, |id| id.strip_prefix(&own).map(str::to_owned));
     }
+    for annotations in annotations_of(item) {
+        metadata_as_text(annotations);
+    }
     for name in ["id", "subscription_id", "number"] {
         item.remove(name);
     }
@@ -36,15 +39,31 @@ fn own_ids(subscription: &str) -> Option<String> {
     Some(format!("{}{body}_", SubscriptionItemId::PREFIX))
 }
 
+/// The items of a subscription.
+fn items_of(item: &mut Item) -> impl Iterator<Item = &mut Item> {
+    let items = match item.get_mut("items") {
+        Some(AttributeValue::L(items)) => items.as_mut_slice(),
+        _ => &mut [],
+    };
+    items.iter_mut().filter_map(|item| match item {
+        AttributeValue::M(members) => Some(members),
+        _ => None,
+    })
+}
+
+/// What clients keep with the items of a subscription.
+fn annotations_of(item: &mut Item) -> impl Iterator<Item = &mut Item> {
+    items_of(item).filter_map(|item| match item.get_mut("annotations") {
+        Some(AttributeValue::M(annotations)) => Some(annotations),
+        _ => None,
+    })
+}
+
 /// Gives the items of a subscription other ids, where there is another.
 fn rename_items(item: &mut Item, other: impl Fn(&str) -> Option<String>) {
-    let Some(AttributeValue::L(items)) = item.get_mut("items") else { return };
-    for ids in items.iter_mut().filter_map(|item| match item {
-        AttributeValue::M(members) => members.get_mut("id"),
-        _ => None,
-    }) {
-        if let Some(other) = ids.as_s().ok().and_then(|id| other(id)) {
-            *ids = s(other);
+    for id in items_of(item).filter_map(|item| item.get_mut("id")) {
+        if let Some(other) = id.as_s().ok().and_then(|id| other(id)) {
+            *id = s(other);
         }
     }
 }
@@ -80,6 +99,9 @@ pub(crate) fn subscription_of(mut item: Item) -> Result<Subscription, StoreError
             rename_items(&mut item, |id| short(id).then(|| format!("{own}{id}")));
         }
         item.insert("id".to_owned(), s(id));
+    }
+    for annotations in annotations_of(&mut item) {
+        metadata_from_text(annotations)?;
     }
     metadata_from_text(&mut item)?;
     from_item(item)

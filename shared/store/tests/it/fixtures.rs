@@ -51,6 +51,7 @@ fn item(subscription: &SubscriptionId, line: usize) -> SubscriptionItem {
         price_override: false,
         stock_tracked: false,
         one_off: false,
+        annotations: Annotations::default(),
     }
 }
 
