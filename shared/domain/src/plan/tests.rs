@@ -8,6 +8,8 @@ use crate::{
     time::*,
 };
 
+#[path = "dates_kept_tests.rs"]
+mod dates_kept;
 #[path = "following_tests.rs"]
 mod following;
 #[path = "journal_tests.rs"]
