@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use perennial_domain::{
     catalog::Sku,
-    invoice::{RecurringItem, TaxRate},
-    money::{Currency, MinorUnits},
+    invoice::{Adjustment, RecurringItem, TaxRate},
+    money::{Currency, MinorUnits, MoneyError},
     order::MAX_QUANTITY,
     subscription::Subscription,
 };
@@ -52,9 +52,8 @@ pub(super) struct Item {
 
 /// What each run of a subscription orders.
 pub(super) fn of_subscription(subscription: &Subscription, tax_rate: Option<TaxRate>) -> Vec<Item> {
-    subscription
-        .items
-        .iter()
+    let ordered = subscription.items.iter().filter(|item| !item.item.is_adjustment());
+    ordered
         .map(|item| Item {
             sku_code: item.item.sku_code().map(str::to_owned),
             recurring: RecurringItem {
@@ -65,6 +64,39 @@ pub(super) fn of_subscription(subscription: &Subscription, tax_rate: Option<TaxR
             },
         })
         .collect()
+}
+
+/// Discounts and fees of each run of a subscription, as far as they take effect: discounts take away
+/// no more than there is to pay.
+pub(super) fn adjustments_of(
+    subscription: &Subscription,
+    tax_rate: Option<TaxRate>,
+) -> Result<Vec<Adjustment>, MoneyError> {
+    let amounts = subscription
+        .items
+        .iter()
+        .filter(|item| item.item.is_adjustment())
+        .map(|item| Ok((item, item.unit_amount.checked_mul(item.quantity)?)))
+        .collect::<Result<Vec<_>, MoneyError>>()?;
+    let fees = amounts.iter().map(|(_, amount)| (*amount).max(MinorUnits::ZERO));
+    let subtotal = subscription.totals()?.subtotal;
+    let mut left = MinorUnits::checked_total(fees.chain([subtotal]))?;
+    let mut adjustments = Vec::with_capacity(amounts.len());
+    for (item, asked) in amounts {
+        let mut amount = asked;
+        if asked.is_negative() {
+            amount = asked.max(MinorUnits::ZERO.checked_sub(left)?);
+            left = left.checked_add(amount)?;
+        }
+        adjustments.push(Adjustment {
+            description: item.name.clone(),
+            reason: if asked.is_negative() { "discount" } else { "fee" }.to_owned(),
+            period: None,
+            amount,
+            tax_rate,
+        });
+    }
+    Ok(adjustments)
 }
 
 /// An item as a client gives it.

@@ -207,7 +207,7 @@ async fn preview(context: &Context<'_>) -> Outcome<Answer> {
         issued_at: billed.issued_at,
         periods: billed.periods.clone(),
         items: billed.items.iter().map(|item| item.recurring.clone()).collect(),
-        adjustments: Vec::new(),
+        adjustments: billed.adjustments.clone(),
         setup: billed.is_first.then(|| billed.setup.clone()),
         terms: given.terms.clone(),
         credit_balance: given.credit_balance,

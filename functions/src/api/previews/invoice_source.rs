@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use perennial_domain::{
     billing_period::{BillingPeriod, BillingTerms, PeriodError, PeriodKind, next_invoice},
     ids::SubscriptionId,
-    invoice::{Setup, TaxRate},
+    invoice::{Adjustment, Setup, TaxRate},
     money::{Currency, Ratio},
     time::{Schedule, Slot},
 };
@@ -35,6 +35,8 @@ pub(super) struct Billed {
     pub(super) schedule: Schedule,
     pub(super) billing: BillingTerms,
     pub(super) items: Vec<Item>,
+    /// Discounts and fees.
+    pub(super) adjustments: Vec<Adjustment>,
     /// The periods that the invoice is for; at least one.
     pub(super) periods: Vec<BillingPeriod>,
     /// When it is drawn up.
@@ -74,12 +76,15 @@ pub(super) async fn next_run(
         pricing::current(context.store(), organization, subscription.wanted_prices()).await?;
     let subscription = subscription
         .at_current_prices(&current, period.invoiced_at)
-        .map_err(|missing| Problem::new(Code::InvalidValue, missing.to_string()).at(at))?;
+        .map_err(|missing| Problem::new(Code::InvalidValue, missing.to_string()).at(&at))?;
+    let adjustments = invoice_items::adjustments_of(&subscription, tax_rate)
+        .map_err(|error| Problem::new(Code::OutOfRange, error.to_string()).at(&at))?;
     Ok(Billed {
         currency: subscription.currency,
         // A run bills its period whole when it starts, whatever comes after.
         billing: BillingTerms::default(),
         items: invoice_items::of_subscription(&subscription, tax_rate),
+        adjustments,
         issued_at: period.invoiced_at,
         periods: vec![period],
         schedule,
@@ -134,7 +139,19 @@ pub(super) async fn not_yet_made(
     let Some(issued_at) = periods.first().map(|period| period.invoiced_at) else {
         return Err(nothing_left(&billing, after).into());
     };
-    Ok(Billed { currency, schedule, billing, items, periods, issued_at, setup, after, is_first })
+    let adjustments = Vec::new();
+    Ok(Billed {
+        currency,
+        schedule,
+        billing,
+        items,
+        adjustments,
+        periods,
+        issued_at,
+        setup,
+        after,
+        is_first,
+    })
 }
 
 /// The problem of a subscription that has nothing left to invoice, told about the attribute that is
