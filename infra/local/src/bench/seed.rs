@@ -8,7 +8,7 @@ use chrono::{DateTime, SubsecRound, Utc};
 use futures::{StreamExt, TryStreamExt, stream};
 use perennial_domain::{
     catalog::{
-        Customer, DEFAULT_REACTIVATION_DAYS, Market, PaymentSource, Sku, Strategy,
+        Customer, DEFAULT_REACTIVATION_DAYS, Market, PaymentSource, PricePolicy, Sku, Strategy,
         SubscriptionModel,
     },
     dunning::RetryPolicy,
@@ -20,6 +20,7 @@ use perennial_domain::{
     money::{Currency, MinorUnits},
     order::{Addresses, Annotations, LineItem, Order, OrderStatus, PaymentStatus},
     placement::{Collected, create_subscriptions, place},
+    pricing::{OrderedItem, PriceSource},
     time::{CatchUp, CutOff, Frequency, NamedFrequency, ScheduleRules},
 };
 use perennial_local::stack::Stack;
@@ -84,6 +85,7 @@ impl Shop {
             renewal_alert_period: None,
             cut_off: CutOff::default(),
             reactivation_days: DEFAULT_REACTIVATION_DAYS,
+            price_policy: PricePolicy::default(),
             catch_up: CatchUp::default(),
             retry: RetryPolicy::default(),
             version: 1,
@@ -215,6 +217,8 @@ impl Shop {
             name: self.sku.name.clone(),
             quantity: 2,
             unit_amount: self.sku.unit_amount,
+            price_source: PriceSource::default(),
+            compare_at_amount: None,
             frequency: Some(Frequency::Named(NamedFrequency::Monthly)),
             annotations: Annotations::default(),
         };
