@@ -2,6 +2,7 @@
 #![expect(clippy::panic, clippy::indexing_slicing, reason = "a test stops at the first surprise")]
 
 mod bad_input;
+mod bundles;
 mod clock;
 mod downtime;
 mod duplicates;
@@ -13,6 +14,7 @@ mod main_job;
 mod permissions;
 mod poison;
 mod previews;
+mod prices;
 mod renewal_alerts;
 mod restart;
 mod schedule_rules;
