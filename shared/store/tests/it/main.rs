@@ -19,6 +19,7 @@ mod orders;
 mod records;
 mod runs;
 mod stock;
+mod webhooks;
 
 /// Tests fail by returning what went wrong.
 type TestResult = Result<(), Box<dyn std::error::Error>>;

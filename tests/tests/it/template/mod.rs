@@ -6,6 +6,7 @@
 mod access;
 mod alarms;
 mod document;
+mod event_rules;
 mod functions;
 pub(crate) mod granted;
 mod queues;

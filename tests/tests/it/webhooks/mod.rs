@@ -4,6 +4,7 @@
 mod breaker;
 mod lost;
 mod messages;
+mod poison;
 mod receivers;
 mod retries;
 
