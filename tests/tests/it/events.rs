@@ -242,3 +242,48 @@ async fn events_and_versions_are_for_those_who_see_what_they_are_about() -> Test
     }
     Ok(())
 }
+
+/// Every `<resource>.<event>` in quotes in a source file outside of its tests.
+fn events_named(source: &str) -> impl Iterator<Item = &str> {
+    let code = source.split("#[cfg(test)]").next().unwrap_or_default();
+    code.split('"').filter(|text| {
+        let word = |word: &str| {
+            !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
+        };
+        text.split_once('.').is_some_and(|(resource, event)| {
+            let known = ["orders", "order_subscriptions", "order_copies", "recurring_order_copies"];
+            known.contains(&resource) && word(event)
+        })
+    })
+}
+
+#[test]
+fn every_change_that_the_code_tells_the_journal_has_a_topic() -> TestResult {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut folders = vec![root.join("shared/domain/src"), root.join("functions/src")];
+    let mut seen = 0;
+    while let Some(folder) = folders.pop() {
+        for file in std::fs::read_dir(folder)? {
+            let path = file?.path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let name = path.to_string_lossy().into_owned();
+            if !name.ends_with(".rs") || name.ends_with("tests.rs") || name.contains("event_topics")
+            {
+                continue;
+            }
+            let source = std::fs::read_to_string(&path)?;
+            for event in events_named(&source) {
+                // The one that goes by another name than its topic, which clients know.
+                let known = event == "orders.delete"
+                    || perennial_domain::event_topics::topic(event).is_some();
+                assert!(known, "{name}: {event:?} has no row in event_topics/table.rs");
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen >= 30, "only {seen} events were found: are they told otherwise by now?");
+    Ok(())
+}
