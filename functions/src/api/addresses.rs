@@ -94,7 +94,7 @@ pub(super) static CATALOG: Catalog = Catalog {
         done()
     },
     show: describe,
-    refuse_deletion: |address| {
+    refuse_deletion: |_, address| {
         let at = text(address, LOCKED_AT)?;
         let id = text(address, "id").unwrap_or_default();
         let detail = format!(

@@ -60,6 +60,11 @@ pub(super) static CATALOG: Catalog = Catalog {
         check_email(change);
         done()
     },
+    refuse_deletion: |context, _| {
+        let shop = context.caller.role == Role::SalesChannel;
+        let detail = "the role sales_channel may not delete customers";
+        shop.then(|| Problem::new(Code::Forbidden, detail))
+    },
     needed_by: &[
         Need::of("customer_payment_sources", "P", "customer_id"),
         Need::of("order_subscriptions", "S", "customer_id"),

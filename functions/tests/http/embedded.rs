@@ -241,6 +241,7 @@ impl Stack {
                 ("RENEWAL_TICK_QUEUE_URL", queue("renewal-tick")),
                 ("ORDER_COPY_QUEUE_URL", queue("order-copy")),
                 ("PAYMENT_RETRY_QUEUE_URL", queue("payment-retry")),
+                ("WEBHOOK_QUEUE_URL", queue("webhook")),
                 ("DEAD_LETTER_QUEUE_URL", queue("validation-dlq")),
                 ("MAX_RECEIVE_COUNT", "5".to_owned()),
                 ("DUE_SHARDS", "4".to_owned()),

@@ -26,7 +26,9 @@ async fn every_link_to_what_is_related_is_answered() {
             let relationships = object["relationships"].as_object().unwrap_or(&none);
             for (name, relationship) in relationships {
                 let Some(link) = relationship["links"]["related"].as_str() else {
-                    assert_eq!(object["type"], "order_subscription_items", "{name}");
+                    // What may lead to several types stands under a name for each as well.
+                    let unlinked = object["type"] == "order_subscription_items" || name == "item";
+                    assert!(unlinked, "{name}");
                     continue;
                 };
                 let found = shop.stack.get(link).await.expect(200);
@@ -38,7 +40,18 @@ async fn every_link_to_what_is_related_is_answered() {
             }
         }
     }
-    assert_eq!(seen.len(), 1 + 1 + 6 + 1 + 7, "{seen:#?}");
+    for place in [
+        "markets subscription_model",
+        "customer_payment_sources customer",
+        "orders shipping_address",
+        "orders tags",
+        "orders order_subscriptions",
+        "line_items sku",
+        "order_subscriptions source_order",
+        "order_subscriptions recurring_order_copies",
+    ] {
+        assert!(seen.contains_key(place), "{place} is not among {seen:#?}");
+    }
     let missing = format!("/api/order_subscriptions/{id}/colour");
     shop.stack.get(&missing).await.expect(404);
     shop.stack.get("/api/order_subscriptions/sub_gone/market").await.expect(404);

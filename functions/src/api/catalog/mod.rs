@@ -83,8 +83,8 @@ pub(crate) struct Catalog {
     pub(crate) show: fn(&Record, &mut Map<String, Value>),
     /// Adds what only answers about one record hold, given the record before a change of it.
     pub(crate) reveal: Reveal,
-    /// Why a record can't be deleted, whatever needs it.
-    pub(crate) refuse_deletion: fn(&Record) -> Option<Problem>,
+    /// Why this caller can't delete a record, whatever needs it.
+    pub(crate) refuse_deletion: fn(&Context<'_>, &Record) -> Option<Problem>,
     /// What must not refer to it when it is deleted.
     pub(crate) needed_by: &'static [Need],
     /// What else there is to know about changing it.
@@ -136,7 +136,7 @@ impl Catalog {
             settle: |_, _| done(),
             show: |_, _| {},
             reveal: |_, _, _, _| {},
-            refuse_deletion: |_| None,
+            refuse_deletion: |_, _| None,
             needed_by: &[],
             on_update: "",
         }
@@ -245,3 +245,7 @@ fn operation(catalog: &'static Catalog, action: Action) -> Operation {
         },
     }
 }
+
+#[cfg(test)]
+#[path = "tables_tests.rs"]
+mod tests;

@@ -131,7 +131,7 @@ pub(super) async fn delete(context: &Context<'_>) -> Outcome<Answer> {
     let record = find(context, catalog).await?;
     let seen = version(&record);
     context.check_version(seen)?;
-    if let Some(problem) = (catalog.refuse_deletion)(&record) {
+    if let Some(problem) = (catalog.refuse_deletion)(context, &record) {
         return Err(problem.into());
     }
     need::refuse_needed(context, catalog, context.id).await?;
