@@ -237,6 +237,7 @@ pub(crate) static KIND: ResourceType = ResourceType {
     relationships: &[
         Relationship { on_update: false, ..Relationship::optional("market", "markets") },
         Relationship::optional("subscription_model", "subscription_models"),
+        Relationship::given("price_list", "price_lists"),
         Relationship::required("source_order", "orders"),
         Relationship::given("customer", "customers"),
         Relationship::optional("customer_payment_source", "customer_payment_sources"),
@@ -344,7 +345,7 @@ pub(super) fn object(subscription: &Subscription) -> Object {
         tags,
         currency,
         items: _,
-        price_list_id: _,
+        price_list_id,
         frequency,
         anchor,
         time_zone,
@@ -454,6 +455,7 @@ pub(super) fn object(subscription: &Subscription) -> Object {
         relationships: vec![
             ("market", Linkage::one("markets", Some(market_id))),
             ("subscription_model", Linkage::one("subscription_models", model_id.as_ref())),
+            ("price_list", Linkage::one("price_lists", price_list_id.as_ref())),
             ("source_order", Linkage::one("orders", Some(source_order_id))),
             ("customer", Linkage::one("customers", customer_id.as_ref())),
             (
