@@ -17,7 +17,12 @@ use aws_smithy_runtime_api::{
 use aws_smithy_types::config_bag::ConfigBag;
 use perennial_functions::Aws;
 use perennial_local::invoke::FunctionFactory;
-use perennial_tests::{Plan, Shop, TestResult, documents, documents::line, shop::BEANS};
+use perennial_tests::{
+    Plan, Shop, TestResult, documents,
+    documents::line,
+    receiver::{Receiver, Reply},
+    shop::BEANS,
+};
 use serde_json::{Value, json};
 
 use crate::template::granted::{Access, granted};
@@ -138,6 +143,20 @@ async fn live(shop: &Shop) -> TestResult {
     let renamed = documents::update("skus", &sku, &json!({"name": "Other beans"}));
     shop.api.patch(&format!("skus/{sku}"), &renamed).send().await?;
 
+    // Somebody is told of all that follows, once in a while.
+    let receiver = Receiver::start(Reply::Status(200)).await?;
+    receiver.first(&[Reply::Status(500)]);
+    let webhook = documents::create(
+        "webhooks",
+        json!({
+            "topic": "*",
+            "callback_url": receiver.url(),
+            "include_resources": ["market", "recurring_order_copies", "job_run"],
+        }),
+        &[],
+    );
+    shop.api.create("webhooks", &webhook).await?;
+
     // A draft comes and goes, with its lines; a reference to nobody is refused.
     let draft = shop.order_document(json!({}));
     let draft = shop.api.create("orders", &draft).await?.with_status(201)?.id()?;
@@ -183,6 +202,12 @@ async fn live(shop: &Shop) -> TestResult {
         shop.api.post("orders", &document).send().await?;
         shop.settle().await?;
     }
+    // One that is never validated.
+    let mut document = shop.subscribing(&[line(BEANS, 1, "monthly")]);
+    if let Some(id) = document.pointer_mut("/data/relationships/customer_payment_source/data/id") {
+        *id = json!(shop.new_source("tok_unavailable_50").await?);
+    }
+    shop.api.post("orders", &document).send().await?;
     // One ends by itself.
     let ends = json!({
         "line_items": [line("TRACKED", 1, "monthly")],
@@ -212,7 +237,7 @@ async fn live(shop: &Shop) -> TestResult {
     shop.settle().await?;
 
     // Poison in every queue, handled again and put aside again.
-    for queue in ["VALIDATION", "RENEWAL_TICK", "ORDER_COPY", "PAYMENT_RETRY"] {
+    for queue in ["VALIDATION", "RENEWAL_TICK", "ORDER_COPY", "PAYMENT_RETRY", "WEBHOOK"] {
         shop.send(queue, &["poison".to_owned()], 0).await?;
     }
     let away = shop.subscribe("monthly").await?;
