@@ -1,5 +1,7 @@
 //! What a schedule keeps for itself when its dates are changed.
 
+use chrono::Weekday;
+
 use super::{TestResult, at, n};
 use crate::{plan::*, subscription::tests::subscription, subscription::*, time::*};
 
@@ -64,6 +66,67 @@ fn an_expiry_must_be_after_the_start_where_the_anchor_is_one() -> TestResult {
         let refused =
             matches!(change_dates(&one, &change, now), Err(DatesError::ExpiryPassed { .. }));
         assert_eq!(refused, is_start, "{by_source_order} {anchor_number} {last_run:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_moved_anchor_is_no_longer_bound_to_a_day_or_an_older_wall_clock() -> TestResult {
+    let rules = ScheduleRules::default;
+    let on_the_15th = ScheduleRules { anchor_day: Some(AnchorDay::new(15)?), ..rules() };
+    let mondays = ScheduleRules { anchor_weekday: Some(Weekday::Mon), ..rules() };
+    let unshown = moved_into_a_gap(at("2026-05-01T00:00:00Z")?)?.rules;
+    for (frequency, anchor, rules, to, following) in [
+        (
+            "monthly",
+            "2027-01-31T10:00:00Z",
+            on_the_15th,
+            "2027-02-20T08:00:00Z",
+            "2027-03-20T08:00:00Z",
+        ),
+        // Monday 1 February becomes Friday 5 February.
+        ("weekly", "2027-01-27T10:00:00Z", mondays, "2027-02-05T08:00:00Z", "2027-02-12T08:00:00Z"),
+        // 08:00 in Berlin in summer.
+        (
+            "monthly",
+            "2026-03-29T01:00:00Z",
+            unshown,
+            "2026-04-20T06:00:00Z",
+            "2026-05-20T06:00:00Z",
+        ),
+    ] {
+        let mut one = subscription(frequency, anchor)?;
+        if rules.anchor_local.is_some() {
+            one.time_zone = "Europe/Berlin".parse()?;
+        }
+        one.rules = rules;
+        one.set_next(Some(one.schedule().occurrence(n(1))?.slot()));
+        let next_run = Some((at(to)?, AnchorChange::Move));
+        let change = DatesChange { next_run, ..DatesChange::default() };
+        let after = change_dates(&one, &change, one.anchor)?;
+        let next = after.next().ok_or("it goes on")?;
+        assert_eq!(next, Slot { number: n(1), at: at(to)? });
+        assert_eq!(after.schedule().following(next)?.at, at(following)?, "{frequency}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_refused_date_names_the_attribute() -> TestResult {
+    let (now, error) = (at("2027-02-01T00:00:00Z")?, ScheduleError::OutOfRange);
+    let rule = RuleError::AnchorDay { day: AnchorDay::new(1)?, frequency: "weekly".to_owned() };
+    for (refused, field) in [
+        (DatesError::Rule(rule), "anchor_day"),
+        (DatesError::Frequency { frequency: "daily".to_owned(), error }, "frequency"),
+        (DatesError::ScheduleEnded, "frequency"),
+        (DatesError::Zone { zone: "UTC".to_owned(), error }, "time_zone"),
+        (DatesError::ExpiryPassed { expires_at: now, starts_at: now }, "expires_at"),
+        (DatesError::MaximumPassed { maximum: 1, been: 2 }, "max_occurrences"),
+        (DatesError::NextRun(RescheduleError::CronHasNoAnchor), "next_run_at"),
+        (DatesError::NotBeforeExpiry { to: now, expires_at: now }, "next_run_at"),
+        (DatesError::NoNextRun, "next_run_at"),
+    ] {
+        assert_eq!(refused.field(), field, "{refused}");
     }
     Ok(())
 }

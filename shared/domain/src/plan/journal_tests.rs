@@ -44,6 +44,21 @@ fn every_change_makes_the_next_version_and_notes_when() -> TestResult {
 }
 
 #[test]
+fn the_journal_tells_runs_that_were_given_up_from_those_that_were_skipped() -> TestResult {
+    let before = claimed(&monthly()?);
+    let planned = plan_run(&before)?.ok_or("a run is under way")?;
+    for (reason, event) in [
+        (AbortReason::Cancelled, "order_subscriptions.run_abandoned"),
+        (AbortReason::Paused, "order_subscriptions.run_abandoned"),
+        (AbortReason::Discarded, "order_subscriptions.runs_skipped"),
+    ] {
+        let aborted = abort_run(&before, &planned, reason, planned.due_at)?;
+        assert_eq!(aborted.change.event, event, "{reason:?}");
+    }
+    Ok(())
+}
+
+#[test]
 fn the_journal_tells_of_runs_that_copy_their_source_order() -> TestResult {
     for (factory, told) in
         [(Factory::OrderCopies, Some(json!("order_copies"))), (Factory::RecurringOrderCopies, None)]

@@ -78,3 +78,7 @@ pub fn unpriced(missing: &NoPrice) -> Outcome {
         message: missing.to_string(),
     }
 }
+
+#[cfg(test)]
+#[path = "prices_tests.rs"]
+mod tests;
