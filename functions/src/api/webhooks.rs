@@ -211,7 +211,7 @@ fn check_url(context: &Context<'_>, change: &mut Change) {
         Err(error) => Some(error.to_string()),
         Ok(_) if context.services.private_webhooks => None,
         Ok(url) if !url.is_https() => Some("it must begin with https://".to_owned()),
-        Ok(url) => url.literal().and_then(refused).map(|refusal| refusal.to_string()),
+        Ok(url) => url.literal().and_then(refused).map(ToString::to_string),
     };
     if let Some(problem) = problem {
         change.refuse("callback_url", Code::InvalidValue, format!("callback_url: {problem}"));
