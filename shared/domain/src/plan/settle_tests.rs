@@ -120,6 +120,8 @@ fn what_is_given_up_has_the_consequence_of_its_policy() -> TestResult {
         assert_eq!(hard.run.failed_at, Some(at("2027-02-28T10:00:00Z")?));
         assert_eq!(codes(&hard.run), ["insufficient_funds", "hard_decline"]);
         assert_eq!((hard.subscription.status, hard.subscription.unsettled.len()), (status, 0));
+        let cancelled_at = (status == Cancelled).then_some(at("2027-02-28T10:00:00Z")?);
+        assert_eq!(hard.subscription.cancelled_at, cancelled_at, "{action:?}");
 
         let open = first(&before, &declined(DeclineKind::Soft))?;
         let retry_at = open.run.retry_at.ok_or("one retry is allowed")?;
@@ -127,6 +129,11 @@ fn what_is_given_up_has_the_consequence_of_its_policy() -> TestResult {
         let done = settle_retry(&open.subscription, &open.run, None, &soft, retry_at)?;
         assert_eq!(done.run.status, RunStatus::Failed);
         assert_eq!(codes(&done.run).last(), Some(&"retries_exhausted"));
+        let told = [&hard, &done]
+            .map(|settled| settled.run.errors_log.last().map(|error| error.message.as_str()));
+        let final_decline = "the decline is final: a new payment source is needed";
+        let exhausted = "every retry that the policy allows has been made";
+        assert_eq!(told, [Some(final_decline), Some(exhausted)]);
         assert_eq!(done.subscription.status, status, "{action:?}");
 
         let next_run = claimed(&open.subscription);
