@@ -25,6 +25,8 @@ pub(crate) enum Command {
     Bench(Bench),
     /// Print the API's OpenAPI document
     Openapi,
+    /// Print the page docs/api.md, which is made from that document
+    ApiDocs,
 }
 
 /// What is measured.

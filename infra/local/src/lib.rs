@@ -1,6 +1,7 @@
 //! Perennial on one laptop: the whole template in one process.
 
 mod activity;
+pub mod api_docs;
 pub mod clock;
 pub mod cloud;
 mod durable;

@@ -8,6 +8,7 @@ use std::{io::Write, process::ExitCode};
 
 use clap::Parser;
 use perennial_local::{
+    api_docs,
     identity::Role,
     stack::{Stack, StackOptions, find_template},
 };
@@ -46,6 +47,10 @@ async fn run(serve: Serve, command: Option<Command>) -> Result<(), Failure> {
         Some(Command::Bench(options)) => bench::run(options).await,
         Some(Command::Openapi) => {
             writeln!(std::io::stdout(), "{:#}", perennial_functions::openapi())?;
+            Ok(())
+        }
+        Some(Command::ApiDocs) => {
+            write!(std::io::stdout(), "{}", api_docs::page(&perennial_functions::openapi()))?;
             Ok(())
         }
     }

@@ -1,6 +1,7 @@
 //! One binary for all tests of the whole system, so that it is linked once.
 #![expect(clippy::panic, clippy::indexing_slicing, reason = "a test stops at the first surprise")]
 
+mod api_docs;
 mod bad_input;
 mod bundles;
 mod clock;
@@ -9,6 +10,7 @@ mod duplicates;
 mod events;
 mod faults;
 mod idempotency;
+mod json_api;
 mod kill;
 mod main_job;
 mod permissions;

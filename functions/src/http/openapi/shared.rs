@@ -7,7 +7,18 @@ use crate::http::{error::Code, query::BOUND};
 
 /// The schemas that are of no one resource.
 pub(super) fn schemas() -> Map<String, Value> {
-    let codes: Vec<&str> = Code::ALL.iter().map(|code| code.facts().1).collect();
+    let codes: Vec<Value> = Code::ALL
+        .iter()
+        .map(|code| {
+            let (status, name, title) = code.facts();
+            // JSON:API wants another status where a relationship leads to nothing.
+            let description = match code {
+                Code::RelatedNotFound => "404 for a relationship, 422 for an attribute".to_owned(),
+                _ => status.to_string(),
+            };
+            json!({"const": name, "title": title, "description": description})
+        })
+        .collect();
     let shared = json!({
         "frequency": {
             "description": "How often: a name, so many units, or a crontab expression of five \
@@ -114,7 +125,7 @@ pub(super) fn schemas() -> Map<String, Value> {
                         "required": ["status", "code", "title", "detail"],
                         "properties": {
                             "status": {"type": "string"},
-                            "code": {"type": "string", "enum": codes},
+                            "code": {"type": "string", "oneOf": codes},
                             "title": {"type": "string"},
                             "detail": {"type": "string"},
                             "source": {
