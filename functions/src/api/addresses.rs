@@ -163,7 +163,7 @@ impl AddressChange {
 }
 
 fn check_country(change: &mut Change) {
-    let code = change.text("country_code").unwrap_or_default();
+    let Some(code) = change.text("country_code") else { return };
     if !is_country(code) {
         let detail = format!(
             "country_code must be two capital letters of ISO 3166-1, such as \"DE\", not {code:?}"

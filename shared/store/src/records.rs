@@ -7,8 +7,8 @@ use serde_json::{Map, Value};
 
 use crate::{
     Cursor, CursorError, Page, Part, Span, Store, StoreError, Window,
-    item::{Item, from_item, key_item, n, s, to_item},
-    keys::{Key, list_pk, list_sk},
+    item::{Item, from_item, key_item, key_of, n, s, to_item},
+    keys::{Key, SELF, list_pk, list_sk},
     listing::{List, Table},
 };
 
@@ -47,10 +47,16 @@ impl RecordKind {
     }
 }
 
+/// The record in an item. What leaves its id to its key gets it from there; what belongs to another,
+/// as a run does to its subscription, has none.
 fn record(item: Item) -> Result<Record, StoreError> {
+    let key = key_of(&item).filter(|key| key.sk == SELF);
     let mut record: Record = from_item(item)?;
     for place in PLACES {
         record.remove(place);
+    }
+    if let Some((_, id)) = key.as_ref().and_then(|key| key.pk.rsplit_once('#')) {
+        record.entry("id").or_insert_with(|| Value::String(id.to_owned()));
     }
     Ok(record)
 }

@@ -18,6 +18,7 @@ mod poison;
 mod previews;
 mod prices;
 mod renewal_alerts;
+mod resources;
 mod restart;
 mod schedule_rules;
 mod template;
