@@ -226,6 +226,7 @@ async fn live(shop: &Shop) -> TestResult {
     shop.advance("P7DT1H").await?;
     shop.pay_by(&retried, &shop.new_source("tok_timeout_after_charge").await?).await?;
     shop.advance("P1D").await?;
+    follow_prices(shop).await?;
     // A message that comes twice.
     let again = json!({
         "organization": shop.organization,
@@ -280,6 +281,33 @@ async fn live(shop: &Shop) -> TestResult {
         "recurring_order_copies?filter[q][order_subscription_id_eq]={away}&include=target_order"
     );
     shop.api.get(&copies).await?;
+    Ok(())
+}
+
+/// A subscription that is announced and follows a price list, which has no price for a while.
+async fn follow_prices(shop: &Shop) -> TestResult {
+    let list = json!({"name": "2027", "currency_code": "EUR"});
+    let list = documents::create("price_lists", list, &[]);
+    let list = shop.api.create("price_lists", &list).await?.id()?;
+    let price = json!({"sku_code": BEANS, "amount_cents": 1_100});
+    let price = documents::create("prices", price, &[("price_list", "price_lists", &list)]);
+    let first = shop.api.create("prices", &price).await?.id()?;
+    let market = json!({"data": {
+        "type": "markets", "id": shop.goods.market, "attributes": {},
+        "relationships": {"price_list": {"data": {"type": "price_lists", "id": list}}},
+    }});
+    let path = format!("markets/{}", shop.goods.market);
+    shop.api.patch(&path, &market).send().await?.with_status(200)?;
+    let model = json!({"price_policy": "follow_list", "renewal_alert_period": 24});
+    let model = documents::update("subscription_models", &shop.goods.model, &model);
+    let path = format!("subscription_models/{}", shop.goods.model);
+    shop.api.patch(&path, &model).send().await?.with_status(200)?;
+    shop.subscribe("weekly").await?;
+    let path = format!("prices/{first}");
+    shop.api.request(reqwest::Method::DELETE, &path).send().await?.with_status(204)?;
+    shop.advance("P8D").await?;
+    shop.api.create("prices", &price).await?;
+    shop.advance("P2D").await?;
     Ok(())
 }
 
