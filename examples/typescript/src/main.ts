@@ -5,7 +5,7 @@
 //
 // Every step says what it expects. The first that goes otherwise ends the program with a 1.
 
-import type { OrderSubscription } from '@commercelayer/sdk'
+import type { LineItemCreate, Order, OrderSubscription } from '@commercelayer/sdk'
 import type { CommerceLayerBundle } from '@commercelayer/sdk/bundle'
 
 import { eventually, expect, given, reason, refused } from './expect.js'
@@ -40,24 +40,17 @@ async function main(stack: Stack): Promise<void> {
   await letPass(stack, 'P3M')
   await readRuns(cl, monthly)
   await seeNothingNew(cl, weekly)
+
+  tell('A subscription by hand, and a copy')
+  await subscribeByHand(cl, shop, suffix)
 }
 
-/** Makes an order of two lines, and has it placed: it is validated and paid a moment later. */
+/** Makes an order of two lines that repeat. */
 async function place(cl: CommerceLayerBundle, shop: Shop, suffix: string): Promise<string> {
-  const { id } = await cl.orders.create({
-    market: cl.markets.relationship(shop.market.id),
-    customer: cl.customers.relationship(shop.customer.id),
-    reference: `example-${suffix}`,
-  })
-  const order = cl.orders.relationship(id)
-  await cl.line_items.create({ order, sku_code: `BEANS-${suffix}`, quantity: 2, frequency: 'monthly' })
-  await cl.line_items.create({ order, sku_code: `FILTERS-${suffix}`, quantity: 1, frequency: 'weekly' })
-  await cl.orders.update({ id, _customer_payment_source_id: shop.wallet.id })
-  await cl.orders._place(id)
-  const placed = await eventually('placing the order', async () => {
-    const order = await cl.orders.retrieve(id, { include: ['line_items', 'market'] })
-    return order.status === 'placed' ? order : undefined
-  })
+  const placed = await placeOrder(cl, shop, [
+    { sku_code: `BEANS-${suffix}`, quantity: 2, frequency: 'monthly' },
+    { sku_code: `FILTERS-${suffix}`, quantity: 1, frequency: 'weekly' },
+  ])
   expect('status', placed.status, 'placed')
   expect('paid', placed.payment_status, 'paid')
   expect('total', placed.total_amount_cents, 2 * 1890 + 450)
@@ -66,8 +59,25 @@ async function place(cl: CommerceLayerBundle, shop: Shop, suffix: string): Promi
     '1 x 100 paper filters',
   ])
   expect('market', placed.market?.name, 'Europe')
-  return id
+  return placed.id
 }
+
+/** Makes an order and has it placed: it is validated and paid a moment later. */
+async function placeOrder(cl: CommerceLayerBundle, shop: Shop, lines: Line[]): Promise<Order> {
+  const { id } = await cl.orders.create({
+    market: cl.markets.relationship(shop.market.id),
+    customer: cl.customers.relationship(shop.customer.id),
+  })
+  for (const line of lines) await cl.line_items.create({ ...line, order: cl.orders.relationship(id) })
+  await cl.orders.update({ id, _customer_payment_source_id: shop.wallet.id })
+  await cl.orders._place(id)
+  return eventually('placing the order', async () => {
+    const order = await cl.orders.retrieve(id, { include: ['line_items', 'market'] })
+    return order.status === 'placed' ? order : undefined
+  })
+}
+
+type Line = Pick<LineItemCreate, 'sku_code' | 'quantity' | 'frequency'>
 
 /** Makes the subscriptions of a placed order, and finds them with filters and what belongs to them. */
 async function subscribe(
@@ -145,6 +155,25 @@ async function cancel(cl: CommerceLayerBundle, { id }: OrderSubscription): Promi
 async function seeNothingNew(cl: CommerceLayerBundle, { id }: OrderSubscription): Promise<void> {
   const runs = await cl.recurring_order_copies.list({ filters: { order_subscription_id_eq: id } })
   expect('runs of the cancelled one', runs.meta.recordCount, 2)
+}
+
+/** Makes a subscription of an order that did not repeat, and copies that order once. */
+async function subscribeByHand(cl: CommerceLayerBundle, shop: Shop, suffix: string): Promise<void> {
+  const order = await placeOrder(cl, shop, [{ sku_code: `FILTERS-${suffix}`, quantity: 3 }])
+  const source_order = cl.orders.relationship(order.id)
+  const subscription = await cl.order_subscriptions.create({ frequency: 'monthly', source_order })
+  expect('made', subscription.status, 'active')
+  const converted = await cl.order_subscriptions._convert(subscription.id)
+  expect('converted', converted.status, 'active')
+
+  const { id } = await cl.order_copies.create({ place_target_order: true, reuse_wallet: true, source_order })
+  const copy = await eventually('copying the order', async () => {
+    const copy = await cl.order_copies.retrieve(id, { include: ['target_order'] })
+    return copy.status === 'completed' ? copy : undefined
+  })
+  const { target_order: target } = copy
+  expect('copied', [target?.status, target?.payment_status], ['placed', 'paid'])
+  expect('  total', target?.total_amount_cents, 3 * 450)
 }
 
 function tell(what: string): void {
