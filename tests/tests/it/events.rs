@@ -132,6 +132,56 @@ async fn an_order_whose_payment_is_declined_says_so_and_a_deleted_draft_was_dest
 }
 
 #[tokio::test]
+async fn copies_of_orders_are_told_by_hand_and_by_run() -> TestResult {
+    let shop = Shop::open_at("2027-01-31T10:00:00Z").await?;
+    let lines = json!([{"sku_code": BEANS, "quantity": 2}]);
+    let source = shop.order_document(json!({"line_items": lines, "_place": true}));
+    let source = shop.api.create("orders", &source).await?.id()?;
+    shop.settle().await?;
+    let from_source = [("source_order", "orders", source.as_str())];
+
+    let copy = documents::create("order_copies", json!({}), &from_source);
+    let copy = shop.api.create("order_copies", &copy).await?.id()?;
+    shop.settle().await?;
+    let told = ["order_copies.create", "order_copies.start", "order_copies.complete"];
+    assert_eq!(names(&shop, &format!("order_copies/{copy}/events")).await?, told);
+    let target = shop.api.get(&format!("order_copies/{copy}/target_order")).await?.id()?;
+    assert_eq!(names(&shop, &format!("orders/{target}/events")).await?, ["orders.create"]);
+
+    for (place, of_target) in [
+        (true, &["orders.create", "payments.collect", "orders.place"][..]),
+        (false, &["orders.create"]),
+    ] {
+        let attributes = json!({"frequency": "monthly", "place_target_order": place});
+        let made = documents::create("order_subscriptions", attributes, &from_source);
+        let made = shop.api.create("order_subscriptions", &made).await?.id()?;
+        shop.advance("P1M1D").await?;
+        let copies = shop.api.get(&format!("order_subscriptions/{made}/order_copies")).await?;
+        let copy = copies.text("/data/0/id")?;
+        assert_eq!(names(&shop, &format!("order_copies/{copy}/events")).await?, told);
+        let target = shop.api.get(&format!("order_copies/{copy}/target_order")).await?.id()?;
+        assert_eq!(names(&shop, &format!("orders/{target}/events")).await?, of_target);
+
+        let path = format!("order_subscriptions/{made}");
+        let cancel = documents::update("order_subscriptions", &made, &json!({"_cancel": true}));
+        shop.api.patch(&path, &cancel).send().await?.with_status(200)?;
+        shop.api.request(Method::DELETE, &path).send().await?.with_status(204)?;
+        let left = names(&shop, &format!("events?filter[q][resource_id_eq]={made}")).await?;
+        assert_eq!(
+            left,
+            [
+                "order_subscriptions.create",
+                "order_subscriptions.activate",
+                "order_subscriptions.last_run_succeeded",
+                "order_subscriptions.cancel",
+                "order_subscriptions.destroy",
+            ]
+        );
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn pages_of_any_size_tell_every_event_once_in_both_directions() -> TestResult {
     let shop = Shop::open_at("2027-01-31T10:00:00Z").await?;
     let subscription = shop.subscribe("monthly").await?;
