@@ -13,7 +13,8 @@ use super::{
     CREATED_AT, MAX_AMOUNT, UPDATED_AT,
     catalog::{Catalog, Change, Identity, METADATA, REFERENCE, REFERENCE_ORIGIN, text},
     prices::show_formatted,
-    skus,
+    sku_lists, skus,
+    tags::{ADD_TAGS, REMOVE_TAGS, TAGS},
 };
 use crate::http::{
     attributes::{Access, Attribute, Kind},
@@ -70,9 +71,12 @@ pub(crate) static KIND: ResourceType = ResourceType {
         Attribute::write(
             COMPONENTS,
             Kind::List(&Kind::Members(COMPONENT), MAX_COMPONENTS),
-            "What one holds: skus, each once, with their units.",
+            "What one holds: skus, each once, with their units. The relationship sku_list may be given \
+             instead: what it holds then is copied.",
         ),
         Attribute::read("skus_count", Kind::Integer(0, 20), "How many different skus it holds."),
+        ADD_TAGS,
+        REMOVE_TAGS,
         REFERENCE,
         REFERENCE_ORIGIN,
         METADATA,
@@ -81,13 +85,18 @@ pub(crate) static KIND: ResourceType = ResourceType {
     ],
     relationships: &[
         Relationship { on_create: Given::Optionally, ..Relationship::given("market", "markets") },
+        Relationship {
+            on_create: Given::Optionally,
+            ..Relationship::given("sku_list", "sku_lists")
+        },
         Relationship::listed("skus", "skus"),
+        TAGS,
     ],
 };
 
 pub(super) static CATALOG: Catalog = Catalog {
     identity: Identity::Of { members: &["code"], filters: &["code_eq"] },
-    required: &["code", "name", COMPONENTS],
+    required: &["code", "name"],
     market: Some("market_id"),
     take,
     settle: |context, change| Box::pin(settle(context, change)),
@@ -110,6 +119,7 @@ fn take(_: &Context<'_>, change: &mut Change) {
 
 async fn settle(context: &Context<'_>, change: &mut Change) -> Outcome<()> {
     settle_currency(change);
+    copy_list(change);
     settle_components(context, change).await
 }
 
@@ -133,6 +143,21 @@ fn settle_currency(change: &mut Change) {
     }
 }
 
+/// A bundle that is made of a list holds what that holds now.
+fn copy_list(change: &mut Change) {
+    let Some(list) = change.related("sku_list") else { return };
+    let listed: Vec<Component> = sku_lists::entries(list)
+        .into_iter()
+        .map(|entry| Component { sku_code: entry.sku_code, quantity: entry.quantity })
+        .collect();
+    if change.after.contains_key(COMPONENTS) {
+        let detail = format!("{COMPONENTS} can't be given together with the relationship sku_list");
+        change.refuse(COMPONENTS, Code::InvalidValue, detail);
+    } else {
+        change.set(COMPONENTS, listed);
+    }
+}
+
 /// Its skus must exist, each once.
 async fn settle_components(context: &Context<'_>, change: &mut Change) -> Outcome<()> {
     if change.before.get(COMPONENTS) == change.after.get(COMPONENTS) {
@@ -143,6 +168,9 @@ async fn settle_components(context: &Context<'_>, change: &mut Change) -> Outcom
         if change.after.contains_key(COMPONENTS) {
             let detail = "components must hold at least one sku";
             change.refuse(COMPONENTS, Code::OutOfRange, detail);
+        } else if change.text("sku_list_id").is_none() || !change.is_new() {
+            let detail = "components, or the relationship sku_list, is required";
+            change.refuse(COMPONENTS, Code::Required, detail);
         }
         return Ok(());
     }

@@ -48,6 +48,7 @@ pub(super) static CATALOG: Catalog = Catalog {
         done()
     },
     needed_by: &[
+        Need::of("bundles", "B", "market_id"),
         Need::of("order_subscriptions", "S", "market_id"),
         Need::of("orders", "O", "market_id"),
     ],

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{
     CREATED_AT, MAX_AMOUNT, UPDATED_AT,
-    catalog::{Catalog, Identity, METADATA, REFERENCE, REFERENCE_ORIGIN},
+    catalog::{Catalog, Identity, METADATA, Need, REFERENCE, REFERENCE_ORIGIN},
     tags::{ADD_TAGS, REMOVE_TAGS, TAGS},
 };
 use crate::http::{
@@ -54,6 +54,7 @@ pub(super) static CATALOG: Catalog = Catalog {
     identity: Identity::Of { members: &["code"], filters: &["code_eq"] },
     required: &["code", "name", "unit_amount_cents", "currency_code"],
     defaults: || json!({"allowed_frequencies": []}),
+    needed_by: &[Need::of("bundles", "B", "skus"), Need::of("prices", "V", "sku_id")],
     on_update: "Orders and subscriptions keep the price they were made at.",
     ..Catalog::new(&KIND, "K", Part::Sku, "sku_")
 };

@@ -55,6 +55,7 @@ pub(super) static CATALOG: Catalog = Catalog {
         Need::of("order_subscriptions", "S", "tags"),
         Need::of("customers", "C", "tags"),
         Need::of("skus", "K", "tags"),
+        Need::of("bundles", "B", "tags"),
         Need::of("addresses", "A", "tags"),
     ],
     ..Catalog::new(&KIND, "G", Part::Record("tag"), "tag_")

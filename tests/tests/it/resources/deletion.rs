@@ -80,6 +80,33 @@ async fn a_market_that_nothing_leads_to_is_deleted_with_its_token_closed() -> Te
 }
 
 #[tokio::test]
+async fn a_sku_is_needed_by_what_is_sold_with_it() -> TestResult {
+    let shop = Shop::open_at(OPENING).await?;
+    let api = &shop.api;
+    let sku = api.get("skus?filter[q][code_eq]=BEANS").await?.text("/data/0/id")?;
+    let bundle = json!({
+        "code": "TWO",
+        "name": "Two bags",
+        "currency_code": "EUR",
+        "components": [{"sku_code": "BEANS", "quantity": 2}],
+    });
+    let bundle = make(api, "bundles", bundle).await?;
+    refused(api, "skus", &sku, ("bundles", &bundle)).await?;
+    delete(api, "bundles", &bundle).await?.with_status(204)?;
+    let list = json!({"name": "Europe", "currency_code": "EUR"});
+    let list = make(api, "price_lists", list).await?;
+    let related = [("price_list", "price_lists", list.as_str())];
+    let price = json!({"sku_code": "BEANS", "amount_cents": 1100});
+    let price = api.create("prices", &documents::create("prices", price, &related)).await?.id()?;
+    refused(api, "skus", &sku, ("prices", &price)).await?;
+    refused(api, "price_lists", &list, ("prices", &price)).await?;
+    for (kind, id) in [("prices", &price), ("price_lists", &list), ("skus", &sku)] {
+        delete(api, kind, id).await?.with_status(204)?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_sku_is_deleted_while_orders_keep_what_they_copied() -> TestResult {
     let shop = Shop::open_at(OPENING).await?;
     let order = draft(&shop).await?;

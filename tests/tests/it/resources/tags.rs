@@ -20,8 +20,17 @@ async fn what_carries_tags_is_given_them_and_adds_and_removes_some_by_name() -> 
         make(api, "tags", json!({"name": "VIP-1_a"})).await?,
     ];
     let sku = api.get("skus?filter[q][code_eq]=BEANS").await?.text("/data/0/id")?;
+    let bundle = json!({
+        "code": "TWO",
+        "name": "Two bags",
+        "currency_code": "EUR",
+        "components": [{"sku_code": "BEANS", "quantity": 2}],
+    });
+    let subscription = shop.subscribe("monthly").await?;
     for (kind, id) in [
         ("orders", draft(&shop).await?),
+        ("order_subscriptions", subscription.to_string()),
+        ("bundles", make(api, "bundles", bundle).await?),
         ("customers", shop.goods.customer.clone()),
         ("skus", sku),
         ("addresses", make(api, "addresses", berlin(json!({}))).await?),
