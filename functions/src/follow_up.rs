@@ -17,7 +17,7 @@ use perennial_domain::{
     run::RunError,
     subscription::Subscription,
 };
-use perennial_store::{Commit, Expect, Related, Store, StoreError, StoredOrder};
+use perennial_store::{Commit, Expect, MAX_WRITES, Related, Store, StoreError, StoredOrder};
 use serde_json::{Value, json};
 use thiserror::Error;
 
@@ -41,6 +41,12 @@ pub(crate) enum FollowUpError {
          tried again right now: ask again when that has ended"
     )]
     Busy(String),
+    /// More subscriptions go with an order than one transaction holds beside its copy.
+    #[error(
+        "{0} subscriptions would be cancelled with the source order, more than can be in one \
+         transaction with its copy: cancel the order by itself"
+    )]
+    TooMany(usize),
     /// The rules do not allow it.
     #[error(transparent)]
     Plan(#[from] PlanError),
@@ -54,7 +60,9 @@ impl From<FollowUpError> for HandleError {
         match error {
             FollowUpError::Store(error) => error.into(),
             FollowUpError::Plan(error) => error.into(),
-            busy @ FollowUpError::Busy(_) => Self::Transient(busy.to_string()),
+            busy @ (FollowUpError::Busy(_) | FollowUpError::TooMany(_)) => {
+                Self::Transient(busy.to_string())
+            }
         }
     }
 }
@@ -113,7 +121,7 @@ impl<'a> FollowUp<'a> {
             |order: &Order| matches!(order.status, OrderStatus::Draft | OrderStatus::Placed);
         if let Some(StoredOrder::Client(order)) = found
             && cancellable(&order)
-            && self.busy(&order).await?.is_none()
+            && self.can_cancel(&commit, &order).await?
         {
             return Ok((self.cancel(commit, &order).await?, copy));
         }
@@ -160,9 +168,10 @@ impl<'a> FollowUp<'a> {
         Ok(commit)
     }
 
-    /// The first of the subscriptions that go with an order whose payment is just being tried.
-    async fn busy(self, order: &Order) -> Result<Option<Subscription>, StoreError> {
-        Ok(self.going_with(order).await?.into_iter().find(is_retrying))
+    /// Whether an order can be cancelled with all that goes with it, in this commit.
+    async fn can_cancel(self, commit: &Commit<'a>, order: &Order) -> Result<bool, StoreError> {
+        let going = self.going_with(order).await?;
+        Ok(has_room(commit, going.len()) && !going.iter().any(is_retrying))
     }
 
     /// The subscriptions that are cancelled with an order.
@@ -186,6 +195,10 @@ impl<'a> FollowUp<'a> {
         commit: Commit<'a>,
         before: &Order,
     ) -> Result<Commit<'a>, FollowUpError> {
+        let going = self.going_with(before).await?.len();
+        if !has_room(&commit, going) {
+            return Err(FollowUpError::TooMany(going));
+        }
         let (mut after, change) = cancel_order(before, self.now);
         let id = after.id.to_string();
         let cause = self.cause.clone();
@@ -270,6 +283,12 @@ impl<'a> FollowUp<'a> {
         after.version = before.version + 1;
         commit.order_copy(&after, Expect::Version(before.version)).entry("Y", &entry)
     }
+}
+
+/// Whether a commit has room for an order with the subscriptions that go with it, and for the copy
+/// that takes its place: each with its journal entry.
+fn has_room(commit: &Commit<'_>, subscriptions: usize) -> bool {
+    commit.writes() + 2 * (subscriptions + 2) <= MAX_WRITES
 }
 
 /// Whether a payment of it is being tried again right now.

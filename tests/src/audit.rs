@@ -7,6 +7,7 @@ use perennial_domain::{
     ids::{JobRunId, SubscriptionId},
     journal::{Entry, Head, verify},
     order::{Order, OrderStatus, PaymentStatus},
+    order_copy::OrderCopy,
     run::{Run, RunStatus},
     subscription::Subscription,
 };
@@ -73,6 +74,15 @@ impl Shop {
             .collect())
     }
 
+    /// Every copy of an order that was made by hand.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn order_copies(&self) -> TestResult<Vec<OrderCopy>> {
+        let (store, organization) = (&self.store, &self.organization);
+        Ok(all!(|after| store.list::<OrderCopy>(organization, PAGE, false, after)))
+    }
+
     /// Every job run with its batches, oldest first.
     ///
     /// # Errors
@@ -136,7 +146,8 @@ impl Shop {
         let mut entries = Vec::new();
         for order in self.client_orders().await? {
             let paid = order.payment_status == PaymentStatus::Paid;
-            if paid && order.status != OrderStatus::Placed {
+            // What was cancelled after it was paid is not given back by itself.
+            if paid && !matches!(order.status, OrderStatus::Placed | OrderStatus::Cancelled) {
                 return Err(format!("{} is paid and {:?}", order.id, order.status).into());
             }
             let due = paid.then_some((order.charge_id.as_deref(), order.total()?.get()));
@@ -144,9 +155,17 @@ impl Shop {
             let journal = self.journal("O", order.id.as_str()).await?;
             entries.extend(whole(order.id.as_str(), &order.journal, journal)?);
         }
+        for copy in self.order_copies().await? {
+            let journal = self.journal("Y", copy.id.as_str()).await?;
+            entries.extend(whole(copy.id.as_str(), &copy.journal, journal)?);
+        }
         for subscription in self.subscriptions().await? {
             for run in self.runs(&subscription.id).await? {
                 let order = run.order_id().to_string();
+                if !run.place_target_order {
+                    // The draft that it has left stands among the orders of clients.
+                    continue;
+                }
                 let paid = run.status == RunStatus::Successful && run.total.get() > 0;
                 let due = paid.then_some((run.charge_id.as_deref(), run.total.get()));
                 settle_account(&order, due, charges.remove(&order))?;
@@ -240,6 +259,10 @@ impl Shop {
         let mut run = Vec::new();
         let mut skipped = Vec::new();
         for one in self.runs(id).await? {
+            // What was aborted made no order; the journal tells that it was passed over.
+            if one.status == RunStatus::Aborted {
+                continue;
+            }
             run.push(one.number.get());
             if let Some(range) = one.skipped {
                 skipped.extend(range.first.get()..=range.last.get());

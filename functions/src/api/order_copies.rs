@@ -327,7 +327,9 @@ async fn commit(
     if let (true, StoredOrder::Client(order)) = (cancels, source) {
         commit = follow_up.cancel(commit, order).await.map_err(|error| match error {
             FollowUpError::Store(error) => error.into(),
-            refused @ (FollowUpError::Busy(_) | FollowUpError::Plan(_)) => ApiError::from(
+            refused @ (FollowUpError::Busy(_)
+            | FollowUpError::TooMany(_)
+            | FollowUpError::Plan(_)) => ApiError::from(
                 Problem::new(Code::InvalidStatus, refused.to_string())
                     .at("/data/attributes/cancel_source_order"),
             ),

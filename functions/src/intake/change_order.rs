@@ -271,9 +271,12 @@ async fn cancel(
         FollowUp { store: context.store(), organization, cause: &cause, now: context.now };
     let commit = follow_up.cancelled(commit, &order).await.map_err(|error| match error {
         FollowUpError::Store(error) => error.into(),
-        refused @ (FollowUpError::Busy(_) | FollowUpError::Plan(_)) => ApiError::from(
-            Problem::new(Code::InvalidStatus, refused.to_string()).at("/data/attributes/_cancel"),
-        ),
+        refused @ (FollowUpError::Busy(_) | FollowUpError::TooMany(_) | FollowUpError::Plan(_)) => {
+            ApiError::from(
+                Problem::new(Code::InvalidStatus, refused.to_string())
+                    .at("/data/attributes/_cancel"),
+            )
+        }
     })?;
     commit.run().await?;
     follow_up.put_back(&order).await;

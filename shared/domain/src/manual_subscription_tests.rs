@@ -6,7 +6,7 @@ use crate::{
     order_fixture::{
         PLACED, TestResult, at, draft_order, market, model, placed_order, repeating, skus,
     },
-    plan::{activate, cancel, plan_run},
+    plan::{activate, cancel, plan_run, reactivate},
     run::Skipped,
     time::iana,
 };
@@ -156,6 +156,8 @@ fn a_draft_waits_for_its_source_order_and_takes_over_what_that_holds_when_placed
     assert!(activate_by_source(&active, &order, &skus()?, at(NOW)?).is_err(), "once");
     let (cancelled, _) = cancel(&waiting, at(NOW)?)?;
     assert!(activate_by_source(&cancelled, &order, &skus()?, at(NOW)?).is_err());
+    let taken_up = reactivate(&cancelled, 30, at(NOW)?);
+    assert!(matches!(taken_up, Err(PlanError::WaitsForSource(_))), "it has never begun");
     Ok(())
 }
 

@@ -116,7 +116,7 @@ pub(crate) fn item_of(
     skus: &std::collections::HashMap<SkuId, Sku>,
 ) -> SubscriptionItem {
     SubscriptionItem {
-        id: SubscriptionItemId::derived(&[subscription.as_str(), line.id.as_str()]),
+        id: SubscriptionItemId::of(subscription, line.id.as_str()),
         item: line.item.clone(),
         name: line.name.clone(),
         quantity: line.quantity,

@@ -11,6 +11,9 @@ use crate::{
     time::{CatchUp, CatchUpPolicy, CutOff, OccurrenceNumber, ScheduleRules, Slot},
 };
 
+#[path = "placement_refusals_tests.rs"]
+mod refusals;
+
 type TestResult = Result<(), Box<dyn Error>>;
 
 /// An order of two lines that may be placed, with all that it refers to.

@@ -76,6 +76,9 @@ impl fmt::Display for Part {
     }
 }
 
+/// Most items that one commit can write (AWS limit).
+pub const MAX_WRITES: usize = 100;
+
 /// What must be true of an item for a commit to replace it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expect {
@@ -104,6 +107,12 @@ impl Store {
 }
 
 impl<'a> Commit<'a> {
+    /// How many items it would write by now.
+    #[must_use]
+    pub fn writes(&self) -> usize {
+        self.writes.len()
+    }
+
     /// Whose data it is.
     pub(crate) fn organization(&self) -> &'a OrganizationId {
         self.organization

@@ -28,7 +28,7 @@ use aws_sdk_dynamodb::Client;
 
 pub use catalog::Resource;
 pub use claim::{Claim, ClaimedOrder};
-pub use commit::{Commit, Expect, Part};
+pub use commit::{Commit, Expect, MAX_WRITES, Part};
 pub use dead_letters::{DeadLetter, DeadLetterStatus};
 pub use due_index::{DueEntry, DueSubject};
 pub use error::StoreError;

@@ -2,7 +2,9 @@
 #![expect(clippy::panic, clippy::indexing_slicing, reason = "a test stops at the first surprise")]
 
 mod api_docs;
+mod automatic_subscriptions;
 mod bad_input;
+mod between_runs;
 mod bundles;
 mod clock;
 mod downtime;
@@ -13,6 +15,8 @@ mod idempotency;
 mod json_api;
 mod kill;
 mod main_job;
+mod manual_subscriptions;
+mod order_copies;
 mod permissions;
 mod poison;
 mod previews;
@@ -21,6 +25,8 @@ mod renewal_alerts;
 mod resources;
 mod restart;
 mod schedule_rules;
+mod states;
+mod subscription_items;
 mod template;
 mod tenancy;
 mod webhook_api;

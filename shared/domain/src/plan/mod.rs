@@ -40,7 +40,7 @@ pub use dates_error::DatesError;
 pub use items::{ItemsChange, ItemsError, change_items};
 pub(crate) use pass_over::standing_past;
 pub use pass_over::{AbortReason, SkipReason, abandon_run, abort_run, skip_missed};
-pub use pause::{PauseError, end_pause, pause, rest_until};
+pub use pause::{PauseError, end_pause, pause, rest_so_far, rest_until};
 pub use prices::{fix_prices, price_run, unpriced};
 pub use run_now::run_now;
 pub use settle::{Outcome, PlannedRun, Settled, plan_run, settle_retry, settle_run};

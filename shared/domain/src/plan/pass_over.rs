@@ -62,6 +62,11 @@ pub enum AbortReason {
 /// The code of what ended because its subscription was cancelled.
 pub(super) const SUBSCRIPTION_CANCELLED: &str = "subscription_cancelled";
 
+/// What a journal entry tells of occurrences that were passed over.
+pub(super) fn told_skipped(skipped: Skipped, reason: SkipReason) -> Value {
+    json!({"first": skipped.first, "last": skipped.last, "reason": reason.as_str()})
+}
+
 /// What a journal entry tells of where a subscription stands, and which occurrences were passed
 /// over on the way there.
 pub(crate) fn standing_past(
@@ -70,9 +75,8 @@ pub(crate) fn standing_past(
     reason: SkipReason,
 ) -> Value {
     let mut told = standing(after);
-    if let (Value::Object(members), Some(Skipped { first, last })) = (&mut told, skipped) {
-        let skipped = json!({"first": first, "last": last, "reason": reason.as_str()});
-        members.insert("skipped".to_owned(), skipped);
+    if let (Value::Object(members), Some(skipped)) = (&mut told, skipped) {
+        members.insert("skipped".to_owned(), told_skipped(skipped, reason));
     }
     told
 }

@@ -4,13 +4,18 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use thiserror::Error;
 
-use super::{PlanError, SkipReason, dates_error::text, pass_over::standing_past, standing};
+use super::{
+    PlanError, SkipReason,
+    dates_error::text,
+    pass_over::{standing_past, told_skipped},
+    standing,
+};
 use crate::{
     journal::Change,
-    lifecycle::Trigger,
+    lifecycle::{SubscriptionStatus, Trigger},
     run::Skipped,
     subscription::Subscription,
-    time::{self, Occurrence, Pause, Resumption},
+    time::{self, Occurrence, Pause, Resumption, ScheduleError},
 };
 
 /// Why a pause cannot end when it is to. The text names the field, the value and the rule.
@@ -120,6 +125,36 @@ impl GoingOn {
     }
 }
 
+/// Passes over what fell due before an instant.
+fn pass_until(
+    after: &mut Subscription,
+    from: DateTime<Utc>,
+) -> Result<Option<Skipped>, ScheduleError> {
+    let Some(expected) = after.expected() else { return Ok(None) };
+    let Resumption { passed, next } = time::resume(&after.schedule(), expected, from)?;
+    if passed.is_some() {
+        after.set_next(next.map(Occurrence::slot));
+    }
+    Ok(passed.map(|passed| Skipped { first: passed.first, last: passed.last }))
+}
+
+/// What a subscription that rests has passed over by now, as the journal tells, and the subscription
+/// past it: other dates count from there. `None` where nothing fell due, or where it does not rest.
+///
+/// # Errors
+/// When dates can't be computed.
+pub fn rest_so_far(
+    before: &Subscription,
+    now: DateTime<Utc>,
+) -> Result<Option<(Subscription, Value)>, ScheduleError> {
+    if before.status != SubscriptionStatus::Inactive || before.run_number.is_some() {
+        return Ok(None);
+    }
+    let mut after = before.clone();
+    let passed = pass_until(&mut after, now)?;
+    Ok(passed.map(|passed| (after, told_skipped(passed, SkipReason::Paused))))
+}
+
 /// Lets a subscription go on from an instant. It does not make up for what fell due while it
 /// rested; one whose run is under way keeps that run.
 pub(super) fn go_on(
@@ -136,11 +171,7 @@ pub(super) fn go_on(
     let mut skipped = None;
     if after.run_number.is_none() {
         after.release();
-        if let Some(expected) = after.expected() {
-            let Resumption { passed, next } = time::resume(&after.schedule(), expected, from)?;
-            skipped = passed.map(|passed| Skipped { first: passed.first, last: passed.last });
-            after.set_next(next.map(Occurrence::slot));
-        }
+        skipped = pass_until(&mut after, from)?;
     }
     after.version += 1;
     after.updated_at = now;

@@ -83,6 +83,9 @@ pub fn reactivate(
     now: DateTime<Utc>,
 ) -> Result<(Subscription, Change), PlanError> {
     let (after, change, _) = go_on(before, GoingOn::Cancellation, now, now)?;
+    if before.activate_by_source_order && before.expected().is_none() {
+        return Err(PlanError::WaitsForSource(before.source_order_id.clone()));
+    }
     let cancelled_at = before.cancelled_at.unwrap_or(before.updated_at);
     let until = cancelled_at.checked_add_signed(TimeDelta::days(i64::from(days)));
     if days == 0 || until.is_some_and(|until| until < now) {
@@ -108,6 +111,10 @@ pub fn cancel(
     }
     after.resumes_at = None;
     after.cancelled_at = Some(now);
+    if before.status == SubscriptionStatus::Draft && before.activate_by_source_order {
+        // It has never begun: its dates were to come from its source order.
+        after.set_next(None);
+    }
     after.close_open_runs(now);
     after.version += 1;
     after.updated_at = now;
