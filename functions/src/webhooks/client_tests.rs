@@ -1,4 +1,4 @@
-#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,

@@ -87,7 +87,8 @@ async fn the_tick_finds_a_delivery_two_minutes_late_and_claims_it_once() -> Test
     store.create_event_callback(&acme, &delivery, "{}").await?;
     assert!(due(&store, &delivery.id, "2027-01-31T12:01:59Z").await?.is_empty());
     let found = due(&store, &delivery.id, "2027-01-31T12:02:00Z").await?;
-    let [entry] = &found[..] else { panic!("{found:?}") };
+    assert_eq!(found.len(), 1, "{found:?}");
+    let entry = found.first().ok_or("it is due")?;
     assert_eq!(entry.subject, DueSubject::Delivery(delivery.id.clone()));
     let claim = Claim {
         job_run_id: JobRunId::of_tick(&acme, 0),
