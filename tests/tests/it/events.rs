@@ -203,6 +203,10 @@ async fn pages_of_any_size_tell_every_event_once_in_both_directions() -> TestRes
     for size in [1, 2, 3, 5] {
         assert_eq!(ids(&format!("page[size]={size}")).await?, whole, "pages of {size}");
     }
+    // Smaller pages after a larger one go on where that has ended.
+    let larger = shop.api.get(&format!("{path}?page[size]=5")).await?;
+    let cursor = larger.text("/meta/page/next_cursor")?;
+    assert_eq!(ids(&format!("page[size]=1&page[cursor]={cursor}")).await?, whole[5..]);
     whole.reverse();
     for size in [1, 2, 3, 100] {
         let sorted = ids(&format!("sort=-created_at&page[size]={size}")).await?;
