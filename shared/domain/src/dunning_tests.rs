@@ -39,6 +39,16 @@ fn the_last_delay_repeats_when_the_list_is_short() -> TestResult {
 }
 
 #[test]
+fn a_policy_tells_what_it_was_made_of() -> TestResult {
+    let delays = [RetryDelay::from_days(1), RetryDelay::from_hours(2), RetryDelay::from_minutes(3)];
+    assert_eq!(delays.map(RetryDelay::minutes), [1_440, 120, 3]);
+    let policy = RetryPolicy::new(delays.to_vec(), 5, FinalAction::Cancel)?;
+    assert_eq!(policy.delays(), delays);
+    assert_eq!((policy.maximum(), policy.on_exhausted()), (5, FinalAction::Cancel));
+    Ok(())
+}
+
+#[test]
 fn a_maximum_below_the_list_cuts_it_short() -> TestResult {
     let now = "2027-01-31T10:00:00Z".parse()?;
     let policy = RetryPolicy::new(vec![RetryDelay::from_days(1); 5], 2, FinalAction::Cancel)?;

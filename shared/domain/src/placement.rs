@@ -10,7 +10,6 @@ use crate::{
     ids::{OrganizationId, SkuId, SubscriptionId},
     journal::Change,
     lifecycle::SubscriptionStatus,
-    money::MinorUnits,
     new_subscription::{Beginning, begin_with_source, item_of},
     order::{LineItem, MAX_SKUS, Order, OrderStatus, PaymentStatus, Rejection},
     plan::{PlanError, SkipReason, standing_past},
@@ -487,12 +486,6 @@ pub fn create_subscriptions(
 pub fn stock_tracked(item: &OrderedItem, skus: &HashMap<SkuId, Sku>) -> bool {
     let skus = item.sku_codes().into_iter().filter_map(|code| skus.get(&SkuId::of_code(code)));
     skus.into_iter().any(|sku| sku.stock.is_some())
-}
-
-/// The price of a line, in minor units, for people.
-#[must_use]
-pub fn line_total(line: &LineItem) -> Option<MinorUnits> {
-    line.unit_amount.checked_mul(line.quantity).ok()
 }
 
 #[cfg(test)]

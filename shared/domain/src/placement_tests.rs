@@ -6,6 +6,7 @@ use crate::{
     dunning::{RetryDelay, RetryPolicy},
     ids::{CustomerId, LineItemId, MarketId, ModelId, OrderId, PaymentSourceId, PriceListId},
     journal::Head,
+    money::MinorUnits,
     order::{Addresses, Annotations, MAX_QUANTITY},
     pricing::Component,
     time::{CatchUp, CatchUpPolicy, CutOff, OccurrenceNumber, ScheduleRules, Slot},
