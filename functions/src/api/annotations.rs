@@ -2,11 +2,34 @@
 
 use serde_json::Value;
 
-use super::settled_json::settled;
+use super::{
+    catalog::{METADATA, REFERENCE, REFERENCE_ORIGIN},
+    settled_json::settled,
+};
 use crate::http::{
-    attributes::{Attributes, Given},
+    attributes::{Attribute, Attributes, Given},
     error::Problems,
 };
+
+/// With what the server alone writes, clients keep nothing.
+const NOTHING: &str = "Null: nothing is kept with it.";
+/// See [`unkept`].
+pub(crate) const NO_REFERENCE: Attribute = Attribute::read("reference", REFERENCE.kind, NOTHING);
+/// See [`unkept`].
+pub(crate) const NO_REFERENCE_ORIGIN: Attribute =
+    Attribute::read("reference_origin", REFERENCE_ORIGIN.kind, NOTHING);
+/// See [`unkept`].
+pub(crate) const NO_METADATA: Attribute = Attribute::read("metadata", METADATA.kind, NOTHING);
+
+/// Attributes of what the server alone writes, which has what every resource has.
+pub(crate) fn unkept(mut attributes: Value) -> Value {
+    if let Value::Object(attributes) = &mut attributes {
+        for Attribute { name, .. } in [NO_REFERENCE, NO_REFERENCE_ORIGIN, NO_METADATA] {
+            attributes.insert(name.to_owned(), Value::Null);
+        }
+    }
+    attributes
+}
 
 /// What a client says of it.
 #[derive(Debug)]

@@ -8,7 +8,11 @@ use perennial_messages::{Outgoing, RunDue};
 use perennial_store::{DeadLetter, DeadLetterStatus};
 use serde_json::json;
 
-use super::{CREATED_AT, UPDATED_AT, answer, listing};
+use super::{
+    CREATED_AT, UPDATED_AT,
+    annotations::{NO_METADATA, NO_REFERENCE, NO_REFERENCE_ORIGIN, unkept},
+    answer, listing,
+};
 use crate::{
     blocking,
     http::{
@@ -76,6 +80,9 @@ pub(crate) static KIND: ResourceType = ResourceType {
             Access::UpdateTrigger,
             "Gives the message up; `discard_reason` is required.",
         ),
+        NO_REFERENCE,
+        NO_REFERENCE_ORIGIN,
+        NO_METADATA,
         CREATED_AT,
         UPDATED_AT,
     ],
@@ -135,7 +142,7 @@ pub(super) fn object(letter: &DeadLetter) -> Object {
         kind: &KIND,
         id: id.to_string(),
         version: Some(*version),
-        attributes: json!({
+        attributes: unkept(json!({
             "status": status,
             "source": source,
             "message_id": message_id,
@@ -150,7 +157,7 @@ pub(super) fn object(letter: &DeadLetter) -> Object {
             "handled_by": handled_by,
             "created_at": created_at,
             "updated_at": updated_at,
-        }),
+        })),
         relationships: Vec::new(),
         meta: None,
         brings: Vec::new(),

@@ -9,7 +9,9 @@ use perennial_store::{Cursor, CursorError, Page};
 use serde_json::{Value, json};
 
 use super::{
-    CREATED_AT, UPDATED_AT, answer, events,
+    CREATED_AT, UPDATED_AT,
+    annotations::{NO_METADATA, NO_REFERENCE, NO_REFERENCE_ORIGIN, unkept},
+    answer, events,
     listing::{self, Source},
 };
 use crate::http::{
@@ -72,6 +74,9 @@ pub(crate) static KIND: ResourceType = ResourceType {
             Access::UpdateTrigger,
             "Delivers its event again, as a new event callback of each webhook of the topic.",
         ),
+        NO_REFERENCE,
+        NO_REFERENCE_ORIGIN,
+        NO_METADATA,
         CREATED_AT,
         UPDATED_AT,
     ],
@@ -136,7 +141,7 @@ pub(super) fn object(callback: &EventCallback) -> Object {
         kind: &KIND,
         id: id.to_string(),
         version: Some(*version),
-        attributes: json!({
+        attributes: unkept(json!({
             "callback_url": last.map(|attempt| &attempt.callback_url),
             "payload": Value::Null,
             "response_code": last.and_then(|last| last.response_code).map(|code| code.to_string()),
@@ -150,7 +155,7 @@ pub(super) fn object(callback: &EventCallback) -> Object {
             "next_attempt_at": next_attempt_at,
             "created_at": created_at,
             "updated_at": updated_at,
-        }),
+        })),
         relationships: vec![
             ("webhook", Linkage::one("webhooks", Some(webhook_id))),
             ("event", Linkage::one("events", Some(event_id))),

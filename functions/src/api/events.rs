@@ -9,7 +9,11 @@ use perennial_messages::{EventDetail, EventToDeliver, Outgoing, Trigger};
 use serde_json::{Value, json};
 
 use super::{
-    CREATED_AT, UPDATED_AT, answer, event_callbacks, include, journals::Journal, listing, webhooks,
+    CREATED_AT, UPDATED_AT,
+    annotations::{NO_METADATA, NO_REFERENCE, NO_REFERENCE_ORIGIN, unkept},
+    answer, event_callbacks, include,
+    journals::Journal,
+    listing, webhooks,
 };
 use crate::{
     http::{
@@ -45,6 +49,9 @@ pub(crate) static KIND: ResourceType = ResourceType {
             Access::UpdateTrigger,
             "Delivers it again to the webhooks of its topic, with the same event id.",
         ),
+        NO_REFERENCE,
+        NO_REFERENCE_ORIGIN,
+        NO_METADATA,
         CREATED_AT,
         UPDATED_AT,
     ],
@@ -95,14 +102,14 @@ fn object(entry: &Entry, event: &Event) -> Object {
         kind: &KIND,
         id: id.to_string(),
         version: None,
-        attributes: json!({
+        attributes: unkept(json!({
             "name": topic,
             "resource_type": resource.kind,
             "resource_id": resource.id,
             "sequence": entry.sequence,
             "created_at": entry.at,
             "updated_at": entry.at,
-        }),
+        })),
         relationships: vec![
             ("webhooks", Linkage::Unknown),
             ("last_event_callbacks", Linkage::Unknown),

@@ -7,7 +7,12 @@ use perennial_store::{JobBatch, JobCounts, JobKind, JobRun, JobStatus, RunResult
 use serde_json::{Value, json};
 use uuid::{NoContext, Timestamp, Uuid};
 
-use super::{answer, listing, order_factories::id_of_run};
+use super::{
+    CREATED_AT, UPDATED_AT,
+    annotations::{NO_METADATA, NO_REFERENCE, NO_REFERENCE_ORIGIN, unkept},
+    answer, listing,
+    order_factories::id_of_run,
+};
 use crate::{
     http::{
         attributes::{Access, Attribute, Kind},
@@ -68,6 +73,11 @@ pub(crate) static KIND: ResourceType = ResourceType {
             "How many runs there are, those beyond the 1,000 that `runs` holds too.",
         ),
         Attribute::read("started_at", Kind::Instant, "When it began."),
+        NO_REFERENCE,
+        NO_REFERENCE_ORIGIN,
+        NO_METADATA,
+        CREATED_AT,
+        UPDATED_AT,
     ],
     relationships: &[Relationship {
         name: "retry_of",
@@ -195,7 +205,13 @@ fn summary(job: &JobRun) -> Object {
         kind: &KIND,
         id: id.to_string(),
         version: None,
-        attributes: json!({"kind": kind, "started_by": actor, "started_at": started_at}),
+        attributes: unkept(json!({
+            "kind": kind,
+            "started_by": actor,
+            "started_at": started_at,
+            "created_at": started_at,
+            "updated_at": started_at,
+        })),
         relationships: vec![("retry_of", Linkage::one("job_runs", retry_of.as_ref()))],
         meta: None,
         brings: Vec::new(),

@@ -7,6 +7,8 @@ use perennial_domain::{
 use serde_json::{Value, json};
 
 use super::{
+    CREATED_AT, UPDATED_AT,
+    annotations::{NO_METADATA, NO_REFERENCE, NO_REFERENCE_ORIGIN, unkept},
     answer,
     journals::{Journal, Told},
     listing,
@@ -40,6 +42,11 @@ pub(crate) static KIND: ResourceType = ResourceType {
             "Hash of the entry before; empty for the first.",
         ),
         Attribute::read("hash", Kind::Text(64), "SHA-256 over all of this, in URL-safe base64."),
+        NO_REFERENCE,
+        NO_REFERENCE_ORIGIN,
+        NO_METADATA,
+        CREATED_AT,
+        UPDATED_AT,
     ],
     relationships: &[],
 };
@@ -80,7 +87,7 @@ fn object(entry: &Entry) -> Object {
         kind: &KIND,
         id: format!("{subject}:{sequence}"),
         version: None,
-        attributes: json!({
+        attributes: unkept(json!({
             "subject": subject,
             "sequence": sequence,
             "at": at,
@@ -91,7 +98,9 @@ fn object(entry: &Entry) -> Object {
             "after": after,
             "previous_hash": previous,
             "hash": hash,
-        }),
+            "created_at": at,
+            "updated_at": at,
+        })),
         relationships: Vec::new(),
         meta: None,
         brings: Vec::new(),

@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 
 use super::{
-    CREATED_AT, UPDATED_AT, answer,
-    catalog::{METADATA, REFERENCE, REFERENCE_ORIGIN},
-    listing, tags,
+    CREATED_AT, UPDATED_AT,
+    annotations::{NO_METADATA, NO_REFERENCE, NO_REFERENCE_ORIGIN, unkept},
+    answer, listing, tags,
 };
 use crate::http::{
     attributes::{Attribute, Kind},
@@ -34,9 +34,9 @@ pub(crate) static KIND: ResourceType = ResourceType {
             Kind::Integer(0, 1_000),
             "Longest name of a tag, in characters.",
         ),
-        Attribute::read("reference", REFERENCE.kind, "Null: it is not kept here."),
-        Attribute::read("reference_origin", REFERENCE_ORIGIN.kind, "Null: it is not kept here."),
-        Attribute::read("metadata", METADATA.kind, "Null: it is not kept here."),
+        NO_REFERENCE,
+        NO_REFERENCE_ORIGIN,
+        NO_METADATA,
         Attribute::read("created_at", CREATED_AT.kind, "Null: it is not kept here."),
         Attribute::read("updated_at", UPDATED_AT.kind, "Null: it is not kept here."),
     ],
@@ -77,17 +77,14 @@ fn object(context: &Context<'_>) -> Object {
     let id = context.caller.organization.to_string();
     Object {
         kind: &KIND,
-        attributes: json!({
+        attributes: unkept(json!({
             "name": id,
             "slug": id,
             "tags_max_allowed_number": tags::MAX_TAGS,
             "tags_max_name_length": tags::MAX_NAME,
-            "reference": Value::Null,
-            "reference_origin": Value::Null,
-            "metadata": Value::Null,
             "created_at": Value::Null,
             "updated_at": Value::Null,
-        }),
+        })),
         id,
         version: None,
         relationships: Vec::new(),

@@ -6,7 +6,13 @@ use perennial_domain::{
 };
 use serde_json::{Map, Value, json};
 
-use super::{CREATED_AT, answer, journals::Journal, listing};
+use super::{
+    CREATED_AT, UPDATED_AT,
+    annotations::{NO_METADATA, NO_REFERENCE, NO_REFERENCE_ORIGIN, unkept},
+    answer,
+    journals::Journal,
+    listing,
+};
 use crate::http::{
     attributes::{Attribute, Kind},
     context::Context,
@@ -45,7 +51,11 @@ pub(crate) static KIND: ResourceType = ResourceType {
             Kind::Integer(1, i64::MAX),
             "1, 2, 3, ... for each order and subscription.",
         ),
+        NO_REFERENCE,
+        NO_REFERENCE_ORIGIN,
+        NO_METADATA,
         CREATED_AT,
+        UPDATED_AT,
     ],
     relationships: &[],
 };
@@ -118,7 +128,7 @@ fn object(entry: &Entry) -> Object {
         kind: &KIND,
         id: format!("{PREFIX}{subject}_{sequence}"),
         version: None,
-        attributes: json!({
+        attributes: unkept(json!({
             "resource_type": resource.kind,
             "resource_id": resource.id,
             "event": done.unwrap_or("update"),
@@ -128,7 +138,8 @@ fn object(entry: &Entry) -> Object {
             "reason": cause.reason,
             "sequence": sequence,
             "created_at": at,
-        }),
+            "updated_at": at,
+        })),
         relationships: Vec::new(),
         meta: None,
         brings: Vec::new(),

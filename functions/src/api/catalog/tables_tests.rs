@@ -30,10 +30,11 @@ fn letters_and_prefixes_are_given_once() {
 
 #[test]
 fn every_resource_carries_what_clients_keep_and_when_it_was_made() {
-    for catalog in CATALOG {
+    // What is only computed is neither kept nor made.
+    for kind in RESOURCE_TYPES.iter().filter(|kind| !kind.name.ends_with("_previews")) {
         for name in ["reference", "reference_origin", "metadata", "created_at", "updated_at"] {
-            let found = catalog.kind.attributes.iter().any(|attribute| attribute.name == name);
-            assert!(found, "{} has no {name}", catalog.kind.name);
+            let found = kind.attributes.iter().any(|attribute| attribute.name == name);
+            assert!(found, "{} has no {name}", kind.name);
         }
     }
 }
