@@ -100,6 +100,7 @@ fn write_fields(
     [read, create, update]: [&Value; 3],
     row: fn(&Value, &Value) -> [String; 2],
 ) -> fmt::Result {
+    let needed = create[member]["required"].as_array();
     let [read, create, update] = [read, create, update].map(|of| &of[member]["properties"]);
     let mut names: Vec<&String> =
         [read, create, update].iter().flat_map(|of| members(of)).map(|(name, _)| name).collect();
@@ -112,7 +113,9 @@ fn write_fields(
     for name in names {
         let schema = [read, create, update].into_iter().find_map(|of| of.get(name.as_str()));
         let [values, about] = schema.map(|schema| row(schema, openapi)).unwrap_or_default();
-        let given: Vec<&str> = [(create, "create"), (update, "update")]
+        let must = needed.is_some_and(|needed| needed.iter().any(|needed| needed == name));
+        let creating = if must { "create (required)" } else { "create" };
+        let given: Vec<&str> = [(create, creating), (update, "update")]
             .into_iter()
             .filter_map(|(of, mode)| of.get(name.as_str()).map(|_| mode))
             .collect();

@@ -6,6 +6,7 @@ mod automatic_subscriptions;
 mod bad_input;
 mod between_runs;
 mod bundles;
+mod client_library;
 mod clock;
 mod downtime;
 mod duplicates;

@@ -3,10 +3,13 @@
 use serde_json::{Map, Value, json};
 
 use super::reference;
-use crate::http::{
-    attributes::Mode,
-    object::{Given, Relationship, ResourceType},
-    tolerated::tolerated,
+use crate::{
+    api,
+    http::{
+        attributes::Mode,
+        object::{Given, Relationship, ResourceType},
+        tolerated::tolerated,
+    },
 };
 
 fn identifier(relationship: &Relationship) -> Value {
@@ -33,6 +36,18 @@ fn linkage(relationship: &Relationship) -> Value {
         "type": "object",
         "properties": {"data": data, "links": reference("links")},
     })
+}
+
+/// A relationship as a request gives it.
+fn given(relationship: &Relationship, mode: Mode) -> Value {
+    let mut schema = linkage(relationship);
+    if let Value::Object(members) = &mut schema {
+        members.insert("required".to_owned(), json!(["data"]));
+    }
+    if mode == Mode::Create && relationship.on_create == Given::Always {
+        schema["properties"]["data"] = identifier(relationship);
+    }
+    schema
 }
 
 /// A relationship that is taken and left alone.
@@ -85,13 +100,35 @@ pub(super) fn resource(kind: &ResourceType) -> Value {
     })
 }
 
+/// Attributes without which a resource can't be made, of those types that aren't of the catalogue.
+const REQUIRED: [(&str, &[&str]); 6] = [
+    ("line_items", &["quantity"]),
+    ("order_subscriptions", &["frequency"]),
+    ("order_subscription_items", &["quantity"]),
+    ("stock_items", &["quantity"]),
+    ("invoice_previews", &["currency"]),
+    ("proration_previews", &["currency", "period_start", "period_end", "change_at"]),
+];
+
+/// Attributes without which a resource can't be made.
+fn required(kind: &ResourceType) -> &'static [&'static str] {
+    let listed = REQUIRED.iter().find(|(of, _)| *of == kind.name).map(|(_, names)| *names);
+    let catalogued = || api::catalog::named(kind.name).map(|catalog| catalog.required);
+    listed.or_else(catalogued).unwrap_or_default()
+}
+
 /// A document that makes or changes a resource.
 pub(super) fn request(kind: &ResourceType, mode: Mode) -> Value {
+    let needed = if mode == Mode::Create { required(kind) } else { &[] };
     let attributes: Map<String, Value> = kind
         .attributes
         .iter()
         .filter(|attribute| attribute.access.writable(mode))
-        .map(|attribute| (attribute.name.to_owned(), nullable(&attribute.schema())))
+        .map(|attribute| {
+            let schema = attribute.schema();
+            let must = needed.contains(&attribute.name);
+            (attribute.name.to_owned(), if must { schema } else { nullable(&schema) })
+        })
         .collect();
     let settable = |relationship: &&Relationship| match mode {
         Mode::Create => relationship.on_create != Given::Never,
@@ -101,28 +138,36 @@ pub(super) fn request(kind: &ResourceType, mode: Mode) -> Value {
         .relationships
         .iter()
         .filter(settable)
-        .map(|relationship| (relationship.name.to_owned(), linkage(relationship)))
+        .map(|relationship| (relationship.name.to_owned(), given(relationship, mode)))
         .chain(tolerated(kind.name).iter().map(|name| ((*name).to_owned(), without_effect())))
         .collect();
-    let required: Vec<&str> = kind
+    let related: Vec<&str> = kind
         .relationships
         .iter()
         .filter(|relationship| mode == Mode::Create && relationship.on_create == Given::Always)
         .map(|relationship| relationship.name)
         .collect();
+    let mut members = if mode == Mode::Create { vec!["type"] } else { vec!["type", "id"] };
+    if !needed.is_empty() {
+        members.push("attributes");
+    }
+    if !related.is_empty() {
+        members.push("relationships");
+    }
     let mut data = json!({
         "type": "object",
-        "required": if mode == Mode::Create { vec!["type"] } else { vec!["type", "id"] },
+        "required": members,
         "properties": {
             "type": {"type": "string", "const": kind.name},
             "attributes": {
                 "type": "object",
+                "required": needed,
                 "properties": attributes,
                 "additionalProperties": false,
             },
             "relationships": {
                 "type": "object",
-                "required": required,
+                "required": related,
                 "properties": relationships,
                 "additionalProperties": false,
             },
