@@ -241,6 +241,13 @@ mod tests {
     }
 
     #[test]
+    fn what_can_be_done_is_told_in_words_and_only_what_somebody_can_ask_for() {
+        let active = "be deactivated, be cancelled, skip its next run, run now";
+        assert_eq!(Active.possible(), active);
+        assert_eq!(Running.possible(), "be deactivated, be cancelled");
+    }
+
+    #[test]
     fn a_refusal_names_the_state_and_what_is_allowed() {
         let refused = Cancelled.after(Activate).map_err(|e| e.to_string());
         let message =
