@@ -106,3 +106,13 @@ async fn without_leave_nothing_is_sent_inside() {
     );
     assert!(serving.try_join_next().is_none(), "somebody connected");
 }
+
+#[tokio::test]
+async fn a_receiver_that_speaks_no_tls_is_told_nothing() {
+    let (url, mut serving) = receiver(b"HTTP/1.1 200 OK\r\n\r\n", 1).await;
+    let url = url.as_str().replace("http:", "https:").parse().unwrap();
+    let outcome = post(&client(), &url).await;
+    let Outcome::Unanswered(why) = &outcome else { panic!("{outcome:?}") };
+    assert!(why.starts_with("TLS failed"), "{why}");
+    serving.shutdown().await;
+}
