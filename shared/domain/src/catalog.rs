@@ -207,3 +207,7 @@ impl SubscriptionModel {
         market.price_list_id.clone().filter(|_| follows)
     }
 }
+
+#[cfg(test)]
+#[path = "catalog_tests.rs"]
+mod tests;

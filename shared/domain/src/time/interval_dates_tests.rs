@@ -280,6 +280,18 @@ fn a_date_that_a_zone_leaves_out_is_no_working_day() -> TestResult {
 }
 
 #[test]
+fn a_date_whose_noon_is_missing_is_a_date_all_the_same() -> TestResult {
+    // Honolulu's clocks were put forward from 12:00:00 to 12:01:26 on 13 January 1896.
+    let days = WorkingDays::new(WorkingDayRule::Next, [], [])?;
+    let rules = ScheduleRules { working_days: Some(days), ..ScheduleRules::default() };
+    let weekly = schedule("weekly", "1896-01-06T09:00:00", iana("Pacific/Honolulu"), rules)?;
+    let found = weekly.occurrence(OccurrenceNumber::FIRST)?;
+    assert_eq!(found.reason.to_string(), "anchor plus 1 interval");
+    assert_eq!(weekly.local(found.at).naive_local(), "1896-01-13T09:00:00".parse()?);
+    Ok(())
+}
+
+#[test]
 fn clamped_and_kept_days_say_so() -> TestResult {
     let monthly =
         schedule("monthly", "2027-01-31T10:00:00", Zone::utc(), ScheduleRules::default())?;
