@@ -17,9 +17,10 @@ use super::{
     tags::{ADD_TAGS, REMOVE_TAGS, TAGS},
 };
 use crate::http::{
-    attributes::{Access, Attribute, Kind},
+    attributes::{self, Access, Attribute, Kind},
     context::Context,
-    error::{Code, Outcome, Problem},
+    document::Related,
+    error::{Code, Outcome, Problem, Problems},
     object::{Given, Relationship, ResourceType},
 };
 
@@ -115,6 +116,21 @@ fn take(_: &Context<'_>, change: &mut Change) {
     } else if compute {
         change.set(PRICE, Value::Null);
     }
+    take_components(change);
+}
+
+/// What it holds is given, or a list that holds it.
+fn take_components(change: &mut Change) {
+    let list: Related<String> = change.document.related("sku_list", &mut Problems::default());
+    let needed = change.is_new() && list == Related::Absent && !change.attributes.has(COMPONENTS);
+    let given = change.attributes.optional::<Value>(COMPONENTS, &mut change.problems);
+    if needed || given == attributes::Given::Null {
+        let detail = "components, or the relationship sku_list, is required";
+        change.refuse(COMPONENTS, Code::Required, detail);
+    }
+    if let Some(components) = given.value() {
+        change.set(COMPONENTS, components);
+    }
 }
 
 async fn settle(context: &Context<'_>, change: &mut Change) -> Outcome<()> {
@@ -160,7 +176,7 @@ fn copy_list(change: &mut Change) {
 
 /// Its skus must exist, each once.
 async fn settle_components(context: &Context<'_>, change: &mut Change) -> Outcome<()> {
-    if change.before.get(COMPONENTS) == change.after.get(COMPONENTS) {
+    if !change.is_new() && change.before.get(COMPONENTS) == change.after.get(COMPONENTS) {
         return Ok(());
     }
     let given = change.after.get(COMPONENTS).and_then(Value::as_array).cloned().unwrap_or_default();
@@ -168,9 +184,6 @@ async fn settle_components(context: &Context<'_>, change: &mut Change) -> Outcom
         if change.after.contains_key(COMPONENTS) {
             let detail = "components must hold at least one sku";
             change.refuse(COMPONENTS, Code::OutOfRange, detail);
-        } else if change.text("sku_list_id").is_none() || !change.is_new() {
-            let detail = "components, or the relationship sku_list, is required";
-            change.refuse(COMPONENTS, Code::Required, detail);
         }
         return Ok(());
     }

@@ -12,8 +12,8 @@ use perennial_store::StoredOrder;
 use super::{
     catalog, customer_email, dead_letters, event_callbacks, events, inverse, job_runs,
     journals::{self, Journal},
-    line_items, order_factories, order_subscriptions, orders, stock_items, stock_locations,
-    versions,
+    line_items, order_factories, order_subscriptions, orders, sku_list_items, stock_items,
+    stock_locations, versions,
 };
 use crate::http::{
     caller::Verb,
@@ -193,6 +193,7 @@ pub(super) async fn load_kind(
     }
     let organization = &context.caller.organization;
     match kind {
+        "sku_list_items" => sku_list_items::load(context, &ids).await,
         "stock_items" => stock_items::load(context, &ids).await,
         "stock_locations" => Ok(stock_locations::load(&ids)),
         "orders" => {

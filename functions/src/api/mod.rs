@@ -42,6 +42,8 @@ pub(crate) mod settled_json;
 mod skus;
 pub(crate) mod snapshot;
 mod sold;
+mod sku_list_items;
+mod sku_lists;
 mod stock_items;
 mod stock_locations;
 mod subscription_edit;
@@ -90,6 +92,8 @@ pub(crate) static RESOURCE_TYPES: &[&ResourceType] = &[
     &prices::KIND,
     &bundles::KIND,
     &adjustments::KIND,
+    &sku_lists::KIND,
+    &sku_list_items::KIND,
     &stock_items::KIND,
     &stock_locations::KIND,
     &customers::KIND,
@@ -121,6 +125,7 @@ static OPERATIONS: &[&[Operation]] = &[
     organizations::OPERATIONS,
     orders::OPERATIONS,
     line_items::OPERATIONS,
+    sku_list_items::OPERATIONS,
     stock_items::OPERATIONS,
     stock_locations::OPERATIONS,
     order_subscriptions::OPERATIONS,

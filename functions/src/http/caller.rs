@@ -43,6 +43,8 @@ const CHANNEL_READS: &[&str] = &[
     "prices",
     "bundles",
     "adjustments",
+    "sku_lists",
+    "sku_list_items",
     "stock_items",
     "stock_locations",
     "markets",

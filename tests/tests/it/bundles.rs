@@ -173,6 +173,57 @@ async fn subscriptions_keep_what_a_bundle_held_when_they_were_made() -> TestResu
 }
 
 #[tokio::test]
+async fn a_bundle_can_be_made_of_a_list() -> TestResult {
+    let shop = open(Plan::at(START)?, json!({"price_amount_cents": 2999})).await?;
+    let list = documents::create("sku_lists", json!({"name": "Breakfast"}), &[]);
+    let list = shop.api.create("sku_lists", &list).await?.id()?;
+    let related = [("sku_list", "sku_lists", list.as_str())];
+    let put = |attributes: Value| documents::create("sku_list_items", attributes, &related);
+    let filters = json!({"sku_code": "FILTERS", "position": 9});
+    let filters = shop.api.create("sku_list_items", &put(filters)).await?;
+    assert_eq!(*filters.attribute("quantity"), 1);
+    let house = put(json!({"sku_code": "HOUSE", "quantity": 2, "position": 1}));
+    shop.api.create("sku_list_items", &house).await?;
+    let again = shop.api.post("sku_list_items", &house).send().await?.with_status(422)?;
+    assert_eq!(again.errors(), ["taken /data/attributes/sku_code"]);
+    let item = format!("sku_list_items/{}", filters.id()?);
+    let three = documents::update("sku_list_items", &filters.id()?, &json!({"quantity": 3}));
+    shop.api.patch(&item, &three).send().await?.with_status(200)?;
+    let read = shop.api.get(&format!("sku_lists/{list}?include=sku_list_items.sku")).await?;
+    assert_eq!(read.at("/included").as_array().map(Vec::len), Some(4));
+    let listed = shop.api.get(&format!("sku_list_items?filter[q][sku_list_id_eq]={list}")).await?;
+    let codes: Vec<&Value> =
+        listed.list()?.iter().map(|one| &one["attributes"]["sku_code"]).collect();
+    assert_eq!(codes, ["HOUSE", "FILTERS"]);
+
+    let attributes = json!({
+        "code": "LISTED", "name": "Listed", "currency_code": "EUR", "price_amount_cents": 900,
+    });
+    let bundle = documents::create("bundles", attributes.clone(), &related);
+    let bundle = shop.api.create("bundles", &bundle).await?;
+    let expected =
+        json!([{"sku_code": "HOUSE", "quantity": 2}, {"sku_code": "FILTERS", "quantity": 3}]);
+    assert_eq!(*bundle.attribute("components"), expected);
+    let mut neither = documents::create("bundles", attributes, &[]);
+    for components in [None, Some(Value::Null)] {
+        if let Some(components) = components {
+            neither["data"]["attributes"]["components"] = components;
+        }
+        let refused = shop.api.post("bundles", &neither).send().await?.with_status(422)?;
+        assert_eq!(refused.errors(), ["required /data/attributes/components"]);
+    }
+
+    // What is changed of the list later, changes no bundle; the list stays while one is made of it.
+    shop.api.request(reqwest::Method::DELETE, &item).send().await?.with_status(204)?;
+    let order = shop.order(&[json!({"bundle_code": "LISTED", "quantity": 1})]).await?;
+    assert_eq!(shop.order_status(&order).await?, "placed");
+    assert_eq!(stock(&shop).await?, [18, 6]);
+    let path = format!("sku_lists/{list}");
+    assert_eq!(shop.api.request(reqwest::Method::DELETE, &path).send().await?.status, 409);
+    Ok(())
+}
+
+#[tokio::test]
 async fn bundles_keep_their_rules() -> TestResult {
     let shop = open(Plan::at(START)?, json!({"price_amount_cents": 2999})).await?;
     let part = |code: &str| json!({"sku_code": code, "quantity": 1});

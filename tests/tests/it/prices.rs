@@ -317,6 +317,29 @@ async fn an_announced_price_and_a_previewed_one_are_those_that_are_charged() -> 
 }
 
 #[tokio::test]
+async fn a_run_costs_the_same_when_its_message_comes_again() -> TestResult {
+    let shop = following()?.open().await?;
+    let list = list(&shop).await?;
+    let beans = price(&shop, &list, BEANS, json!({"amount_cents": 1100})).await?;
+    let id = subscribe(&shop, &[line(BEANS, 1, "weekly")]).await?;
+    // The provider can't be reached at first: the message goes back to its queue.
+    shop.pay_by(&id, &shop.new_source("tok_unavailable_2").await?).await?;
+    reprice(&shop, &beans, json!({"amount_cents": 1200})).await?;
+    shop.advance_to("2027-02-07T10:00:30Z").await?;
+    let claimed = shop.subscription(&id).await?;
+    assert!(claimed.run_number.is_some() && claimed.prices_fixed, "{claimed:?}");
+    reprice(&shop, &beans, json!({"amount_cents": 9900})).await?;
+    shop.advance("PT2H").await?;
+    assert_eq!(totals(&shop, &id).await?, [1_200]);
+    let charged = shop.charges().await?;
+    assert_eq!(charged.iter().map(|charge| charge.amount_minor).max(), Some(1_200));
+    shop.advance_to("2027-02-15T00:00:00Z").await?;
+    assert_eq!(totals(&shop, &id).await?, [1_200, 9_900]);
+    shop.prove_books().await?;
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_run_waits_for_a_price_that_has_vanished() -> TestResult {
     let shop = following()?.open().await?;
     let stocked = documents::with(documents::sku("MUG"), json!({"stock": 10}));

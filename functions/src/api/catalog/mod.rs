@@ -21,7 +21,7 @@ pub(crate) use self::{
 };
 use super::{
     addresses, adjustments, bundles, customer_payment_sources, customers, markets, price_lists,
-    prices, skus, subscription_models, tags, webhooks,
+    prices, sku_lists, skus, subscription_models, tags, webhooks,
 };
 use crate::http::{
     attributes::{Attribute, Kind},
@@ -41,6 +41,7 @@ static CATALOG: &[&Catalog] = &[
     &prices::CATALOG,
     &bundles::CATALOG,
     &adjustments::CATALOG,
+    &sku_lists::CATALOG,
     &customers::CATALOG,
     &customer_payment_sources::CATALOG,
     &webhooks::CATALOG,
