@@ -229,11 +229,13 @@ impl Place {
         let [(_, from), (_, skip)] = cursor.key_in(query)? else {
             return Err(CursorError::Malformed);
         };
-        let from = match from.as_str() {
-            "" => None,
-            from => Some(Cursor::decode(from)?),
-        };
         let skip = skip.parse().map_err(|_| CursorError::Malformed)?;
+        let from = match (from.as_str(), skip) {
+            // The beginning of the list has no cursor.
+            ("", 0) => return Err(CursorError::Malformed),
+            ("", _) => None,
+            (from, _) => Some(Cursor::decode(from)?),
+        };
         Ok(Self { from, skip })
     }
 

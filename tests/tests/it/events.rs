@@ -312,7 +312,7 @@ fn events_named(source: &str) -> impl Iterator<Item = &str> {
 }
 
 #[test]
-fn every_change_that_the_code_tells_the_journal_has_a_topic() -> TestResult {
+fn every_change_that_the_code_tells_the_journal_has_a_topic_and_every_topic_a_row() -> TestResult {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut folders = vec![root.join("shared/domain/src"), root.join("functions/src")];
     let mut seen = 0;
@@ -339,5 +339,10 @@ fn every_change_that_the_code_tells_the_journal_has_a_topic() -> TestResult {
         }
     }
     assert!(seen >= 30, "only {seen} events were found: are they told otherwise by now?");
+    let page = std::fs::read_to_string(root.join("docs/events.md"))?;
+    for topic in perennial_domain::event_topics::TOPICS {
+        let row = format!("| `{}` | {} | `{}` |", topic.name, topic.about, topic.resource);
+        assert!(page.contains(&row), "docs/events.md has no row {row:?}");
+    }
     Ok(())
 }
