@@ -14,8 +14,12 @@ use perennial_store::{Expect, Related as Referred, StoreError, StoredOrder};
 use serde_json::json;
 
 use super::{
-    CREATED_AT, UPDATED_AT, answer,
+    CREATED_AT, UPDATED_AT,
+    annotations::AnnotationChange,
+    answer,
     catalog::{METADATA, REFERENCE, REFERENCE_ORIGIN},
+    change_subscription::differing,
+    instalment::{INSTALMENT_COUNT, JOB_RUN_STATUS, NEXT_RUN_AT, PROCESSED},
     listing,
     order_factories::{
         self, COMPLETED_AT, ERRORS_COUNT, ERRORS_LOG, FAILED_AT, STARTED_AT, STATUS, of_copy,
@@ -29,7 +33,7 @@ use super::{
 use crate::{
     follow_up::{FollowUp, FollowUpError},
     http::{
-        attributes::{Access, Attribute, Attributes, Kind},
+        attributes::{Attribute, Attributes, Kind},
         context::Context,
         document::{Document, Related, no_such},
         error::{ApiError, Code, Outcome, Problem, Problems},
@@ -40,10 +44,6 @@ use crate::{
     },
     intake, pricing,
 };
-
-const fn read_only(attribute: Attribute) -> Attribute {
-    Attribute { access: Access::Read, ..attribute }
-}
 
 const PLACE_TARGET_ORDER: Attribute = Attribute::create(
     "place_target_order",
@@ -89,6 +89,10 @@ pub(crate) static KIND: ResourceType = ResourceType {
         STATUS,
         PAYMENT_STATE,
         RETRY_COUNT,
+        JOB_RUN_STATUS,
+        PROCESSED,
+        INSTALMENT_COUNT,
+        NEXT_RUN_AT,
         DUE_AT,
         STARTED_AT,
         COMPLETED_AT,
@@ -106,9 +110,9 @@ pub(crate) static KIND: ResourceType = ResourceType {
         SKIP_ERRORS,
         IGNORE_INVALID_COUPON,
         RETRY,
-        read_only(REFERENCE),
-        read_only(REFERENCE_ORIGIN),
-        read_only(METADATA),
+        REFERENCE,
+        REFERENCE_ORIGIN,
+        METADATA,
         CREATED_AT,
         UPDATED_AT,
     ],
@@ -162,7 +166,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         kind: &KIND,
         surface: Surface::Api,
         accepts: Accepts::SINGLE,
-        about: "Tries a copy that has failed again.",
+        about: "Changes what a client keeps with a copy, or tries one that has failed again.",
         handler: handler!(update),
     },
 ];
@@ -204,6 +208,7 @@ async fn create(context: &Context<'_>) -> Outcome<Answer> {
     let mut problems = Problems::default();
     let mut attributes = document.attributes(&mut problems);
     let options = options(&mut attributes, &mut problems);
+    let annotations = AnnotationChange::read(&mut attributes, &mut problems);
     let source: Related<OrderId> = document.related("source_order", &mut problems);
     let source = problems.finish(source.id())?;
     let at = "/data/relationships/source_order";
@@ -220,13 +225,19 @@ async fn create(context: &Context<'_>) -> Outcome<Answer> {
         return answer::one(context, 201, &of_copy(&existing)).await;
     }
     check_cancellable(&found, options)?;
-    let copy = new_copy(id, &source, options, context.now);
+    let mut copy = new_copy(id, &source, options, context.now);
+    annotate(&mut copy, &annotations);
     let created = copy_creation(&copy);
     let mut made = attempt(context, &copy, &source).await?;
     made.changes.insert(0, created);
     let copy = commit(context, None, &found, made).await?;
     hand_on(context, &copy).await?;
     answer::one(context, 201, &of_copy(&copy)).await
+}
+
+fn annotate(copy: &mut OrderCopy, annotations: &AnnotationChange) {
+    let OrderCopy { reference, reference_origin, metadata, .. } = copy;
+    annotations.apply(reference, reference_origin, metadata);
 }
 
 /// The source order, wherever it lives.
@@ -382,21 +393,60 @@ async fn update(context: &Context<'_>) -> Outcome<Answer> {
     let mut problems = Problems::default();
     let mut attributes = document.attributes(&mut problems);
     let retry = attributes.trigger(RETRY.name, &mut problems);
-    problems.check()?;
-    if !retry {
-        return answer::one(context, 200, &found).await;
-    }
+    let annotations = AnnotationChange::read(&mut attributes, &mut problems);
     let organization = &context.caller.organization;
     let id: Option<OrderCopyId> = context.id.parse().ok();
     let Some(id) = id.filter(|id| id.source().is_some()) else {
-        retry_run(context, context.id).await?;
+        if annotations.is_given() {
+            let detail = "reference, reference_origin and metadata are kept with copies by hand; \
+                          for a run, they are kept with its subscription";
+            problems.add(Problem::new(Code::ReadOnlyAttribute, detail).at("/data/attributes"));
+        }
+        problems.check()?;
+        if retry {
+            retry_run(context, context.id).await?;
+        }
         return answer::one(context, 200, &found).await;
     };
+    problems.check()?;
     let missing = || ApiError::not_found(KIND.singular, context.id);
-    let copy = context.store().order_copy(organization, &id).await?.ok_or_else(missing)?;
+    let before = context.store().order_copy(organization, &id).await?.ok_or_else(missing)?;
+    let mut copy = before.clone();
+    annotate(&mut copy, &annotations);
+    if !retry {
+        if copy != before {
+            copy = annotated(context, &before, copy).await?;
+        }
+        return answer::one(context, 200, &of_copy(&copy)).await;
+    }
     let copy = try_again(context, &copy).await?;
     hand_on(context, &copy).await?;
     answer::one(context, 200, &of_copy(&copy)).await
+}
+
+/// Commits what a client keeps with a copy.
+async fn annotated(
+    context: &Context<'_>,
+    before: &OrderCopy,
+    mut after: OrderCopy,
+) -> Outcome<OrderCopy> {
+    let told = |copy: &OrderCopy| {
+        json!({
+            "reference": copy.reference,
+            "reference_origin": copy.reference_origin,
+            "metadata": copy.metadata,
+        })
+    };
+    let (was, is) = differing(&told(before), &told(&after));
+    let change = Change { event: "order_copies.update", before: was, after: is };
+    let id = after.id.to_string();
+    let entry = entry(context, &mut after.journal, &id, change);
+    after.version = before.version + 1;
+    after.updated_at = context.now;
+    let commit = context.store().commit(&context.caller.organization);
+    let commit = commit.order_copy(&after, Expect::Version(before.version)).entry("Y", &entry);
+    commit.run().await?;
+    Ok(after)
 }
 
 /// Tries a copy that has failed once more: its order is made, or placed, again.

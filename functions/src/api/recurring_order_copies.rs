@@ -9,8 +9,9 @@ use perennial_domain::{
 use super::{
     CREATED_AT, UPDATED_AT, answer,
     catalog::{METADATA, REFERENCE, REFERENCE_ORIGIN},
+    instalment::{INSTALMENT_COUNT, JOB_RUN_STATUS, NEXT_RUN_AT, PROCESSED},
     order_factories::{
-        self, COMPLETED_AT, ERRORS_COUNT, ERRORS_LOG, FAILED_AT, STARTED_AT, STATUS,
+        self, COMPLETED_AT, ERRORS_COUNT, ERRORS_LOG, FAILED_AT, STARTED_AT, STATUS, read_only,
     },
     order_subscriptions, run_copy,
 };
@@ -27,10 +28,6 @@ use crate::http::{
 
 /// What ids begin with. The rest is the body of the target order's id.
 pub(super) const PREFIX: &str = "roc_";
-
-const fn read_only(attribute: Attribute) -> Attribute {
-    Attribute { access: Access::Read, ..attribute }
-}
 
 pub(super) const NUMBER: Attribute =
     Attribute::read("number", Kind::Integer(0, u32::MAX as i64), "Which occurrence.");
@@ -76,6 +73,10 @@ pub(crate) static KIND: ResourceType = ResourceType {
         STATUS,
         PAYMENT_STATE,
         RETRY_COUNT,
+        JOB_RUN_STATUS,
+        PROCESSED,
+        INSTALMENT_COUNT,
+        NEXT_RUN_AT,
         DUE_AT,
         STARTED_AT,
         COMPLETED_AT,

@@ -3,6 +3,7 @@
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::{
     ids::{MarketId, OrderCopyId, OrderId, PaymentSourceId, SkuId},
@@ -132,6 +133,15 @@ pub struct OrderCopy {
     /// What went wrong or was left out, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors_log: Vec<RunError>,
+    /// The client's own id for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+    /// Where the reference comes from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference_origin: Option<String>,
+    /// Whatever else the client keeps with it.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub metadata: Value,
     /// When it was asked for.
     pub created_at: DateTime<Utc>,
     /// When it last changed.

@@ -5,6 +5,7 @@ use perennial_domain::order_copy::CopyStatus;
 use perennial_tests::{
     Answer, Plan, Shop, TestResult, documents,
     documents::line,
+    fault::{Fault, Faults},
     gate::{Gate, Mode},
     shop::BEANS,
 };
@@ -125,7 +126,16 @@ async fn a_copy_is_a_draft_of_the_same_lines_unless_it_is_asked_for_more() -> Te
 async fn a_copy_that_fails_names_what_is_missing_and_is_tried_again_by_hand() -> TestResult {
     let shop = Shop::open_at(NOW).await?;
     let source = placed(&shop, json!([beans(2)])).await?;
-    let failed = copy(&shop, &source, json!({"place_target_order": true})).await?;
+    let options =
+        json!({"place_target_order": true, "reference": "C-3", "metadata": {"why": "gift"}});
+    let failed = copy(&shop, &source, options).await?;
+    assert_eq!(failed.attribute("reference"), "C-3");
+    let kept = change(&shop, "order_copies", &failed.id()?, json!({"reference": "C-4"})).await?;
+    let kept = kept.with_status(200)?;
+    assert_eq!(
+        (kept.attribute("reference"), kept.attribute("status")),
+        (&json!("C-4"), &json!("failed"))
+    );
     let order = target(&failed)?;
     assert_eq!(failed.attribute("status"), "failed");
     assert!(failed.attribute("failed_at").is_string());
@@ -278,6 +288,62 @@ async fn messages_that_come_twice_or_are_lost_make_one_target_order_and_one_char
     let copies = shop.order_copies().await?;
     assert!(copies.iter().all(|copy| copy.status == CopyStatus::Completed), "{copies:?}");
     shop.prove_events().await
+}
+
+/// Copies an order, each time with another call that fails; the client asks again under the same key
+/// until it is answered.
+async fn copy_through(fault: Fault) -> TestResult {
+    let faults = Faults::default();
+    let plan = Plan { functions: faults.functions(), ..Plan::at(NOW)? };
+    let shop = plan.open().await?;
+    let source = placed(&shop, json!([beans(1)])).await?;
+    let document = asking(&source, json!({"place_target_order": true, "reuse_wallet": true}));
+    faults.record();
+    shop.api.post("order_copies", &document).key("first").send().await?.with_status(201)?;
+    shop.settle().await?;
+    let calls = faults.calls(1);
+    for function in ["api", "validation", "event-relay"] {
+        assert!(calls.iter().any(|call| call.function == function), "{calls:?}");
+    }
+    let mut copies = 1;
+    for call in calls.into_iter().filter(|call| fault.can_befall(call)) {
+        let context = format!("{fault:?} at {call}");
+        faults.arm(call, fault);
+        let key = format!("copy-{copies}");
+        let mut answer = shop.api.post("order_copies", &document).key(&key).send().await?;
+        let mut asked = 1;
+        while answer.status != 201 {
+            assert!(matches!(answer.status, 409 | 500 | 503), "{context}: {:#}", answer.body);
+            assert!(asked < 5, "{context}: {:#}", answer.body);
+            // A key that was taken and never settled is free again after a while.
+            shop.advance("PT10M").await?;
+            answer = shop.api.post("order_copies", &document).key(&key).send().await?;
+            asked += 1;
+        }
+        shop.advance("PT6H").await?;
+        faults.record();
+        copies += 1;
+        let made = shop.order_copies().await?;
+        assert_eq!(made.len(), copies, "{context}: one copy each");
+        assert!(made.iter().all(|copy| copy.status == CopyStatus::Completed), "{context}");
+        assert_eq!(shop.client_orders().await?.len(), copies + 1, "{context}: one order each");
+        assert_eq!(shop.charges().await?.len(), copies + 1, "{context}: one charge each");
+    }
+    shop.prove_books().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_copy_survives_any_one_call_that_never_arrives_or_is_throttled() -> TestResult {
+    copy_through(Fault::Unreachable).await?;
+    copy_through(Fault::Throttled).await
+}
+
+#[tokio::test]
+async fn a_copy_survives_any_one_write_that_meets_a_transaction_or_whose_answer_is_lost()
+-> TestResult {
+    copy_through(Fault::Conflicting).await?;
+    copy_through(Fault::AnswerLost).await
 }
 
 fn run_now(subscription: &str) -> Value {
