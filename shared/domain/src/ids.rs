@@ -320,6 +320,32 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_new_id_is_its_prefix_and_the_digits_of_its_uuid() {
+        let uuid = Uuid::from_u128(0x0192_aabb_ccdd_7eef_8001_0203_0405_0607);
+        let id = OrderId::from_uuid(uuid);
+        assert_eq!(id.as_str(), "ord_0192aabbccdd7eef8001020304050607");
+        assert_eq!(id.as_str(), new_id(OrderId::PREFIX, uuid));
+    }
+
+    #[test]
+    fn an_item_and_a_copy_tell_what_they_belong_to() {
+        let subscription: SubscriptionId = "sub_0192_aa".parse().unwrap();
+        let item = SubscriptionItemId::of(&subscription, "lin_1");
+        assert_eq!(item.subscription(), Some(subscription));
+        let source: OrderId = "ord_0192_aa".parse().unwrap();
+        let copy = OrderCopyId::of(&source, Uuid::from_u128(7));
+        assert_eq!(copy.source(), Some((source, "00000000000000000000000000000007")));
+    }
+
+    #[test]
+    fn a_callback_tells_its_webhook() {
+        let webhook: WebhookId = "whk_0192_aa".parse().unwrap();
+        let at = "2027-01-31T10:00:00Z".parse().unwrap();
+        let callback = EventCallbackId::of(&webhook, at, "orders.place", None);
+        assert_eq!(callback.webhook(), Some(webhook));
+    }
+
+    #[test]
     fn the_order_of_a_run_tells_its_subscription_and_number() {
         let subscription: SubscriptionId = "sub_0192aa".parse().unwrap();
         let number = OccurrenceNumber::new(12);

@@ -254,3 +254,7 @@ impl Order {
         self.line_items.iter().filter_map(|line| Some((line, line.frequency.as_ref()?)))
     }
 }
+
+#[cfg(test)]
+#[path = "order_tests.rs"]
+mod tests;

@@ -73,3 +73,33 @@ fn a_charge_key_is_one_for_each_attempt_at_each_run_of_each_organization() -> Te
     assert_eq!(keys.len(), 5);
     Ok(())
 }
+
+#[test]
+fn instalments_are_counted_without_the_numbers_that_were_jumped_over() -> TestResult {
+    for (jumped_numbers, instalment) in [(0, 12), (5, 7), (20, 0)] {
+        let one = Run { jumped_numbers, ..run(RunStatus::Open, 100)? };
+        assert_eq!(one.instalment(), instalment);
+        let stored = serde_json::to_value(&one)?;
+        assert_eq!(stored.get("jumped_numbers").is_some(), jumped_numbers > 0);
+        assert_eq!(serde_json::from_value::<Run>(stored)?, one);
+    }
+    Ok(())
+}
+
+#[test]
+fn a_run_leaves_a_draft_where_it_succeeded_and_its_order_is_not_to_be_placed() -> TestResult {
+    for (status, place_target_order, leaves) in [
+        (RunStatus::Successful, false, true),
+        (RunStatus::Successful, true, false),
+        (RunStatus::Open, false, false),
+        (RunStatus::Failed, false, false),
+    ] {
+        let one = Run { place_target_order, ..run(status, 100)? };
+        assert_eq!(one.leaves_draft(), leaves, "{status:?} {place_target_order}");
+        // Such an order is nobody's run: its id tells none.
+        assert_eq!(one.order_id().run().is_some(), place_target_order);
+        let stored = serde_json::to_value(&one)?;
+        assert_eq!(serde_json::from_value::<Run>(stored)?, one);
+    }
+    Ok(())
+}

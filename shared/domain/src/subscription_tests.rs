@@ -194,3 +194,46 @@ fn it_is_read_as_it_was_written() -> TestResult {
     assert_eq!(serde_json::from_str::<Subscription>(&text)?, one);
     Ok(())
 }
+
+#[test]
+fn the_due_index_names_what_it_wakes_for() {
+    let names = [
+        (WakeKind::Expire, "expire"),
+        (WakeKind::Retry, "retry"),
+        (WakeKind::Run, "run"),
+        (WakeKind::Finish, "finish"),
+        (WakeKind::Resume, "resume"),
+        (WakeKind::Alert, "alert"),
+    ];
+    for (kind, name) in names {
+        assert_eq!(kind.as_str(), name);
+    }
+}
+
+#[test]
+fn a_run_that_failed_placed_no_order() -> TestResult {
+    let plain = subscription("monthly", "2027-01-31T10:00:00Z")?;
+    let (source, ran) = (plain.anchor, "2027-02-28T10:00:00Z".parse()?);
+    for (last_run_at, last_ordered_at, succeeded_on_last_run, expected) in [
+        (None, None, None, None),
+        (Some(source), None, None, Some(source)),
+        (Some(ran), None, Some(true), Some(ran)),
+        (Some(ran), None, Some(false), None),
+        (Some(ran), Some(source), Some(false), Some(source)),
+    ] {
+        let one =
+            Subscription { last_run_at, last_ordered_at, succeeded_on_last_run, ..plain.clone() };
+        assert_eq!(one.last_ordered(), expected, "{succeeded_on_last_run:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn open_runs_are_closed_at_once() -> TestResult {
+    let mut one = subscription("monthly", "2027-01-31T10:00:00Z")?;
+    let now = "2027-02-10T00:00:00Z".parse()?;
+    one.unsettled = vec![unsettled(one.anchor), unsettled("2027-03-01T00:00:00Z".parse()?)];
+    one.close_open_runs(now);
+    assert_eq!(one.unsettled, [unsettled(now), unsettled(now)]);
+    Ok(())
+}
