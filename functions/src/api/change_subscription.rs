@@ -7,7 +7,10 @@ use perennial_domain::{
     journal::{Change, append},
     lifecycle::SubscriptionStatus,
     placement::frequency_refusals,
-    plan::{PlanError, activate, cancel, convert, pause, reactivate, run_now, skip_next_run},
+    plan::{
+        PlanError, activate, cancel, convert, pause, reactivate, rest_so_far, run_now,
+        skip_next_run,
+    },
     subscription::Subscription,
     time::Frequency,
 };
@@ -201,8 +204,20 @@ async fn decide(
     let mut after = before.clone();
     let mut changes = Vec::new();
     if wanted.edits() {
-        after = wanted.edit(before, settled, now)?;
-        let (was, is) = differing(&told(before), &told(&after));
+        // What a pause has passed over by the old frequency is not for the new one to count.
+        let moves = wanted.frequency.as_ref().is_some_and(|new| *new != before.frequency);
+        let rested = if moves { rest_so_far(before, now) } else { Ok(None) };
+        let (rested, passed) = rested
+            .map_err(|error| {
+                let problem = Problem::new(Code::OutOfRange, error.to_string());
+                problem.at("/data/attributes/frequency")
+            })?
+            .unzip();
+        after = wanted.edit(rested.as_ref().unwrap_or(before), settled, now)?;
+        let (was, mut is) = differing(&told(before), &told(&after));
+        if let (Value::Object(members), Some(passed)) = (&mut is, passed) {
+            members.insert("skipped".to_owned(), passed);
+        }
         changes.push(Change { event: "order_subscriptions.update", before: was, after: is });
     }
     if let Some(swap) = &wanted.swap {

@@ -18,7 +18,7 @@ pub(crate) struct Shop {
 impl Shop {
     pub(crate) async fn open() -> Self {
         let stack = Stack::start().await;
-        let model = json!({"name": "Coffee", "frequencies": ["weekly", "monthly"]});
+        let model = json!({"name": "Coffee", "frequencies": ["weekly", "monthly", "two-month"]});
         let model = create("subscription_models", &model, &[]);
         let model = stack.post("/api/subscription_models", &model).await.expect(201).id();
         let market = json!({"name": "Europe", "currency_code": "EUR"});

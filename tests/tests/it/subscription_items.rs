@@ -143,7 +143,7 @@ async fn items_are_added_changed_swapped_and_removed_and_each_run_orders_what_st
 #[tokio::test]
 async fn an_extra_item_goes_with_the_next_run_that_is_made_whatever_becomes_of_it() -> TestResult {
     let shop = Shop::open_at("2027-01-31T10:00:00Z").await?;
-    sell(&shop, "TEA", 500, json!({"frequencies": ["weekly"]})).await?;
+    sell(&shop, "TEA", 500, json!({"allowed_frequencies": ["weekly"]})).await?;
     let id = shop.subscribe("monthly").await?;
     let source = shop.new_source("tok_declines_1").await?;
     shop.pay_by(&id, &source).await?;
@@ -165,7 +165,7 @@ async fn an_extra_item_goes_with_the_next_run_that_is_made_whatever_becomes_of_i
     let after = shop.api.get(&format!("order_subscriptions/{id}")).await?;
     assert_eq!(after.attribute("total_amount_cents"), 1_250, "it is gone");
     // The retry pays for what the run carries.
-    shop.advance_to("2027-05-01T00:00:00Z").await?;
+    shop.advance_to("2027-05-02T00:00:00Z").await?;
     let costs: Vec<i64> = ordered(&shop, &id).await?.into_iter().map(|(_, cost)| cost).collect();
     assert_eq!(costs, [1_750, 1_250]);
     for run in shop.runs(&id).await? {
@@ -204,7 +204,7 @@ async fn stock_is_taken_for_added_items_and_given_back_though_the_items_are_othe
 #[tokio::test]
 async fn what_can_t_be_ordered_is_refused_with_the_attribute_and_the_rule() -> TestResult {
     let shop = Shop::open_at("2027-01-31T10:00:00Z").await?;
-    sell(&shop, "WEEKLY", 500, json!({"frequencies": ["weekly"]})).await?;
+    sell(&shop, "WEEKLY", 500, json!({"allowed_frequencies": ["weekly"]})).await?;
     sell(&shop, "DOLLARS", 500, json!({"currency_code": "USD"})).await?;
     let id = shop.subscribe("monthly").await?;
     let subscription = shop.api.get(&format!("order_subscriptions/{id}")).await?;
@@ -236,7 +236,7 @@ async fn what_can_t_be_ordered_is_refused_with_the_attribute_and_the_rule() -> T
     assert_eq!(refused.errors(), ["read_only_attribute /data/attributes/one_off"]);
     let nobody: SubscriptionId = "sub_nobody".parse()?;
     let nowhere = adding(&nobody, json!({"sku_code": BEANS, "quantity": 1}));
-    let refused = shop.api.post(KIND, &nowhere).send().await?.with_status(422)?;
+    let refused = shop.api.post(KIND, &nowhere).send().await?.with_status(404)?;
     assert_eq!(
         refused.errors(),
         ["related_not_found /data/relationships/order_subscription/data/id"]

@@ -1,6 +1,6 @@
 //! The attributes of previews that make a schedule.
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Datelike, SecondsFormat, Utc};
 use perennial_domain::time::{Frequency, Occurrence, Schedule, ScheduleError, ScheduleRules, Zone};
 use serde_json::{Map, Value, json};
 
@@ -69,9 +69,11 @@ pub(super) fn first_after(
     }
 }
 
-/// An instant on the schedule's wall clock, as it is answered.
-pub(super) fn local(schedule: &Schedule, at: DateTime<Utc>) -> String {
-    schedule.local(at).to_rfc3339_opts(SecondsFormat::AutoSi, false)
+/// An instant on the schedule's wall clock, as it is answered. RFC 3339 has no year after 9999, which
+/// some clocks come to before Greenwich does: `None` there.
+pub(super) fn local(schedule: &Schedule, at: DateTime<Utc>) -> Option<String> {
+    let local = schedule.local(at);
+    (local.year() <= 9999).then(|| local.to_rfc3339_opts(SecondsFormat::AutoSi, false))
 }
 
 /// The problem of a schedule that has no answer, told about the attribute that leads too far.

@@ -155,6 +155,7 @@ mod tests {
             (Kind::Instant, "yesterday"),
             (Kind::Instant, "+10000-01-01T00:00:00Z"),
             (Kind::Instant, "2027-02-30"),
+            (Kind::Instant, "2027-06-30T23:59:60Z"),
             (Kind::Currency, "euro"),
             (Kind::Zone, "Mars"),
             (Kind::Choice(&["open"]), "shut"),
