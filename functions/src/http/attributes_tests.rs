@@ -5,6 +5,7 @@ use super::*;
 const TABLE: &[Attribute] = &[
     Attribute { name: "name", kind: Kind::Text(5), access: Access::Write, about: "" },
     Attribute { name: "count", kind: Kind::Integer(1, 10), access: Access::Create, about: "" },
+    Attribute { name: "own", kind: Kind::Anything(200), access: Access::Write, about: "" },
     Attribute { name: "status", kind: Kind::Text(5), access: Access::Read, about: "" },
 ];
 
@@ -14,6 +15,7 @@ fn problems_of(given: &Value) -> Vec<(String, String)> {
     let mut attributes = Attributes::new(TABLE, Mode::Create, given, "/a", &mut problems);
     let _: Option<String> = attributes.required("name", &mut problems);
     let _: Given<u32> = attributes.optional("count", &mut problems);
+    let _: Given<Value> = attributes.optional("own", &mut problems);
     let found = problems.check().err().map(|error| error.problems).unwrap_or_default();
     found
         .into_iter()
@@ -68,4 +70,27 @@ fn null_is_no_value_of_what_is_required() {
         [("required".to_owned(), "/a/name".to_owned())]
     );
     assert_eq!(problems_of(&json!({"name": "a", "count": null})), []);
+}
+
+#[test]
+fn a_clients_own_data_is_such_as_storage_keeps() {
+    for good in [
+        json!({}),
+        json!({"a": {"b": [0, -1, 1.5, 1e125, -1e-130, 0.0, u64::MAX, "", null, true]}}),
+        json!({" ": 1}),
+    ] {
+        assert_eq!(problems_of(&json!({"name": "a", "own": good})), [], "{good}");
+    }
+    for (bad, code) in [
+        (json!({"": 1}), "invalid_value"),
+        (json!({"a": [{"b": {"": 1}}]}), "invalid_value"),
+        (json!({"a": 1e126}), "invalid_value"),
+        (json!({"a": [-1e300]}), "invalid_value"),
+        (json!({"a": 1e-131}), "invalid_value"),
+        (json!({"a": "x".repeat(200)}), "out_of_range"),
+        (json!([]), "wrong_type"),
+    ] {
+        let found = problems_of(&json!({"name": "a", "own": bad}));
+        assert_eq!(found, [(code.to_owned(), "/a/own".to_owned())], "{bad}");
+    }
 }

@@ -63,6 +63,27 @@ pub(super) fn shown(value: &Value) -> Value {
 /// How deep a client's own data may be nested.
 const MAX_DEPTH: usize = 16;
 
+/// What of a client's own data storage does not keep: members without a name, and numbers that are
+/// out of its range. `None` where it keeps all.
+fn unkept(value: &Value) -> Option<&'static str> {
+    /// Between these, and 0, are the magnitudes that DynamoDB stores.
+    const LEAST: f64 = 1e-130;
+    const MOST: f64 = 9.999_999e125;
+    match value {
+        Value::Array(items) => items.iter().find_map(unkept),
+        Value::Object(members) if members.contains_key("") => {
+            Some("an object whose members have names")
+        }
+        Value::Object(members) => members.values().find_map(unkept),
+        Value::Number(number) => {
+            let size = number.as_f64().map_or(0.0, f64::abs);
+            let kept = size == 0.0 || (LEAST..=MOST).contains(&size);
+            (!kept).then_some("an object whose numbers are 0 or between 1e-130 and 9.9e125 in size")
+        }
+        Value::Null | Value::Bool(_) | Value::String(_) => None,
+    }
+}
+
 /// How many arrays and objects stand within each other.
 fn depth(value: &Value) -> usize {
     match value {
@@ -197,7 +218,10 @@ pub(super) fn check(kind: &Kind, name: &str, pointer: &str, value: &Value) -> Ve
             Value::Object(_) if depth(value) > MAX_DEPTH => {
                 wrong(Code::OutOfRange, format!("an object nested at most {MAX_DEPTH} deep"))
             }
-            Value::Object(_) => Vec::new(),
+            Value::Object(_) => match unkept(value) {
+                Some(rule) => wrong(Code::InvalidValue, rule.to_owned()),
+                None => Vec::new(),
+            },
             _ => wrong(Code::WrongType, "an object".to_owned()),
         },
     }
