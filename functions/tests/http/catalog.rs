@@ -1,5 +1,8 @@
 //! Catalog, callers, pages, and the shape of requests.
 
+use perennial_domain::catalog::{
+    Customer, Market, PaymentSource, Sku, Strategy, SubscriptionModel,
+};
 use serde_json::json;
 
 use crate::{
@@ -32,6 +35,63 @@ async fn a_sku_is_made_read_changed_and_listed() {
     assert_eq!(again.errors(), [("taken".to_owned(), "/data/attributes/code".to_owned())]);
     let found = shop.stack.get("/api/skus?filter[q][code_eq]=CUP").await.expect(200);
     assert_eq!(found.at("/data/0/id"), &json!(made.id()));
+}
+
+/// Everything that can be given, so that a name that the table and its type write otherwise is found.
+#[tokio::test]
+async fn what_the_tables_store_the_rules_read() {
+    let shop = Shop::open().await;
+    let organization = "acme".parse().unwrap();
+    let (stack, store) = (&shop.stack, &shop.stack.store);
+    let make = async |kind: &str, attributes: serde_json::Value, related: &[(&str, &str, &str)]| {
+        let made = create(kind, &attributes, related);
+        stack.post(&format!("/api/{kind}"), &made).await.expect(201).id()
+    };
+    let sku = json!({
+        "code": "CUP", "name": "Cup", "unit_amount_cents": 900, "currency_code": "EUR",
+        "allowed_frequencies": ["every 2 weeks"], "stock": 1_000_000_000, "metadata": {"a": 1},
+    });
+    let sku: Sku = store.get(&organization, &make("skus", sku, &[]).await).await.unwrap().unwrap();
+    assert_eq!((sku.unit_amount.get(), sku.stock), (900, Some(1_000_000_000)));
+    assert_eq!((sku.currency.code(), sku.frequencies.len()), ("EUR", 1));
+
+    let customer = json!({"email": "a@b", "name": "A", "credit_limit_cents": 5, "on_hold": true});
+    let customer = make("customers", customer, &[]).await;
+    let found: Customer = store.get(&organization, &customer).await.unwrap().unwrap();
+    assert_eq!((found.credit_limit.map(|limit| limit.get()), found.on_hold), (Some(5), true));
+    let source = json!({"payment_source_token": "tok", "expires_on": "2031-05-31", "name": "V"});
+    let related = [("customer", "customers", customer.as_str())];
+    let source = make("customer_payment_sources", source, &related).await;
+    let source: PaymentSource = store.get(&organization, &source).await.unwrap().unwrap();
+    assert_eq!((source.customer_id.as_str(), source.token.as_str()), (customer.as_str(), "tok"));
+    assert_eq!(source.expires_on.map(|day| day.to_string()).as_deref(), Some("2031-05-31"));
+
+    let model = json!({
+        "name": "M", "strategy": "by_line_items", "frequencies": ["monthly"],
+        "auto_activate": false, "auto_cancel": true, "anchor_day": 15, "month_end": "sticky",
+        "max_occurrences": 12, "renewal_alert_period": 48, "cut_off_hours": 24,
+        "reactivation_days": 7, "catch_up": {"policy": "each"},
+        "retry_policy": {"delays_in_minutes": [60], "maximum": 3, "on_exhausted": "pause"},
+    });
+    let model = make("subscription_models", model, &[]).await;
+    let found: SubscriptionModel = store.get(&organization, &model).await.unwrap().unwrap();
+    assert_eq!((found.strategy, found.frequencies.len()), (Strategy::ByLineItems, 1));
+    assert_eq!((found.auto_activate, found.auto_cancel), (false, true));
+    assert_eq!(found.rules.anchor_day.map(|day| json!(day)), Some(json!(15)));
+    assert_eq!(found.max_occurrences.map(|most| most.get()), Some(12));
+    assert_eq!((json!(found.cut_off), found.reactivation_days), (json!(24), 7));
+    assert_eq!(json!(found.renewal_alert_period), json!(48));
+    assert_eq!(
+        (json!(found.catch_up)["policy"].clone(), json!(found.retry)["maximum"].clone()),
+        (json!("each"), json!(3))
+    );
+
+    let market = json!({"name": "M", "currency_code": "EUR", "time_zone": "Europe/Berlin"});
+    let related = [("subscription_model", "subscription_models", model.as_str())];
+    let market = make("markets", market, &related).await;
+    let market: Market = store.get(&organization, &market).await.unwrap().unwrap();
+    assert_eq!(market.model_id.map(|id| id.to_string()), Some(model));
+    assert_eq!((market.time_zone.name(), market.currency.code()), ("Europe/Berlin", "EUR"));
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@
     reason = "a failed unwrap or index is a failed test"
 )]
 
+mod bounds;
 mod catalog;
 mod cursors;
 mod documents;
