@@ -308,3 +308,11 @@ fn a_skip_makes_another_run_the_one_to_announce() -> TestResult {
     assert_eq!(planned.number, n(2));
     Ok(())
 }
+
+#[test]
+fn a_period_is_stored_as_its_hours() -> TestResult {
+    let day = RenewalAlertPeriod::try_from(24)?;
+    assert_eq!(serde_json::to_string(&day)?, "24");
+    assert_eq!(serde_json::from_str::<RenewalAlertPeriod>("24")?, day);
+    Ok(())
+}
