@@ -130,6 +130,7 @@ pub const TOPICS: &[Topic] = &[
     of(43, COPY, "order_copies.fail", "It was given up."),
     of(44, COPY, "order_copies.destroy", "It was deleted."),
     of(45, COPY, "order_copies.abort", "It was given up before anything was collected."),
+    of(46, COPY, "order_copies.update", "What its client keeps with it was edited."),
     of(50, ORDER, "orders.create", "An order was made, by a client or a run."),
     of(51, ORDER, "orders.update", "It was edited."),
     of(52, ORDER, "orders.place", "It was placed."),
