@@ -14,6 +14,8 @@ use crate::sqs_batch::HandleError;
 
 /// How long others leave a claimed delivery alone: longer than the client takes.
 const LEASE: TimeDelta = TimeDelta::minutes(1);
+/// How far the clocks of two workers may be apart: a message that comes so much too early counts.
+const SKEW: TimeDelta = TimeDelta::seconds(1);
 /// Attempts at a write that others keep getting ahead of.
 const WRITE_ATTEMPTS: u32 = 5;
 
@@ -24,7 +26,7 @@ impl Webhooks {
         let store = &self.services.store;
         let Some(delivery) = store.event_callback(organization, id).await? else { return Ok(()) };
         let now = self.clock.now();
-        if delivery.attempts != *attempts || !delivery.is_free_at(now) {
+        if delivery.attempts != *attempts || !delivery.is_free_at(now + SKEW) {
             return Ok(());
         }
         let webhook = store.get::<Webhook>(organization, delivery.webhook_id.as_str()).await?;
