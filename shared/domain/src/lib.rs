@@ -12,6 +12,7 @@
 //! - [`placement`]: whether an order may be placed
 //! - [`manual_subscription`], [`copy_order`], [`order_copy`]: subscriptions and copies made by hand
 //! - [`journal`]: how every change is recorded, and [`event_topics`] what that means to subscribers
+//! - [`webhook`]: who is told of it, and what is done when a message does not arrive
 
 pub mod billing_period;
 pub mod catalog;
