@@ -184,12 +184,25 @@ fn it_is_read_as_it_was_written() -> TestResult {
     let mut one = subscription("every 2 weeks", "2027-01-31T10:00:00Z")?;
     let text = serde_json::to_string(&one)?;
     assert_eq!(serde_json::from_str::<Subscription>(&text)?, one);
-    for absent in ["retry", "catch_up", "unsettled", "metadata", "lease_until", "expires_at"] {
+    for absent in [
+        "retry",
+        "catch_up",
+        "unsettled",
+        "metadata",
+        "lease_until",
+        "expires_at",
+        "activate_by_source_order",
+        "place_target_order",
+        "jumped_numbers",
+    ] {
         assert!(!text.contains(absent), "{absent} takes room without saying anything");
     }
     one.frequency = NamedFrequency::Weekly.into();
     one.unsettled = vec![unsettled(one.anchor)];
     one.metadata = serde_json::json!({"a": [1, null]});
+    (one.activate_by_source_order, one.place_target_order) = (false, false);
+    (one.factory, one.jumped_numbers) = (Factory::OrderCopies, 5);
+    one.catch_up.policy = crate::time::CatchUpPolicy::Each;
     let text = serde_json::to_string(&one)?;
     assert_eq!(serde_json::from_str::<Subscription>(&text)?, one);
     Ok(())

@@ -106,6 +106,7 @@ fn a_moved_anchor_is_no_longer_bound_to_a_day_or_an_older_wall_clock() -> TestRe
         let after = change_dates(&one, &change, one.anchor)?;
         let next = after.next().ok_or("it goes on")?;
         assert_eq!(next, Slot { number: n(1), at: at(to)? });
+        assert_eq!(after.rules.anchor_local, None);
         assert_eq!(after.schedule().following(next)?.at, at(following)?, "{frequency}");
     }
     Ok(())

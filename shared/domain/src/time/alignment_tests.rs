@@ -74,3 +74,19 @@ fn the_first_that_cannot_be_aligned_is_named() -> TestResult {
     assert_eq!(refused.map_err(|error| error.position), Err(0));
     Ok(())
 }
+
+#[test]
+fn a_run_that_was_put_at_another_time_leaves_the_time_of_day_to_the_others() -> TestResult {
+    let monthly = schedule(
+        "monthly",
+        "2027-01-09T10:00:00",
+        iana("Europe/Berlin"),
+        ScheduleRules::default(),
+    )?;
+    // Number 2, 9 March, was put on 5 March at 08:00.
+    let from = Slot { number: OccurrenceNumber::new(2), at: at("2027-03-05T07:00:00Z")? };
+    let Aligned { schedule, .. } = monthly.aligned(from, CommonDay::OfMonth(AnchorDay::new(1)?))?;
+    let following = schedule.following(from)?;
+    assert_eq!(row(&schedule, &following), "3 2027-04-01T10:00+02:00 anchor day 1");
+    Ok(())
+}
