@@ -304,7 +304,7 @@ async fn a_delivery_tells_what_was_sent_and_answered() -> TestResult {
         "event_callbacks".to_owned(),
         format!("event_callbacks?filter[q][webhook_id_eq]={id}"),
         format!("event_callbacks?filter[q][event_id_eq]={event}"),
-        format!("event_callbacks?filter[q][status_eq]=delivered&sort=created_at"),
+        "event_callbacks?filter[q][status_eq]=delivered&sort=created_at".to_owned(),
         format!(
             "event_callbacks?filter[q][webhook_id_eq]={id}&filter[q][created_at_lt]=2028-01-01T00:00:00Z"
         ),
