@@ -1,7 +1,10 @@
 //! Catalog, callers, pages, and the shape of requests.
 
-use perennial_domain::catalog::{
-    Customer, Market, PaymentSource, Sku, Strategy, SubscriptionModel,
+use std::num::NonZeroU32;
+
+use perennial_domain::{
+    catalog::{Customer, Market, PaymentSource, Sku, Strategy, SubscriptionModel},
+    money::MinorUnits,
 };
 use serde_json::json;
 
@@ -58,7 +61,7 @@ async fn what_the_tables_store_the_rules_read() {
     let customer = json!({"email": "a@b", "name": "A", "credit_limit_cents": 5, "on_hold": true});
     let customer = make("customers", customer, &[]).await;
     let found: Customer = store.get(&organization, &customer).await.unwrap().unwrap();
-    assert_eq!((found.credit_limit.map(|limit| limit.get()), found.on_hold), (Some(5), true));
+    assert_eq!((found.credit_limit.map(MinorUnits::get), found.on_hold), (Some(5), true));
     let source = json!({"payment_source_token": "tok", "expires_on": "2031-05-31", "name": "V"});
     let related = [("customer", "customers", customer.as_str())];
     let source = make("customer_payment_sources", source, &related).await;
@@ -78,7 +81,7 @@ async fn what_the_tables_store_the_rules_read() {
     assert_eq!((found.strategy, found.frequencies.len()), (Strategy::ByLineItems, 1));
     assert_eq!((found.auto_activate, found.auto_cancel), (false, true));
     assert_eq!(found.rules.anchor_day.map(|day| json!(day)), Some(json!(15)));
-    assert_eq!(found.max_occurrences.map(|most| most.get()), Some(12));
+    assert_eq!(found.max_occurrences.map(NonZeroU32::get), Some(12));
     assert_eq!((json!(found.cut_off), found.reactivation_days), (json!(24), 7));
     assert_eq!(json!(found.renewal_alert_period), json!(48));
     assert_eq!(

@@ -44,8 +44,11 @@ fn given(relationship: &Relationship, mode: Mode) -> Value {
     if let Value::Object(members) = &mut schema {
         members.insert("required".to_owned(), json!(["data"]));
     }
-    if mode == Mode::Create && relationship.on_create == Given::Always {
-        schema["properties"]["data"] = identifier(relationship);
+    if mode == Mode::Create
+        && relationship.on_create == Given::Always
+        && let Some(data) = schema.pointer_mut("/properties/data")
+    {
+        *data = identifier(relationship);
     }
     schema
 }
