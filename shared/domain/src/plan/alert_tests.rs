@@ -310,6 +310,17 @@ fn a_skip_makes_another_run_the_one_to_announce() -> TestResult {
 }
 
 #[test]
+fn a_change_at_the_very_time_of_the_run_announces_nothing() -> TestResult {
+    let mut one = announced(24)?;
+    let next = one.next().ok_or("it goes on")?;
+    one.updated_at = next.at - TimeDelta::seconds(1);
+    assert_eq!(one.alert_at(), Some(one.updated_at));
+    one.updated_at = next.at;
+    assert_eq!(one.alert_at(), None);
+    Ok(())
+}
+
+#[test]
 fn a_period_is_stored_as_its_hours() -> TestResult {
     let day = RenewalAlertPeriod::try_from(24)?;
     assert_eq!(serde_json::to_string(&day)?, "24");
