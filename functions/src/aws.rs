@@ -8,15 +8,16 @@ use aws_config::{
     timeout::TimeoutConfig,
 };
 use aws_sdk_dynamodb::config::SharedCredentialsProvider;
-use aws_smithy_http_client::{
-    Builder,
-    tls::{Provider, rustls_provider::CryptoMode},
-};
 use aws_smithy_runtime_api::client::{auth::AuthSchemeId, http::HttpClient};
 use perennial_runtime::{Environment, SettingError};
 
+use crate::https::Https;
+
 /// The longest that opening a connection may take: the SDK's own default.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(3100);
+/// The longest that one attempt at a call may take; the SDK then tries again. Without a bound, a
+/// service that accepts a request and never answers would hold its function up to its own end.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The AWS clients that functions share. The local stack makes them speak to itself.
 #[derive(Debug, Clone)]
@@ -40,15 +41,18 @@ impl Aws {
     /// # Errors
     /// When `AWS_REGION` is missing.
     pub fn from_environment(environment: &Environment) -> Result<Self, SettingError> {
-        let tls = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring));
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+            .build();
         let mut config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(environment.require("AWS_REGION")?))
             .credentials_provider(SharedCredentialsProvider::new(
                 EnvironmentVariableCredentialsProvider::new(),
             ))
-            .timeout_config(TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).build())
-            .http_client(tls.build_https());
+            .timeout_config(timeouts)
+            .http_client(Https::new(CONNECT_TIMEOUT));
         if let Some(url) = environment.get("AWS_ENDPOINT_URL") {
             config = config.endpoint_url(url);
         }

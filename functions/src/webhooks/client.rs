@@ -18,12 +18,10 @@ use tokio::{
     task::JoinSet,
     time::{Instant, timeout, timeout_at},
 };
-use tokio_rustls::{
-    TlsConnector,
-    rustls::{ClientConfig, RootCertStore, crypto::ring, pki_types::ServerName},
-};
+use tokio_rustls::{TlsConnector, rustls::pki_types::ServerName};
 
 use super::resolve;
+use crate::tls;
 
 /// How long a delivery may take, and how much of the answer is read.
 #[derive(Debug, Clone, Copy)]
@@ -129,23 +127,10 @@ impl Client {
     }
 
     fn tls(&self) -> Result<TlsSettings, String> {
-        self.tls.get_or_init(tls_settings).clone()
+        self.tls
+            .get_or_init(|| Ok(TlsSettings(TlsConnector::from(Arc::new(tls::settings()?)))))
+            .clone()
     }
-}
-
-/// TLS by the certificates that the system trusts.
-fn tls_settings() -> Result<TlsSettings, String> {
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if roots.is_empty() {
-        return Err("this system trusts no certificate".to_owned());
-    }
-    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(|error| format!("TLS can't be set up: {error}"))?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(TlsSettings(TlsConnector::from(Arc::new(config))))
 }
 
 fn request(
