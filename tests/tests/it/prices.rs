@@ -124,7 +124,7 @@ async fn a_list_sells_in_the_markets_currency_what_is_priced_in_another() -> Tes
     make(&shop, "skus", dollars).await?;
     let list = list(&shop).await?;
     let mug = json!({"sku_code": "MUG", "quantity": 1});
-    let refused = draft(&shop, &[mug.clone()]).await?.with_status(422)?;
+    let refused = draft(&shop, std::slice::from_ref(&mug)).await?.with_status(422)?;
     let place = "/data/attributes/line_items/0/sku_code";
     assert_eq!(refused.errors(), [format!("currency_mismatch {place}")]);
     price(&shop, &list, "MUG", json!({"amount_cents": 700})).await?;

@@ -98,6 +98,10 @@ async fn edit_all(shop: &Shop, ids: &[SubscriptionId], attributes: Value) -> Tes
     Ok(())
 }
 
+/// A status, the state within it, the subscriptions in it, what is done to them besides the edits that
+/// are done to most, and what a refusal says is possible.
+type State<'a> = (&'a str, &'a str, &'a [SubscriptionId], &'a [&'a str], &'a str);
+
 #[tokio::test]
 async fn every_trigger_and_edit_is_done_or_refused_with_the_state_and_what_is_possible()
 -> TestResult {
@@ -118,7 +122,7 @@ async fn every_trigger_and_edit_is_done_or_refused_with_the_state_and_what_is_po
 
     // What is done in each state; all the rest is refused.
     let edits = ["_swap_item", "expires_at", "payment source", "a quantity", "one more item"];
-    let states: [(&str, &str, &[SubscriptionId], &[&str], &str); 5] = [
+    let states: [State<'_>; 5] = [
         (
             "inactive",
             "inactive",

@@ -7,10 +7,11 @@ use serde_json::{Value, json};
 
 use super::{OPENING, berlin, change, delete, ids, make};
 
-/// Each with the attributes that must be given, and one that can be changed.
-fn lives(
-    shop: &Shop,
-) -> Vec<(&'static str, Value, Vec<(&'static str, &'static str, String)>, Value)> {
+/// A type, the attributes that must be given, relationships by name, type and id, and an attribute
+/// that can be changed.
+type Life = (&'static str, Value, Vec<(&'static str, &'static str, String)>, Value);
+
+fn lives(shop: &Shop) -> Vec<Life> {
     let customer = shop.goods.customer.clone();
     vec![
         ("markets", json!({"name": "US", "currency_code": "USD"}), vec![], json!({"name": "USA"})),
