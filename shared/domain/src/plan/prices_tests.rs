@@ -3,7 +3,7 @@ use crate::{
     ids::{PriceId, PriceListId},
     money::{Currency, MinorUnits},
     plan::{
-        plan_run, settle_run,
+        plan_run, settle_retry, settle_run,
         tests::{TestResult, at, claimed, monthly},
     },
     pricing::Price,
@@ -60,6 +60,26 @@ fn prices_are_fixed_for_the_run_and_the_journal_tells_those_that_changed() -> Te
     let (after, change) = fix_prices(&before, &current(1_000)?, due_at, now)?;
     assert!(after.prices_fixed && change.is_none());
     assert_eq!(after.version, before.version + 1);
+    Ok(())
+}
+
+#[test]
+fn a_run_without_prices_has_none_after_a_refusal_either() -> TestResult {
+    let before = following()?;
+    let planned = plan_run(&before)?.ok_or("a run is under way")?;
+    let missing = before.at_current_prices(&CurrentPrices::default(), planned.due_at);
+    let missing = missing.err().ok_or("there are prices")?;
+    let open = settle_run(&before, &planned, &unpriced(&missing), at(NOW)?)?;
+    let refused = Outcome::Refused {
+        code: "out_of_stock".to_owned(),
+        message: "there is not enough".to_owned(),
+        resource: None,
+    };
+    for (outcome, unpriced) in [(refused, true), (Outcome::Cancelled, true), (Outcome::Free, false)]
+    {
+        let settled = settle_retry(&open.subscription, &open.run, None, &outcome, at(NOW)?)?;
+        assert_eq!(settled.run.unpriced, unpriced, "{outcome:?}");
+    }
     Ok(())
 }
 

@@ -227,7 +227,12 @@ fn settle(
 ) -> Result<Settled, PlanError> {
     after.unsettled.retain(|unsettled| unsettled.number != run.number);
     run.retry_at = None;
-    run.unpriced = matches!(outcome, Outcome::Declined { code, .. } if code == PRICE_MISSING);
+    run.unpriced = match outcome {
+        Outcome::Declined { code, .. } => code == PRICE_MISSING,
+        Outcome::Paid { .. } | Outcome::Free => false,
+        // Nothing was charged: what had no prices has none yet.
+        Outcome::Refused { .. } | Outcome::Cancelled => run.unpriced,
+    };
     run.version += 1;
     let declined =
         matches!(outcome, Outcome::Declined { code, .. } if code.as_str() != PRICE_MISSING);
