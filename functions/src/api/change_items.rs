@@ -35,6 +35,7 @@ const ITEMS: Touches = Touches {
     items: true,
     addresses: false,
     source: false,
+    placing: false,
     rules: false,
     own_data: false,
 };
@@ -172,7 +173,9 @@ pub(super) fn decided(
     context: &Context<'_>,
 ) -> Outcome<(Subscription, Change)> {
     change_items(before, wanted, context.now).map_err(|error| match error {
-        ItemsError::TooMany | ItemsError::Last => invalid_status(error.to_string()).into(),
+        ItemsError::TooMany | ItemsError::TooManySkus(_) | ItemsError::Last => {
+            invalid_status(error.to_string()).into()
+        }
         ItemsError::Missing(id) => ApiError::not_found(KIND.singular, id.as_str()),
         ItemsError::Money(error) => {
             Problem::new(Code::OutOfRange, error.to_string()).at("/data/attributes/quantity").into()

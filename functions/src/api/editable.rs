@@ -27,6 +27,8 @@ pub(super) struct Touches {
     pub(super) addresses: bool,
     /// How its runs are paid.
     pub(super) source: bool,
+    /// Whether its runs place and charge the orders that they make.
+    pub(super) placing: bool,
     /// Whatever else it does by itself.
     pub(super) rules: bool,
     /// The client's own data, which it does nothing with.
@@ -36,8 +38,8 @@ pub(super) struct Touches {
 impl Touches {
     /// Whether the change is about anything that makes a difference to runs.
     const fn terms(self) -> bool {
-        let Self { dates, term, items, addresses, source, rules, own_data: _ } = self;
-        dates || term || items || addresses || source || rules
+        let Self { dates, term, items, addresses, source, placing, rules, own_data: _ } = self;
+        dates || term || items || addresses || source || placing || rules
     }
 
     /// Whether it is about anything.
@@ -79,17 +81,18 @@ pub(super) fn check(
 fn while_busy(before: &Subscription, touches: Touches, asked: Option<Asked>) -> Outcome<()> {
     let id = &before.id;
     let running = before.status == SubscriptionStatus::Running || before.run_number.is_some();
-    let skips = asked == Some(Asked::SkipNext);
+    // What the run under way is, and what it costs, stands fast: it may have been charged.
+    let disturbs_run = matches!(asked, Some(Asked::SkipNext | Asked::Reactivate | Asked::Convert));
     if let Some(letter) = before.blocked_by.as_ref().filter(|_| running) {
         // Nothing is under way: another payment source may be just what it needs. Its dates and what
         // it orders wait for the run that the letter holds.
-        if touches.run() || touches.term || skips || asked == Some(Asked::Reactivate) {
+        if touches.run() || touches.term || touches.placing || disturbs_run {
             return Err(busy(format!(
                 "order subscription {id} is blocked by dead letter {letter}: redrive or discard that \
                  before its dates or what it orders are changed"
             )));
         }
-    } else if (touches.anything() || skips || asked == Some(Asked::Reactivate)) && running {
+    } else if (touches.anything() || disturbs_run) && running {
         let possible = before.status.possible();
         return Err(busy(format!(
             "order subscription {id} has a run under way: edit it when that has ended; while it is \

@@ -174,8 +174,8 @@ impl Wanted {
             source: self.payment_source != Related::Absent,
             rules: self.pause().is_some()
                 || self.renewal_alert_period.is_given()
-                || self.cut_off.is_given()
-                || self.place_target_order.is_given(),
+                || self.cut_off.is_given(),
+            placing: self.place_target_order.is_given(),
             own_data: self.reference.is_given()
                 || self.reference_origin.is_given()
                 || self.metadata.is_given()

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::{change_order, create_order};
 use crate::{
-    api::orders::{KIND, find},
+    api::orders::{KIND, find, subscriptions_from},
     http::{
         context::Context,
         error::{ApiError, Code, Outcome, Problem},
@@ -130,9 +130,10 @@ async fn delete(context: &Context<'_>) -> Outcome<Answer> {
         )
         .into());
     }
-    if !order.manual_subscription_ids.is_empty() {
-        let waiting: Vec<String> =
-            order.manual_subscription_ids.iter().map(ToString::to_string).collect();
+    let organization = &context.caller.organization;
+    let waiting = subscriptions_from(context.store(), organization, &order).await?;
+    if !waiting.is_empty() {
+        let waiting: Vec<String> = waiting.iter().map(|one| one.id.to_string()).collect();
         return Err(Problem::new(
             Code::InUse,
             format!(
@@ -149,7 +150,6 @@ async fn delete(context: &Context<'_>) -> Outcome<Answer> {
     };
     let seen = order.version;
     let entry = entry(context, &mut order, change);
-    let organization = &context.caller.organization;
     let commit = context.store().commit(organization).delete_order(&id, seen);
     commit.entry("O", &entry).run().await?;
     Ok(Answer::empty(204))

@@ -2,7 +2,11 @@
 //! is missed, and how they become automatic.
 
 use perennial_local::identity::Role;
-use perennial_tests::{Answer, Shop, TestResult, documents, shop::BEANS};
+use perennial_tests::{
+    Answer, Plan, Shop, TestResult, documents,
+    gate::{Gate, Mode},
+    shop::BEANS,
+};
 use serde_json::{Value, json};
 
 const NOW: &str = "2027-01-31T10:00:00Z";
@@ -328,5 +332,61 @@ async fn what_never_ran_or_has_ended_is_deleted_and_its_history_stays() -> TestR
     );
     let left = shop.api.get(&format!("orders/{source}/order_subscriptions")).await?;
     assert_eq!(left.list()?.len(), 0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_a_run_under_way_is_stands_fast_while_its_subscription_is_paused_or_blocked()
+-> TestResult {
+    let gate = Gate::before("order-copy");
+    let plan = Plan { functions: gate.functions(), ..Plan::at(NOW)? };
+    let shop = plan.open().await?;
+    let make = async || {
+        let monthly = asking(&order(&shop, true).await?, json!({"frequency": "monthly"}));
+        shop.api.create("order_subscriptions", &monthly).await?.id()
+    };
+    let paused = make().await?;
+    gate.set(Mode::Losing);
+    shop.advance_to("2027-02-28T10:02:00Z").await?;
+    change(&shop, "order_subscriptions", &paused, json!({"_deactivate": true}))
+        .await?
+        .with_status(200)?;
+    let refused = change(&shop, "order_subscriptions", &paused, json!({"_convert": true})).await?;
+    assert_eq!(refused.status, 409, "{:#}", refused.body);
+    assert!(refused.text("/errors/0/detail")?.contains("has a run under way"));
+    gate.set(Mode::Open);
+    shop.advance("PT30M").await?;
+    change(&shop, "order_subscriptions", &paused, json!({"_convert": true}))
+        .await?
+        .with_status(200)?;
+
+    // A dead letter holds its run, which may have been charged.
+    let blocked = make().await?;
+    let away = shop.new_source("tok_unavailable_50").await?;
+    shop.pay_by(&blocked.parse()?, &away).await?;
+    shop.advance_to("2027-03-31T20:00:00Z").await?;
+    let read = shop.api.get(&format!("order_subscriptions/{blocked}")).await?;
+    assert!(read.attribute("blocked_by").is_string(), "{:#}", read.body);
+    for attributes in [json!({"place_target_order": false}), json!({"_convert": true})] {
+        let refused = change(&shop, "order_subscriptions", &blocked, attributes).await?;
+        assert_eq!(refused.status, 409, "{:#}", refused.body);
+        assert!(refused.text("/errors/0/detail")?.contains("blocked by dead letter"));
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_order_can_be_deleted_when_what_waited_for_it_was() -> TestResult {
+    let shop = Shop::open_at(NOW).await?;
+    let source = order(&shop, false).await?;
+    let monthly = asking(&source, json!({"frequency": "monthly"}));
+    let waiting = shop.api.create("order_subscriptions", &monthly).await?.id()?;
+    let delete = async |path: String| {
+        let sent = shop.api.request(reqwest::Method::DELETE, &path).send().await?;
+        Ok::<_, Box<dyn std::error::Error + Send + Sync>>(sent.status)
+    };
+    assert_eq!(delete(format!("orders/{source}")).await?, 409);
+    assert_eq!(delete(format!("order_subscriptions/{waiting}")).await?, 204);
+    assert_eq!(delete(format!("orders/{source}")).await?, 204);
     Ok(())
 }

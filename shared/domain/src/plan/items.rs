@@ -1,5 +1,7 @@
 //! Other items for a subscription: what its runs order, from the next one on.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use serde_json::json;
 use thiserror::Error;
@@ -8,7 +10,7 @@ use crate::{
     ids::SubscriptionItemId,
     journal::Change,
     money::MoneyError,
-    order::MAX_LINE_ITEMS,
+    order::{MAX_LINE_ITEMS, MAX_SKUS},
     subscription::{Subscription, SubscriptionItem},
 };
 
@@ -33,6 +35,11 @@ pub enum ItemsError {
         "a subscription holds at most {MAX_LINE_ITEMS} items, those of the next run only included"
     )]
     TooMany,
+    /// A run could not take all of it from stock in one transaction.
+    #[error(
+        "the items hold {0} different skus, those within bundles counted; a run can order {MAX_SKUS}"
+    )]
+    TooManySkus(usize),
     /// Without it, nothing would repeat.
     #[error("a subscription keeps at least one item that repeats: add another first, or cancel it")]
     Last,
@@ -74,6 +81,10 @@ pub fn change_items(
     };
     if after.items.len() > MAX_LINE_ITEMS {
         return Err(ItemsError::TooMany);
+    }
+    let skus: BTreeSet<&str> = after.items.iter().flat_map(|item| item.item.sku_codes()).collect();
+    if skus.len() > MAX_SKUS && !matches!(change, ItemsChange::Remove(_)) {
+        return Err(ItemsError::TooManySkus(skus.len()));
     }
     if after.items.iter().all(|item| item.one_off) {
         return Err(ItemsError::Last);

@@ -8,6 +8,7 @@ use crate::{
         Outcome, plan_run, settle_run, skip_next_run,
         tests::{TestResult, at, claimed, monthly},
     },
+    pricing::{Component, OrderedItem},
     subscription::tests::subscription,
 };
 
@@ -50,6 +51,31 @@ fn each_change_is_one_entry_that_tells_the_item_before_and_after() -> TestResult
     assert_eq!(change.event, "order_subscriptions.remove_item");
     assert_eq!(change.after, json!({"item": Value::Null, "total": 3_000}));
     assert_eq!(four.items, before.items);
+    Ok(())
+}
+
+#[test]
+fn no_more_skus_are_ordered_than_one_transaction_takes_from_stock() -> TestResult {
+    let (mut before, now) = (monthly()?, at(NOW)?);
+    let bundle = |like: &Subscription, name: &str, skus: usize| {
+        let part = |index| Component { sku_code: format!("{name}-{index}"), quantity: 1 };
+        let components = (0..skus).map(part).collect();
+        let ordered = OrderedItem::Bundle { bundle_code: name.to_owned(), components };
+        SubscriptionItem { item: ordered, ..item(like, name, 1, 500) }
+    };
+    for name in ["A", "B", "C", "D"] {
+        let added = ItemsChange::Add(bundle(&before, name, 20));
+        before = change_items(&before, &added, now)?.0;
+    }
+    let own: usize = monthly()?.items.len();
+    let fits = ItemsChange::Add(bundle(&before, "E", 10 - own));
+    let full = change_items(&before, &fits, now)?.0;
+    for one_more in [bundle(&full, "F", 1), bundle(&full, "E", 11 - own)] {
+        let refused = change_items(&full, &ItemsChange::Add(one_more), now);
+        assert_eq!(refused.err(), Some(ItemsError::TooManySkus(91)));
+    }
+    let again = ItemsChange::Add(bundle(&full, "A", 20));
+    assert!(change_items(&full, &again, now).is_ok(), "the same skus");
     Ok(())
 }
 
