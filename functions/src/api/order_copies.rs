@@ -334,7 +334,14 @@ async fn commit(
     let cause = context.cause();
     let follow_up =
         FollowUp { store: context.store(), organization, cause: &cause, now: context.now };
-    let cancels = copy.status == CopyStatus::Completed && copy.options.cancel_source_order;
+    let completes = copy.status == CopyStatus::Completed && copy.options.cancel_source_order;
+    let gone =
+        matches!(source, StoredOrder::Client(order) if order.status == OrderStatus::Cancelled);
+    let cancels = completes && !gone;
+    if cancels {
+        // Tried again, it may find its source on the way to be placed, and paid.
+        check_cancellable(source, copy.options)?;
+    }
     if let (true, StoredOrder::Client(order)) = (cancels, source) {
         commit = follow_up.cancel(commit, order).await.map_err(|error| match error {
             FollowUpError::Store(error) => error.into(),

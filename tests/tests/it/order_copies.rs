@@ -477,3 +477,32 @@ async fn a_run_that_is_given_up_before_anything_was_collected_is_aborted() -> Te
     assert_eq!(shop.charges().await?.len(), 3, "two orders and one run");
     shop.prove_events().await
 }
+
+#[tokio::test]
+async fn a_source_order_on_its_way_to_be_placed_is_not_cancelled_by_a_copy_that_is_tried_again()
+-> TestResult {
+    let gate = Gate::before("validation");
+    let plan = Plan { functions: gate.functions(), ..Plan::at(NOW)? };
+    let shop = plan.open().await?;
+    let scarce = documents::with(documents::sku("SCARCE"), json!({"stock": 1}));
+    let scarce = shop.api.create("skus", &documents::create("skus", scarce, &[])).await?.id()?;
+    let lines = json!({"line_items": [{"sku_code": "SCARCE", "quantity": 2}]});
+    let source = shop.api.create("orders", &shop.order_document(lines)).await?.id()?;
+    let failed = copy(&shop, &source, json!({"cancel_source_order": true})).await?;
+    assert_eq!(failed.attribute("status"), "failed");
+    change(&shop, "skus", &scarce, json!({"stock": 10})).await?.with_status(200)?;
+    gate.set(Mode::Losing);
+    change(&shop, "orders", &source, json!({"_place": true})).await?.with_status(200)?;
+    let again =
+        async || change(&shop, "order_copies", &failed.id()?, json!({"_retry": true})).await;
+    let refused = again().await?;
+    assert_eq!(refused.errors(), ["invalid_status /data/attributes/cancel_source_order"]);
+    gate.set(Mode::Open);
+    shop.advance("PT5M").await?;
+    assert_eq!(shop.order_status(&source).await?, "placed");
+    let done = again().await?.with_status(200)?;
+    assert_eq!(done.attribute("status"), "completed");
+    assert_eq!(shop.order_status(&source).await?, "cancelled");
+    assert_eq!(shop.api.get(&format!("skus/{scarce}")).await?.attribute("stock"), &json!(10));
+    shop.prove_events().await
+}
