@@ -23,9 +23,10 @@ use crate::{
     goods::{Goods, Sale, WantedId},
     http::{
         attributes::Given,
+        caller::Role,
         context::Context,
         document::{Document, Related, no_such},
-        error::{ApiError, Outcome, Problems},
+        error::{ApiError, Code, Outcome, Problem, Problems},
         event::Answer,
         operation::{Action, Operation, Surface, handler},
         query::Accepts,
@@ -161,6 +162,7 @@ async fn update(context: &Context<'_>) -> Outcome<Answer> {
     let frequency: Given<Frequency> = attributes.optional("frequency", &mut problems);
     let annotations = AnnotationChange::read(&mut attributes, &mut problems);
     require_draft(&order, "change its line items", "/data")?;
+    refuse_channels_adjusting(context, &before)?;
     let mut line = before.clone();
     line.quantity = quantity.unwrap_or(line.quantity);
     if let Some(amount) = unit_amount {
@@ -198,10 +200,20 @@ async fn update(context: &Context<'_>) -> Outcome<Answer> {
     answer::one(context, 200, &object(&after, &line)).await
 }
 
+/// Shops must not make more of a discount, nor less of a fee.
+fn refuse_channels_adjusting(context: &Context<'_>, line: &LineItem) -> Outcome<()> {
+    if context.caller.role != Role::SalesChannel || !line.item.is_adjustment() {
+        return Ok(());
+    }
+    let detail = "the role sales_channel may not change or remove adjustments";
+    Err(Problem::new(Code::Forbidden, detail).into())
+}
+
 async fn delete(context: &Context<'_>) -> Outcome<Answer> {
     let (order, line) = in_path(context).await?;
     context.check_version(order.version)?;
     require_draft(&order, "lose line items", "")?;
+    refuse_channels_adjusting(context, &line)?;
     let mut after = order.clone();
     after.line_items.retain(|found| found.id != line.id);
     let change =

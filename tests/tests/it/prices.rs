@@ -240,6 +240,19 @@ async fn discounts_and_fees_change_the_total_but_not_below_zero() -> TestResult 
     let refused = channel.post("orders", &shop.order_document(lines)).send().await?;
     let place = "/data/attributes/line_items/0/adjustment_id";
     assert_eq!(refused.errors(), [format!("forbidden {place}")]);
+    // Nor make more of those that were granted.
+    let lines = [
+        json!({"sku_code": BEANS, "quantity": 2}),
+        json!({"adjustment_id": welcome, "quantity": 1}),
+    ];
+    let order = draft(&shop, &lines).await?.with_status(201)?.id()?;
+    let order = shop.api.get(&format!("orders/{order}")).await?;
+    let granted = order.text("/data/relationships/line_items/data/1/id")?;
+    let path = format!("line_items/{granted}");
+    let more = documents::update("line_items", &granted, &json!({"quantity": 5}));
+    assert_eq!(channel.patch(&path, &more).send().await?.status, 403);
+    assert_eq!(channel.request(reqwest::Method::DELETE, &path).send().await?.status, 403);
+    shop.api.patch(&path, &more).send().await?.with_status(200)?;
     shop.prove_books().await?;
     Ok(())
 }
