@@ -171,6 +171,14 @@ impl OrderCopy {
             // Made already, or passed over: the message came late, or twice.
             let run = self.store.run(organization, subscription_id, *number).await?;
             return match (run, collected) {
+                // Given up by another worker while the provider was collecting.
+                (Some(run), Some(Outcome::Paid { charge_id }))
+                    if run.status != RunStatus::Successful =>
+                {
+                    Err(HandleError::Permanent(format!(
+                        "charge {charge_id} was collected for a run that another worker gave up"
+                    )))
+                }
                 (Some(run), _) => Ok(Some(result_of(run.status))),
                 (None, Some(Outcome::Paid { charge_id })) => Err(HandleError::Permanent(format!(
                     "charge {charge_id} was collected for a run that another worker passed over"
@@ -279,11 +287,13 @@ impl OrderCopy {
             match self.store.hold_stock(organization, &planned.order_id, &held).await {
                 Ok(()) => {}
                 Err(StoreError::OutOfStock { sku }) => {
-                    return Ok(Outcome::Refused {
+                    // An attempt that was cut short may have needed none of it.
+                    let paid = self.collected_before(organization, subscription, planned).await?;
+                    return Ok(paid.unwrap_or_else(|| Outcome::Refused {
                         code: "out_of_stock".to_owned(),
                         message: format!("there is not enough of sku {sku:?} in stock"),
                         resource: Some(Culprit::sku(&SkuId::of_code(&sku), &sku)),
-                    });
+                    }));
                 }
                 Err(error) => return Err(error.into()),
             }

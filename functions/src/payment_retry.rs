@@ -112,9 +112,17 @@ impl PaymentRetry {
         run: &Run,
     ) -> Result<Option<RunResult>, HandleError> {
         let RetryDue { organization, subscription_id, number, .. } = message;
-        let outcome = if subscription.status.repeats() {
+        // What was given up with its subscription is not taken up again by a message that comes late.
+        let goes_on = subscription.status.repeats() && run.status != RunStatus::Aborted;
+        let outcome = if goes_on {
             match self.priced(message, subscription, run).await? {
-                Priced::Before => self.collect(organization, subscription, run).await?,
+                Priced::Before => match self.collect(organization, subscription, run).await? {
+                    // An attempt that was cut short may have collected it before that was so.
+                    refused @ Outcome::Refused { .. } => {
+                        self.collected_before(organization, run).await?.unwrap_or(refused)
+                    }
+                    outcome => outcome,
+                },
                 Priced::Now => return Ok(None),
                 Priced::Not(outcome) => outcome,
             }
@@ -219,16 +227,25 @@ impl PaymentRetry {
         subscription: &Subscription,
         run: &Run,
     ) -> Result<Option<Outcome>, HandleError> {
+        if let Some(paid) = self.collected_before(organization, run).await? {
+            return Ok(Some(paid));
+        }
+        let cancelled = subscription.status == SubscriptionStatus::Cancelled;
+        Ok(cancelled.then_some(Outcome::Cancelled))
+    }
+
+    /// What an attempt that was cut short has collected, under the key of this one.
+    async fn collected_before(
+        &self,
+        organization: &OrganizationId,
+        run: &Run,
+    ) -> Result<Option<Outcome>, HandleError> {
         let found = self
             .provider
             .lookup(organization.as_str(), &key(organization, run))
             .await
             .map_err(|error| charging::failure(&error))?;
-        if let Some(paid) = found.filter(ChargeOutcome::is_paid) {
-            return Ok(Some(charging::outcome_of(paid)));
-        }
-        let cancelled = subscription.status == SubscriptionStatus::Cancelled;
-        Ok(cancelled.then_some(Outcome::Cancelled))
+        Ok(found.filter(ChargeOutcome::is_paid).map(charging::outcome_of))
     }
 
     /// Collects with the payment source that the subscription has by now.
@@ -242,7 +259,7 @@ impl PaymentRetry {
             Some(id) => self.store.get::<PaymentSource>(organization, id.as_str()).await?,
             None => None,
         };
-        if matches!(run.status, RunStatus::Failed | RunStatus::Aborted) {
+        if run.status == RunStatus::Failed {
             // What it lacked then may still be missing.
             let codes = run.lines.iter().flat_map(|line| line.item.sku_codes());
             for code in codes {
