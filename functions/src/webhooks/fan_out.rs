@@ -15,6 +15,9 @@ use crate::{api::snapshot, http::error::ApiError, sqs_batch::HandleError};
 
 /// Most bytes of a message: it has an item of its own, which holds at most 400 KB.
 const MAX_PAYLOAD: usize = 300_000;
+/// Why what a webhook includes does not come along.
+const UNREADABLE: &str = "what is included can't be read: there is too much to search, or it leads \
+                          nowhere";
 
 impl Webhooks {
     /// Makes the deliveries of what a journal entry stands for. An entry that comes twice finds
@@ -61,12 +64,29 @@ impl Webhooks {
     ) -> Result<String, HandleError> {
         let (services, resource) = (&self.services, &event.resource);
         let now = self.clock.now();
-        let found = snapshot::document(services, &entry.organization, resource, include, now);
-        let whole = match found.await.map_err(|error| failed(&error))? {
+        let organization = &entry.organization;
+        let mut left_out = None;
+        let found = snapshot::document(services, organization, resource, include, now).await;
+        let found = match found {
+            // What can't be brought along must not keep the event from being told, here or to others.
+            Err(error) if error.status() != 503 && !include.is_empty() => {
+                let reason = failed(&error).to_string();
+                tracing::warn!(%organization, event = %event.id, reason, "told by itself");
+                let bare = snapshot::document(services, organization, resource, &[], now).await;
+                left_out = Some(UNREADABLE);
+                bare
+            }
+            found => found,
+        };
+        let whole = match found.map_err(|error| failed(&error))? {
             Some(document) => document,
             None => gone(entry, event),
         };
-        let text = with_event(whole.clone(), told(entry, event, true)).to_string();
+        let mut meta = told(entry, event, true);
+        if let (Value::Object(meta), Some(why)) = (&mut meta, left_out) {
+            meta.insert("left_out".to_owned(), json!(why));
+        }
+        let text = with_event(whole.clone(), meta).to_string();
         if text.len() <= MAX_PAYLOAD {
             return Ok(text);
         }

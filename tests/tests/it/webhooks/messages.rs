@@ -4,7 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_lc_rs::hmac;
 use base64::{Engine, engine::general_purpose::STANDARD};
-use perennial_domain::webhook::{Secret, Webhook};
+use perennial_domain::{
+    catalog::PaymentSource,
+    ids::PaymentSourceId,
+    webhook::{Secret, Webhook},
+};
 use perennial_tests::{
     Plan, Shop, TestResult, documents,
     gate::{Gate, Mode},
@@ -117,6 +121,32 @@ async fn a_message_is_the_resource_as_the_api_answers_it_with_the_event() -> Tes
     assert_eq!(delivery.log[0].response_code, Some(204));
     let kept = shop.store.event_callback_payload(&shop.organization, &delivery.id).await?;
     assert_eq!(kept.as_deref().map(str::as_bytes), Some(&request.body[..]));
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_cannot_be_brought_along_keeps_nobody_from_being_told() -> TestResult {
+    let (greedy, modest) =
+        (Receiver::start(Reply::Status(200)).await?, Receiver::start(Reply::Status(200)).await?);
+    let shop = Plan::at(OPENED)?.open().await?;
+    let include = ["customer.customer_payment_sources"];
+    webhook(&shop, "orders.create", greedy.url(), &include).await?;
+    listening(&shop, "orders.create", &modest).await?;
+    let first: PaymentSource =
+        shop.store.get(&shop.organization, &shop.goods.source).await?.ok_or("no source")?;
+    // One more than is searched.
+    for index in 0..1_000 {
+        let id = PaymentSourceId::derived(&["another", &index.to_string()]);
+        shop.store.create(&shop.organization, &PaymentSource { id, ..first.clone() }).await?;
+    }
+    let order = draft(&shop).await?;
+    for (receiver, left_out) in [(&greedy, true), (&modest, false)] {
+        let [request] = &receiver.heard()[..] else { panic!("{:?}", receiver.heard()) };
+        assert_eq!(request.at("/data/id"), json!(order));
+        assert_eq!(request.at("/meta/event/topic"), "orders.create");
+        assert_eq!(request.at("/meta/event/left_out").is_string(), left_out);
+    }
+    assert!(shop.dead_letters().await?.is_empty());
     Ok(())
 }
 
