@@ -7,6 +7,9 @@ use crate::{
     placement::{Collected, place, reject},
 };
 
+#[path = "copy_order_runs_tests.rs"]
+mod runs;
+
 const NOW: &str = "2027-02-10T12:00:00Z";
 
 fn options(change: impl FnOnce(&mut CopyOptions)) -> CopyOptions {
@@ -267,5 +270,103 @@ fn a_market_that_is_gone_fails_the_copy_whatever_it_is_to_leave_out() -> TestRes
     case.market = None;
     let failed = case.copied(options(|o| o.skip_errors = true))?;
     assert_eq!((failed.copy.status, failed.target), (CopyStatus::Failed, None));
+    Ok(())
+}
+
+#[test]
+fn nothing_that_the_source_has_been_through_is_copied() -> TestResult {
+    let (mut case, before) = (Case::new()?, at("2027-02-01T00:00:00Z")?);
+    let source = &mut case.source;
+    (source.create_subscriptions, source.subscriptions_created) = (true, true);
+    (source.subscription_created_at, source.subscriptions_expire_at) = (Some(before), Some(before));
+    source.manual_subscription_ids = vec![SubscriptionId::derived(&["by hand"])];
+    source.order_subscription_id = Some(SubscriptionId::derived(&["left by its run"]));
+    source.order_copy_id = Some(OrderCopyId::of(&OrderId::derived(&["older"]), Uuid::nil()));
+    source.reference_origin = Some("shop".to_owned());
+    source.rejections = vec![Rejection {
+        code: "out_of_stock".to_owned(),
+        detail: "no".to_owned(),
+        pointer: "/data".to_owned(),
+    }];
+    for line in source.line_items.iter_mut().take(1) {
+        line.annotations.reference = Some("row 1".to_owned());
+        (line.annotations.created_at, line.annotations.updated_at) = (Some(before), Some(before));
+    }
+    let (target, told) = case.copied(CopyOptions::default())?.target.ok_or("an order")?;
+    let id = OrderId::derived(&["target"]);
+    let copy_id = OrderCopyId::of(&case.source.id, Uuid::nil());
+    let line_id = |place: u32| format!("lin_{}_{place}", id.as_str().trim_start_matches("ord_"));
+    let expected: Order = serde_json::from_value(json!({
+        "id": id, "status": "draft", "payment_status": "unpaid", "currency": "EUR",
+        "market_id": case.source.market_id, "customer_id": case.source.customer_id,
+        "line_items": [
+            {
+                "id": line_id(1), "sku_code": "BEANS", "name": "beans", "quantity": 2,
+                "unit_amount": 1_250, "annotations": {"reference": "row 1"},
+            },
+            {
+                "id": line_id(2), "sku_code": "MUG", "name": "mug", "quantity": 1,
+                "unit_amount": 800,
+            },
+        ],
+        "metadata": {"campaign": "spring"}, "order_copy_id": copy_id,
+        "created_at": NOW, "updated_at": NOW, "version": 1, "journal": Head::default(),
+    }))?;
+    assert_eq!(target, expected);
+    let created = Change {
+        event: "orders.create",
+        before: Value::Null,
+        after: json!({
+            "status": "draft", "market_id": case.source.market_id, "currency_code": "EUR",
+            "total_amount_cents": 3_300, "line_items": 2, "order_copy_id": copy_id,
+            "order_subscription_id": null,
+        }),
+    };
+    assert_eq!(told, [created]);
+    Ok(())
+}
+
+#[test]
+fn the_journal_of_a_copy_tells_where_it_stands_its_order_and_what_went_wrong() -> TestResult {
+    let mut case = Case::new()?;
+    let copy = case.copied(CopyOptions::default())?;
+    let target = OrderId::derived(&["target"]);
+    let told: Vec<_> = copy.changes.iter().map(|one| (one.before.clone(), &one.after)).collect();
+    let (pending, begun) = (json!({"status": "pending"}), json!({"status": "in_progress"}));
+    let done = json!({"status": "completed", "target_order_id": target});
+    assert_eq!(told, [(pending, &begun), (begun.clone(), &done)]);
+    case.skus.clear();
+    let failed = case.copied(CopyOptions::default())?;
+    let last = failed.changes.last().ok_or("two changes")?;
+    assert_eq!(last.after, json!({"status": "failed", "error": "nothing_to_copy"}));
+
+    let asked = new_copy(
+        OrderCopyId::of(&case.source.id, Uuid::nil()),
+        &case.source,
+        options(|o| o.skip_errors = true),
+        at(NOW)?,
+    );
+    let created = copy_creation(&asked);
+    assert_eq!((created.event, created.before), ("order_copies.create", Value::Null));
+    let expected = json!({
+        "status": "pending", "source_order_id": case.source.id,
+        "options": {
+            "place_target_order": false, "reuse_wallet": false, "cancel_source_order": false,
+            "apply_promotions": false, "skip_errors": true, "ignore_invalid_coupon": false,
+        },
+    });
+    assert_eq!(created.after, expected);
+    Ok(())
+}
+
+#[test]
+fn an_order_that_gives_way_to_its_copy_is_cancelled_and_says_why() -> TestResult {
+    let (before, now) = (placed_order()?, at(NOW)?);
+    let (after, change) = cancel_order(&before, now);
+    assert_eq!((after.status, after.version, after.updated_at), (OrderStatus::Cancelled, 4, now));
+    let told = json!({"status": "cancelled", "reason": "a copy takes its place"});
+    let expected =
+        Change { event: "orders.cancel", before: json!({"status": "placed"}), after: told };
+    assert_eq!(change, expected);
     Ok(())
 }

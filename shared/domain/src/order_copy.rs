@@ -151,3 +151,7 @@ pub struct OrderCopy {
     /// The last entry of its journal.
     pub journal: Head,
 }
+
+#[cfg(test)]
+#[path = "order_copy_tests.rs"]
+mod tests;

@@ -64,3 +64,20 @@ fn bundles_hold_their_components_as_often_as_they_are_ordered() -> TestResult {
     assert_eq!(bundle().sku_codes(), ["BEANS", "MUG"]);
     Ok(())
 }
+
+#[test]
+fn each_kind_is_named_as_clients_name_its_resource_and_tells_its_own_code_only() -> TestResult {
+    let adjustment_id: AdjustmentId = "adj_1".parse()?;
+    let adjustment = OrderedItem::Adjustment { adjustment_id: adjustment_id.clone() };
+    for (item, item_type, code, sku, bundle, adjustment) in [
+        (OrderedItem::sku("TEA"), "skus", "TEA", Some("TEA"), None, None),
+        (bundle(), "bundles", "BREAKFAST", None, Some("BREAKFAST"), None),
+        (adjustment, "adjustments", "adj_1", None, None, Some(&adjustment_id)),
+    ] {
+        assert_eq!((item.item_type(), item.code()), (item_type, code));
+        let codes = (item.sku_code(), item.bundle_code(), item.adjustment_id());
+        assert_eq!(codes, (sku, bundle, adjustment));
+        assert_eq!(item.is_adjustment(), item_type == "adjustments");
+    }
+    Ok(())
+}

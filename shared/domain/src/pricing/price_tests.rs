@@ -59,3 +59,9 @@ fn a_given_price_wins_over_the_list_and_the_list_over_the_own() -> TestResult {
     }
     Ok(())
 }
+
+#[test]
+fn only_what_is_ordered_has_a_price_of_its_own() {
+    assert!(PriceSource::Own.is_own());
+    assert!(!PriceSource::PriceList.is_own() && !PriceSource::Given.is_own());
+}

@@ -219,4 +219,23 @@ mod tests {
         }
         assert_eq!(refusal(&format!("https://a/{}", "b".repeat(2_000))), CallbackUrlError::TooLong);
     }
+
+    #[test]
+    fn a_url_is_shown_and_stored_as_it_was_given() {
+        let text = "HTTPS://Shop.Example:8443/Hooks?a=%20";
+        let url: CallbackUrl = text.parse().unwrap();
+        assert_eq!((url.as_str(), url.to_string().as_str()), (text, text));
+        assert_eq!(serde_json::to_value(&url).unwrap(), serde_json::json!(text));
+    }
+
+    #[test]
+    fn the_longest_url_has_2000_bytes_and_the_longest_host_253() {
+        // `https://a/` has 10 of them, `https://` 8.
+        let url = |bytes: usize| format!("https://a/{}", "b".repeat(bytes - 10)).parse();
+        assert!(url(2_000).is_ok_and(|url: CallbackUrl| url.as_str().len() == 2_000));
+        assert_eq!(url(2_001), Err(CallbackUrlError::TooLong));
+        let host = |bytes: usize| format!("https://{}/", "b".repeat(bytes)).parse::<CallbackUrl>();
+        assert!(host(253).is_ok_and(|url| url.host().len() == 253));
+        assert!(matches!(host(254), Err(CallbackUrlError::Host(_))));
+    }
 }

@@ -58,6 +58,18 @@ fn a_late_failure_neither_opens_again_nor_moves_the_probe() {
     assert_eq!(late, Circuit { failure_count: 31, ..opened });
 }
 
+#[test]
+fn states_are_named_as_they_are_stored() {
+    for (state, name) in [
+        (CircuitState::Closed, "closed"),
+        (CircuitState::Open, "open"),
+        (CircuitState::HalfOpen, "half_open"),
+    ] {
+        assert_eq!(state.as_str(), name);
+        assert_eq!(serde_json::to_value(state).unwrap(), serde_json::json!(name));
+    }
+}
+
 proptest! {
     /// Whatever happens, something is sent again within an hour, and a success closes the circuit.
     #[test]

@@ -125,6 +125,18 @@ fn deliveries_of_one_webhook_sort_by_time_and_name_it() {
     assert_eq!(early.as_str().parse(), Ok(early));
 }
 
+#[test]
+fn states_are_named_as_they_are_stored() {
+    for (status, name) in [
+        (DeliveryStatus::Pending, "pending"),
+        (DeliveryStatus::Delivered, "delivered"),
+        (DeliveryStatus::Failed, "failed"),
+    ] {
+        assert_eq!(status.as_str(), name);
+        assert_eq!(serde_json::to_value(status).unwrap(), serde_json::json!(name));
+    }
+}
+
 proptest! {
     /// However long attempts take and answers differ, a delivery ends, and within its time.
     #[test]

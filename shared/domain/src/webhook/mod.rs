@@ -67,3 +67,32 @@ impl Webhook {
         self.disabled_at.is_none() && self.topic.covers(event)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+    use super::*;
+
+    #[test]
+    fn only_an_enabled_webhook_listens_and_only_to_its_topic() {
+        let made: DateTime<Utc> = "2027-01-31T12:00:00Z".parse().unwrap();
+        let mut webhook = Webhook {
+            id: WebhookId::derived(&["test"]),
+            name: None,
+            topic: "orders.*".parse().unwrap(),
+            callback_url: "https://shop.example/hooks".parse().unwrap(),
+            include_resources: Vec::new(),
+            secrets: Secrets::of(Secret::new([1; 32])),
+            disabled_at: None,
+            circuit: Circuit::default(),
+            version: 1,
+            created_at: made,
+            updated_at: made,
+        };
+        assert!(webhook.listens_to("orders.place"));
+        assert!(!webhook.listens_to("order_copies.create"));
+        webhook.disabled_at = Some(made);
+        assert!(!webhook.listens_to("orders.place"));
+        assert!(!webhook.listens_to("order_copies.create"));
+    }
+}

@@ -76,4 +76,11 @@ mod tests {
         assert_ne!(first, signatures([&one], "a:1", 11, b"body"));
         assert_ne!(first, signatures([&one], "a:1", 10, b"bodY"));
     }
+
+    #[test]
+    fn the_body_is_signed_with_the_text_of_the_secret() {
+        // By another implementation of HMAC: the key is `whsec_` and the base64 of 32 bytes of 1.
+        let signed = body_signature(&Secret::new([1; 32]), b"body");
+        assert_eq!(signed, "RpR146/5lFSDVjL5g/1qxXT7jnVZQzA4oUqHzWDhDKE=");
+    }
 }

@@ -117,4 +117,26 @@ mod tests {
         assert!("orders.a.b".parse::<Topic>().is_err());
         assert!(format!("orders.{}", "a".repeat(100)).parse::<Topic>().is_err());
     }
+
+    #[test]
+    fn a_topic_tells_its_text_its_resource_and_the_one_event_that_it_names() {
+        for (text, resource, event) in [
+            ("orders.place", Some("orders"), Some("orders.place")),
+            ("order_copies.*", Some("order_copies"), None),
+            ("v2_orders.step_3", Some("v2_orders"), Some("v2_orders.step_3")),
+            ("*", None, None),
+        ] {
+            let topic: Topic = text.parse().unwrap();
+            assert_eq!((topic.as_str(), topic.to_string().as_str()), (text, text));
+            assert_eq!((topic.resource(), topic.event()), (resource, event), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_longest_topic_has_a_hundred_bytes() {
+        // `orders.` has 7 of them.
+        let of = |bytes: usize| format!("orders.{}", "a".repeat(bytes - 7));
+        assert!(of(100).parse::<Topic>().is_ok());
+        assert!(of(101).parse::<Topic>().is_err());
+    }
 }
