@@ -26,7 +26,7 @@ use crate::{
         error::{ApiError, Code, Outcome, Problem, Problems},
         event::Answer,
     },
-    intake::line::{check_sign, related_item, wanted},
+    intake::line::{check_sign, related_item, too_large, wanted},
 };
 
 const ITEMS: Touches = Touches {
@@ -172,7 +172,7 @@ pub(super) fn decided(
     wanted: &ItemsChange,
     context: &Context<'_>,
 ) -> Outcome<(Subscription, Change)> {
-    change_items(before, wanted, context.now).map_err(|error| match error {
+    let decided = change_items(before, wanted, context.now).map_err(|error| match error {
         ItemsError::TooMany | ItemsError::TooManySkus(_) | ItemsError::Last => {
             invalid_status(error.to_string()).into()
         }
@@ -180,5 +180,9 @@ pub(super) fn decided(
         ItemsError::Money(error) => {
             Problem::new(Code::OutOfRange, error.to_string()).at("/data/attributes/quantity").into()
         }
-    })
+    })?;
+    match too_large(&decided.0).filter(|_| !matches!(wanted, ItemsChange::Remove(_))) {
+        Some(problem) => Err(problem.at("/data").into()),
+        None => Ok(decided),
+    }
 }

@@ -209,9 +209,25 @@ pub(crate) fn check_frequency(
     }
 }
 
-/// Reports an order whose total can't be counted.
+/// Most bytes of an order or subscription with all that clients keep with its lines, as JSON: in
+/// storage, where an item holds 400 KB, they may take twice as many.
+const MAX_BYTES: usize = 200_000;
+
+/// The refusal of lines that are too large together.
+pub(crate) fn too_large(whole: &impl serde::Serialize) -> Option<Problem> {
+    let bytes = serde_json::to_vec(whole).map_or(0, |text| text.len());
+    let detail = format!(
+        "all lines together, with their metadata, have {bytes} bytes; {MAX_BYTES} can be kept"
+    );
+    (bytes > MAX_BYTES).then(|| Problem::new(Code::OutOfRange, detail).with("maximum", MAX_BYTES))
+}
+
+/// Reports an order whose total can't be counted, or that is too large to be kept.
 pub(crate) fn check_total(order: &Order, at: &str, problems: &mut Problems) {
     if let Err(error) = order.total() {
         problems.add(Problem::new(Code::OutOfRange, error.to_string()).at(at));
+    }
+    if let Some(problem) = too_large(order) {
+        problems.add(problem.at("/data"));
     }
 }

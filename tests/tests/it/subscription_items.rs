@@ -289,3 +289,25 @@ async fn adding_under_one_idempotency_key_adds_once() -> TestResult {
     assert_eq!(shop.subscription(&id).await?.items.len(), 2);
     Ok(())
 }
+
+#[tokio::test]
+async fn what_is_too_large_to_be_kept_is_refused_before_it_is() -> TestResult {
+    let shop = Shop::open_at("2027-01-31T10:00:00Z").await?;
+    let metadata = json!({"text": "x".repeat(16_000)});
+    let line = json!({"sku_code": BEANS, "quantity": 1, "metadata": metadata});
+    let order =
+        |lines: usize| shop.order_document(json!({"line_items": vec![line.clone(); lines]}));
+    let refused = shop.api.post("orders", &order(20)).send().await?;
+    assert_eq!(refused.errors(), ["out_of_range /data"]);
+    shop.api.create("orders", &order(12)).await?;
+
+    let id = shop.subscribe("monthly").await?;
+    let related = [("order_subscription", "order_subscriptions", id.as_str())];
+    let item = documents::create("order_subscription_items", line, &related);
+    for _ in 0..12 {
+        shop.api.create("order_subscription_items", &item).await?;
+    }
+    let refused = shop.api.post("order_subscription_items", &item).send().await?;
+    assert_eq!(refused.errors(), ["out_of_range /data"]);
+    Ok(())
+}
