@@ -185,6 +185,8 @@ impl Shop {
     /// # Errors
     /// The first thing that does not agree.
     pub async fn prove_events(&self) -> TestResult {
+        // The stream tells of a commit after it is answered.
+        self.settle().await?;
         let entries = self.prove_books().await?;
         let mut told: BTreeMap<String, Vec<u64>> = BTreeMap::new();
         for event in self.stack.cloud().buses.recent() {
