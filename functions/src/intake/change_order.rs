@@ -201,6 +201,14 @@ async fn carry_out(
     wanted: &Wanted,
 ) -> Outcome<Order> {
     if wanted.create_subscriptions && before.status == OrderStatus::Placed {
+        if told(&before) != told(&edited) {
+            // Two commits: one might be refused when the other is done.
+            let detail = "of a placed order, _create_subscriptions is a request of its own: make other \
+                          changes before or after it";
+            return Err(Problem::new(Code::InvalidStatus, detail.to_owned())
+                .at("/data/attributes/_create_subscriptions")
+                .into());
+        }
         return subscribe(context, &before).await;
     }
     if wanted.place && before.status == OrderStatus::Placing {

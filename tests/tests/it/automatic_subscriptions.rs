@@ -135,6 +135,21 @@ async fn a_frequency_that_model_or_product_does_not_offer_is_refused_naming_ever
 }
 
 #[tokio::test]
+async fn nothing_else_is_changed_with_the_subscriptions_of_a_placed_order() -> TestResult {
+    let shop = Plan::at(NOW)?.open().await?;
+    let order = placed(&shop, &[line(BEANS, 1, "monthly")]).await?;
+    let both = json!({"_create_subscriptions": true, "metadata": {"gate": 4}});
+    let refused = change(&shop, "orders", &order, both).await?.with_status(409)?;
+    assert_eq!(refused.errors(), ["invalid_status /data/attributes/_create_subscriptions"]);
+    assert!(shop.subscriptions().await?.is_empty());
+    change(&shop, "orders", &order, json!({"metadata": {"gate": 4}})).await?.with_status(200)?;
+    let made = change(&shop, "orders", &order, json!({"_create_subscriptions": true})).await?;
+    assert_eq!(made.with_status(200)?.attribute("metadata"), &json!({"gate": 4}));
+    assert_eq!(shop.subscriptions().await?.len(), 1);
+    Ok(())
+}
+
+#[tokio::test]
 async fn without_auto_activate_they_rest_until_somebody_activates_them() -> TestResult {
     let shop = Plan::at(NOW)?.model(json!({"auto_activate": false})).open().await?;
     let order = shop.order(&[line(BEANS, 1, "monthly")]).await?;
