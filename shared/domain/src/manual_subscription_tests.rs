@@ -7,6 +7,7 @@ use crate::{
         PLACED, TestResult, at, draft_order, market, model, placed_order, repeating, skus,
     },
     plan::{activate, cancel, plan_run, reactivate},
+    pricing::PriceSource,
     run::Skipped,
     time::iana,
 };
@@ -94,6 +95,7 @@ fn it_copies_lines_that_do_not_repeat_customer_source_and_addresses() -> TestRes
     let mut order = placed_order()?;
     order.line_items.push(repeating(order.line_items.first().ok_or("a line")?, "weekly")?);
     order.addresses.shipping = Some("adr_home".parse()?);
+    order.line_items.get_mut(1).ok_or("a mug")?.price_source = PriceSource::Given;
     let (one, _) = made(&order, &terms("monthly")?, NOW)?;
     let items: Vec<_> = one
         .items
@@ -101,6 +103,8 @@ fn it_copies_lines_that_do_not_repeat_customer_source_and_addresses() -> TestRes
         .map(|item| (item.item.code(), item.quantity, item.unit_amount.get()))
         .collect();
     assert_eq!(items, [("BEANS", 2, 1_250), ("MUG", 1, 800)]);
+    let set_by_client: Vec<_> = one.items.iter().map(|item| item.price_override).collect();
+    assert_eq!(set_by_client, [false, true]);
     assert_eq!(
         (one.customer_id, one.payment_source_id),
         (order.customer_id, order.payment_source_id)
@@ -246,6 +250,12 @@ fn starts_and_ends_are_in_the_future_and_in_this_order() -> TestResult {
         (starting("monthly", "2027-01-01T00:00:00Z")?, "out_of_range", "starts_at"),
         (ends("2027-03-01T00:00:00Z", "2027-03-01T00:00:00Z")?, "out_of_range", "expires_at"),
         (ManualTerms { rules: weekday, ..terms("weekly")? }, "invalid_value", "anchor_day"),
+        // Nothing else is said about a start that does not count, though no month follows it.
+        (
+            ManualTerms { starts_at: Some(at("9999-12-31T00:00:00Z")?), ..terms("monthly")? },
+            "invalid_value",
+            "starts_at",
+        ),
     ] {
         let expected = (code.to_owned(), format!("/data/attributes/{attribute}"));
         assert_eq!(refused(make(&order, None, &terms, NOW)?), [expected]);
@@ -257,6 +267,29 @@ fn starts_and_ends_are_in_the_future_and_in_this_order() -> TestResult {
     empty.line_items.clear();
     let found = refused(make(&empty, None, &terms("monthly")?, NOW)?);
     assert_eq!(found, [("invalid_value".into(), "/data/relationships/source_order".into())]);
+    Ok(())
+}
+
+#[test]
+fn a_start_or_an_end_that_comes_too_early_is_told_with_what_it_must_come_after() -> TestResult {
+    let start = "2027-03-01T00:00:00Z";
+    let ends = ManualTerms { expires_at: Some(at(start)?), ..starting("monthly", start)? };
+    for (terms, detail) in [
+        (
+            starting("monthly", "2027-02-10T11:59:59.5Z")?,
+            "starts_at must be in the future: 2027-02-10T11:59:59.500Z is not after \
+             2027-02-10T12:00:00Z",
+        ),
+        (
+            ends,
+            "expires_at must be after starts_at and now (2027-03-01T00:00:00Z), not \
+             2027-03-01T00:00:00Z",
+        ),
+    ] {
+        let rejections = make(&placed_order()?, None, &terms, NOW)?.err().ok_or("it was made")?;
+        let details: Vec<_> = rejections.iter().map(|one| one.detail.as_str()).collect();
+        assert_eq!(details, [detail]);
+    }
     Ok(())
 }
 

@@ -126,6 +126,19 @@ fn deliveries_of_one_webhook_sort_by_time_and_name_it() {
 }
 
 #[test]
+fn nine_attempts_may_be_begun_and_none_after_the_end() {
+    let now = at("2027-01-31T12:00:00Z");
+    let mut delivery = new();
+    for attempt in 1..=9 {
+        assert!(delivery.may_be_tried(), "attempt {attempt}");
+        delivery = delivery.claimed(now + TimeDelta::minutes(1), now);
+    }
+    assert!(!delivery.may_be_tried() && !delivery.has_ended());
+    assert!(!new().given_up("test", now).may_be_tried());
+    assert!(!tried(new(), &answered(200), now).may_be_tried());
+}
+
+#[test]
 fn states_are_named_as_they_are_stored() {
     for (status, name) in [
         (DeliveryStatus::Pending, "pending"),

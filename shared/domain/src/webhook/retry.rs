@@ -60,6 +60,17 @@ mod tests {
         assert!(delays.len() > 50, "only {} different delays", delays.len());
     }
 
+    #[test]
+    fn deliveries_that_waited_for_one_receiver_come_back_within_a_minute_and_all_over_it() {
+        let waits: std::collections::BTreeSet<TimeDelta> =
+            (0..100).map(|n| spread(&format!("evc_{n}"), 1)).collect();
+        assert!(waits.len() > 90, "only {} different waits", waits.len());
+        assert!(waits.first().is_some_and(|first| *first < TimeDelta::seconds(5)), "{waits:?}");
+        let last = *waits.last().unwrap();
+        assert!(last > TimeDelta::seconds(55) && last < TimeDelta::minutes(1), "{last}");
+        assert_ne!(spread("evc_1", 1), spread("evc_1", 2));
+    }
+
     proptest! {
         #[test]
         fn all_retries_take_about_a_day_and_end_before_the_delivery_is_given_up(id in "[a-z0-9]{1,40}") {
