@@ -173,6 +173,38 @@ async fn subscriptions_keep_what_a_bundle_held_when_they_were_made() -> TestResu
 }
 
 #[tokio::test]
+async fn a_deleted_bundle_costs_what_it_did_where_prices_follow_a_list() -> TestResult {
+    for (price, agreed) in [(json!(2999), 2_999), (Value::Null, 3_000)] {
+        let plan = Plan::at(START)?.model(json!({"price_policy": "follow_list"}));
+        let shop = open(plan, json!({"price_amount_cents": price})).await?;
+        let list = json!({"name": "2027", "currency_code": "EUR"});
+        let list = documents::create("price_lists", list, &[]);
+        let list = shop.api.create("price_lists", &list).await?.id()?;
+        for (code, amount) in [("HOUSE", 1_000), ("FILTERS", 300), ("MUG", 700)] {
+            let price = json!({"sku_code": code, "amount_cents": amount});
+            let price = documents::create("prices", price, &[("price_list", "price_lists", &list)]);
+            shop.api.create("prices", &price).await?;
+        }
+        let market = &shop.goods.market;
+        let sells = json!({"data": {
+            "type": "markets", "id": market, "attributes": {},
+            "relationships": {"price_list": {"data": {"type": "price_lists", "id": list}}},
+        }});
+        shop.api.patch(&format!("markets/{market}"), &sells).send().await?.with_status(200)?;
+        let id = subscribe(&shop, 1).await?;
+        let bundle = shop.api.get("bundles?filter[q][code_eq]=BREAKFAST").await?;
+        let path = format!("bundles/{}", bundle.text("/data/0/id")?);
+        shop.api.request(reqwest::Method::DELETE, &path).send().await?.with_status(204)?;
+        shop.advance_to("2027-03-01T00:00:00Z").await?;
+        let runs = shop.runs(&id).await?;
+        let made: Vec<_> = runs.iter().map(|run| (run.status, run.total.get())).collect();
+        assert_eq!(made, [(RunStatus::Successful, agreed)]);
+        shop.prove_books().await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_bundle_can_be_made_of_a_list() -> TestResult {
     let shop = open(Plan::at(START)?, json!({"price_amount_cents": 2999})).await?;
     let list = documents::create("sku_lists", json!({"name": "Breakfast"}), &[]);

@@ -47,14 +47,6 @@ pub enum NoPrice {
         /// The currency that is needed.
         currency: Currency,
     },
-    /// The bundle is gone, or sold in another currency.
-    #[error("there is no bundle {bundle_code:?} in {currency}")]
-    NoBundle {
-        /// The bundle's code.
-        bundle_code: String,
-        /// The currency that is needed.
-        currency: Currency,
-    },
     /// The amounts are out of range.
     #[error(transparent)]
     Money(#[from] MoneyError),
@@ -73,8 +65,8 @@ impl Wanted {
 }
 
 impl CurrentPrices {
-    /// What one unit of an item costs by a list at `at`; `None` for an adjustment, whose amount is
-    /// its own.
+    /// What one unit of an item costs by a list at `at`; `None` for what keeps the amount it has: an
+    /// adjustment, and a bundle that is gone, or sold in another currency by now.
     ///
     /// # Errors
     /// When there is no price in this currency.
@@ -100,10 +92,9 @@ impl CurrentPrices {
             }
             OrderedItem::Bundle { bundle_code, components } => {
                 let bundle = self.bundles.get(bundle_code);
-                let bundle =
-                    bundle.filter(|bundle| bundle.currency == currency).ok_or_else(|| {
-                        NoPrice::NoBundle { bundle_code: bundle_code.clone(), currency }
-                    })?;
+                let Some(bundle) = bundle.filter(|bundle| bundle.currency == currency) else {
+                    return Ok(None);
+                };
                 match bundle.price_amount {
                     Some(fixed) => Ok(Some(fixed)),
                     None => sum_of_parts(components, of_sku)?.map(Some).map_err(missing),

@@ -171,10 +171,26 @@ fn a_price_that_is_gone_is_named() -> TestResult {
             "price list prl_eu has no price for sku \"TEA\" in EUR",
         ),
         (breakfast(), dollars, "price list prl_eu has no price for sku \"MUG\" in EUR"),
-        (breakfast(), CurrentPrices::default(), "there is no bundle \"BREAKFAST\" in EUR"),
     ] {
         let error = following(vec![item])?.at_current_prices(&current, at(RUN)?).err();
         assert_eq!(error.ok_or("there is no price")?.to_string(), expected);
+    }
+    Ok(())
+}
+
+#[test]
+fn a_bundle_that_is_gone_or_sold_in_another_currency_keeps_the_amount_it_had() -> TestResult {
+    let before = following(vec![OrderedItem::sku("BEANS"), breakfast()])?;
+    let kept = before.items.last().ok_or("two items")?.unit_amount.get();
+    for price_amount in [Some(2_500), None] {
+        let (mut gone, mut elsewhere) = (current(price_amount)?, current(price_amount)?);
+        gone.bundles.clear();
+        for bundle in elsewhere.bundles.values_mut() {
+            bundle.currency = "USD".parse()?;
+        }
+        for current in [gone, elsewhere] {
+            assert_eq!(amounts(&before.at_current_prices(&current, at(RUN)?)?), [1_100, kept]);
+        }
     }
     Ok(())
 }
