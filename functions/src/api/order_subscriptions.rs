@@ -120,9 +120,10 @@ pub(crate) static KIND: ResourceType = ResourceType {
             Kind::Instant,
             "No run is made at or after this; null for never.",
         ),
-        Attribute::write(
+        Attribute::of(
             "next_run_at",
             Kind::Instant,
+            Access::Update,
             "When the next run is due; null while none is coming: after the end, and during a pause \
              without resumes_at. It may be put on another date in the future.",
         ),
@@ -145,9 +146,10 @@ pub(crate) static KIND: ResourceType = ResourceType {
              another payment source while none is waited for; 0, the default, for not at all. It can \
              be changed at any time.",
         ),
-        Attribute::write(
+        Attribute::of(
             "resumes_at",
             Kind::Instant,
+            Access::Update,
             "When a pause ends by itself; null for when somebody ends it. Given with `_deactivate`, \
              or changed while it rests. What falls due during a pause is passed over.",
         ),

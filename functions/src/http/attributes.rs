@@ -30,6 +30,8 @@ pub(crate) enum Access {
     Create,
     /// The client, always.
     Write,
+    /// The client, when it changes the resource.
+    Update,
     /// The client, always; it makes something happen and is never answered.
     Trigger,
     /// The client, when it changes the resource; makes something happen and is never answered.
@@ -52,14 +54,14 @@ impl Access {
             Self::Read => false,
             Self::Create | Self::CreateOnly => mode == Mode::Create,
             Self::Write | Self::Trigger => true,
-            Self::UpdateTrigger => mode == Mode::Update,
+            Self::Update | Self::UpdateTrigger => mode == Mode::Update,
         }
     }
 
     /// Whether answers hold it.
     pub(crate) fn readable(self) -> bool {
         match self {
-            Self::Read | Self::Create | Self::Write => true,
+            Self::Read | Self::Create | Self::Write | Self::Update => true,
             Self::Trigger | Self::UpdateTrigger | Self::CreateOnly => false,
         }
     }
@@ -140,7 +142,7 @@ impl Attributes {
                 Some(attribute) => {
                     let when = match attribute.access {
                         Access::Create | Access::CreateOnly => "can be set only on creation",
-                        Access::UpdateTrigger => "can be set only by an update",
+                        Access::Update | Access::UpdateTrigger => "can be set only by an update",
                         Access::Read | Access::Write | Access::Trigger => "is set by the server",
                     };
                     problems.add(

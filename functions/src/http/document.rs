@@ -8,7 +8,9 @@ use super::{
     attributes::{Attributes, Mode},
     error::{ApiError, Code, Outcome, Problem, Problems},
     event::Request,
-    object::{Given, ResourceType},
+    kind::escaped,
+    members,
+    object::{Given, Relationship, ResourceType},
     tolerated::tolerated,
 };
 
@@ -105,11 +107,14 @@ impl Document {
         let Value::Object(mut top) = json_body(request)? else {
             return Err(malformed("the document must be an object", ""));
         };
+        let mut problems = Problems::default();
+        members::check_top(&top, &mut problems);
         let data = match top.remove("data") {
             Some(Value::Object(data)) => data,
             Some(_) => return Err(malformed("data must be one resource object", "/data")),
             None => return Err(malformed("the document must have a member data", "")),
         };
+        problems.check()?;
         let mut read = Self { kind, mode, attributes: Map::new(), relationships: Map::new() };
         let (mut name, mut id) = (None, None);
         for (member, value) in data {
@@ -168,31 +173,24 @@ impl Document {
     }
 
     fn check_relationships(&self, problems: &mut Problems) {
-        for name in self.relationships.keys() {
-            let known = self.kind.relationship(name).is_some_and(|known| match self.mode {
-                Mode::Create => known.on_create != Given::Never,
-                Mode::Update => known.on_update,
-            });
-            if !known && !tolerated(self.kind.name).contains(&name.as_str()) {
+        let settable = |known: &&Relationship| match self.mode {
+            Mode::Create => known.on_create != Given::Never,
+            Mode::Update => known.on_update,
+        };
+        for (name, given) in &self.relationships {
+            let at = format!("/data/relationships/{}", escaped(name));
+            if self.kind.relationship(name).as_ref().is_some_and(settable) {
+                members::check_relationship(given, &at, problems);
+            } else if !tolerated(self.kind.name).contains(&name.as_str()) {
                 let shown: String = name.chars().take(100).collect();
-                let settable: Vec<&str> = self
-                    .kind
-                    .relationships
-                    .iter()
-                    .filter(|known| match self.mode {
-                        Mode::Create => known.on_create != Given::Never,
-                        Mode::Update => known.on_update,
-                    })
-                    .map(|known| known.name)
-                    .collect();
-                let detail = format!(
-                    "there is no relationship {shown:?} to set; there are: {}",
-                    settable.join(", ")
-                );
-                problems.add(
-                    Problem::new(Code::UnknownRelationship, detail)
-                        .at(format!("/data/relationships/{shown}")),
-                );
+                let all = self.kind.relationships.iter().filter(settable);
+                let names: Vec<&str> = all.map(|known| known.name).collect();
+                let others = match names.as_slice() {
+                    [] => "there is none".to_owned(),
+                    names => format!("there are: {}", names.join(", ")),
+                };
+                let detail = format!("there is no relationship {shown:?} to set; {others}");
+                problems.add(Problem::new(Code::UnknownRelationship, detail).at(at));
             }
         }
     }

@@ -15,6 +15,7 @@ pub(crate) mod event;
 pub(crate) mod idempotency;
 mod kind;
 pub(crate) mod media_type;
+mod members;
 pub(crate) mod object;
 pub(crate) mod openapi;
 pub(crate) mod operation;

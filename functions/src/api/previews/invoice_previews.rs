@@ -53,7 +53,12 @@ pub(crate) static KIND: ResourceType = ResourceType {
             "The subscription whose next run is invoiced; what it bills and when is its own. Null \
              for one that is not yet made.",
         ),
-        Attribute::create("currency", Kind::Currency, "What the amounts are counted in."),
+        Attribute::create(
+            "currency",
+            Kind::Currency,
+            "What the amounts are counted in. Required unless order_subscription_id is given, which \
+             says it.",
+        ),
         ITEMS,
         FREQUENCY,
         STARTS_AT,

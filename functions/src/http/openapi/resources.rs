@@ -104,12 +104,11 @@ pub(super) fn resource(kind: &ResourceType) -> Value {
 }
 
 /// Attributes without which a resource can't be made, of those types that aren't of the catalogue.
-const REQUIRED: [(&str, &[&str]); 6] = [
+const REQUIRED: [(&str, &[&str]); 5] = [
     ("line_items", &["quantity"]),
     ("order_subscriptions", &["frequency"]),
     ("order_subscription_items", &["quantity"]),
     ("stock_items", &["quantity"]),
-    ("invoice_previews", &["currency"]),
     ("proration_previews", &["currency", "period_start", "period_end", "change_at"]),
 ];
 

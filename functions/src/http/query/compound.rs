@@ -30,7 +30,10 @@ pub(super) fn includes(
                 let known: Vec<&str> = at
                     .map(|kind| kind.relationships.iter().map(|r| r.name).collect())
                     .unwrap_or_default();
-                let rule = format!("must name relationships, here: {}", known.join(", "));
+                let rule = match known.as_slice() {
+                    [] => "must name relationships; here there is none".to_owned(),
+                    known => format!("must name relationships, here: {}", known.join(", ")),
+                };
                 return Err(invalid("include", &rule, path));
             };
             at = find(relationship.to);

@@ -90,6 +90,34 @@ async fn attributes_that_are_unknown_or_of_another_type_are_named_all_at_once() 
 }
 
 #[tokio::test]
+async fn members_that_no_document_has_are_refused_where_they_stand() -> TestResult {
+    let shop = Shop::open_at("2027-01-31T10:00:00Z").await?;
+    let good = shop.order_document(json!({}));
+    for (place, name) in [
+        ("", "attributes"),
+        ("", "included"),
+        ("/data/relationships/market", "id"),
+        ("/data/relationships/market/data", "attributes"),
+    ] {
+        let mut document = good.clone();
+        let object = document.pointer_mut(place).ok_or("no such place")?;
+        object[name] = json!({"name": "x"});
+        let error = format!("unknown_attribute {place}/{name}");
+        refused(&shop, shop.api.post("orders", &document), 422, &[&error], &error).await?;
+    }
+
+    let market = good["data"]["relationships"]["market"]["data"].clone();
+    let mut document = good;
+    document["meta"] = json!({"sent_by": "a test"});
+    document["jsonapi"] = json!({"version": "1.1"});
+    document["data"]["relationships"]["market"] = json!({
+        "data": documents::with(market, json!({"name": "Europe", "meta": {}})), "meta": {},
+    });
+    shop.api.create("orders", &document).await?;
+    still_works(&shop).await
+}
+
+#[tokio::test]
 async fn a_quantity_is_a_whole_number_from_one_to_a_million() -> TestResult {
     let shop = Shop::open_at("2027-01-31T10:00:00Z").await?;
     let place = "/data/attributes/line_items/0/quantity";
