@@ -135,7 +135,7 @@ async fn offered(
 ) -> Outcome<SubscriptionItem> {
     let offer = Offer::find(context, before, wanted).await?;
     let mut problems = Problems::default();
-    let item = offer.item(before, form, context.now, &mut problems);
+    let item = offer.item(context, before, form, &mut problems).await?;
     problems.finish(item)
 }
 

@@ -21,6 +21,7 @@ use super::{
     answer, change_items,
     editable::{self, invalid_status},
     order_subscriptions::{KIND, in_path, object},
+    sold,
     subscription_edit::{Asked, Settled, Wanted, no_pause, told},
     wake,
 };
@@ -246,6 +247,12 @@ async fn decide(
         let (changed, change) = changed.map_err(|error| refused(&error, asked))?;
         after = changed;
         changes.push(change);
+        if asked == Asked::Convert {
+            let mut problems = Problems::default();
+            let at = format!("/data/attributes/{}", asked.name());
+            sold::check_followed(context, &after, &after.items, &at, &mut problems).await?;
+            problems.check()?;
+        }
     }
     Ok((after, changes))
 }

@@ -24,6 +24,7 @@ use super::{
     order_subscriptions::{KIND, find, in_path, object},
     orders,
     schedule_rules::RulesChange,
+    sold,
     tags::TagChange,
 };
 use crate::{
@@ -39,8 +40,6 @@ use crate::{
 
 /// How often a commit is tried while the source order is changed by others, as by being placed.
 const COMMIT_ATTEMPTS: u32 = 5;
-/// What can be given only to a subscription that is there.
-const LATER: [&str; 3] = ["next_run_at", "anchor_change", "resumes_at"];
 const AT_SOURCE: &str = "/data/relationships/source_order";
 
 /// What a client gives, beside what it refers to.
@@ -60,14 +59,6 @@ struct Asked {
 
 impl Asked {
     fn read(attributes: &mut Attributes, problems: &mut Problems) -> Self {
-        for name in LATER {
-            let given: Given<Value> = attributes.optional(name, problems);
-            if given.is_given() {
-                let detail = format!("{name} can be set only by an update");
-                let problem = Problem::new(Code::ReadOnlyAttribute, detail);
-                problems.add(problem.at(attributes.pointer(name)));
-            }
-        }
         let whole = |given: Given<DateTime<Utc>>| given.value().map(whole_second);
         let yes = |given: Given<bool>| given.value().unwrap_or(true);
         Self {
@@ -164,6 +155,8 @@ pub(super) async fn create(context: &Context<'_>) -> Outcome<Answer> {
         };
         asked.apply(&mut made);
         check_source(context, &made, &payment_source, &mut problems).await?;
+        let at_model = "/data/relationships/subscription_model";
+        sold::check_followed(context, &made, &made.items, at_model, &mut problems).await?;
         match &payment_source {
             Related::Absent if made.status == SubscriptionStatus::Draft => {
                 // What its order has when it is placed is what pays for it.

@@ -1,12 +1,12 @@
 //! What a subscription can order: found by its code or id, at the price that a line would have.
 
-use chrono::{DateTime, Utc};
 use perennial_domain::{
     catalog::{Market, SubscriptionModel},
     ids::{BundleId, SkuId, SubscriptionItemId},
     money::MinorUnits,
     order::Annotations,
     placement::frequency_refusals,
+    pricing::{NoPrice, Wanted as WantedPrices},
     subscription::{Subscription, SubscriptionItem},
 };
 
@@ -17,6 +17,7 @@ use crate::{
         context::Context,
         error::{Code, Outcome, Problem, Problems},
     },
+    pricing,
 };
 
 /// A sku by its code, which stands there in the body.
@@ -87,32 +88,33 @@ impl Offer {
         Ok(Self { wanted, goods, model })
     }
 
-    /// An item of it. One that repeats must be one that can be ordered at the frequency.
-    pub(super) fn item(
+    /// An item of it. One that repeats must be one that can be ordered at the frequency, and one
+    /// whose price follows a list must have a price there.
+    pub(super) async fn item(
         &self,
+        context: &Context<'_>,
         subscription: &Subscription,
         form: Form,
-        now: DateTime<Utc>,
         problems: &mut Problems,
-    ) -> Option<SubscriptionItem> {
+    ) -> Outcome<Option<SubscriptionItem>> {
         let Form { id, quantity, given, one_off, annotations } = form;
         let sale = Sale {
             market: Some(&subscription.market_id),
             currency: subscription.currency,
-            at: now,
+            at: context.now,
         };
         let sold = match self.goods.sell(&self.wanted, given, sale) {
             Ok(sold) => sold,
             Err(problem) => {
                 problems.add(problem);
-                return None;
+                return Ok(None);
             }
         };
         if !one_off {
             self.check_frequency(subscription, &sold, problems);
         }
         let Sold { item, name, price, compare_at: _, skus } = sold;
-        Some(SubscriptionItem {
+        let item = SubscriptionItem {
             id,
             item,
             name,
@@ -122,7 +124,10 @@ impl Offer {
             stock_tracked: skus.iter().any(|sku| sku.stock.is_some()),
             one_off,
             annotations,
-        })
+        };
+        let items = std::slice::from_ref(&item);
+        check_followed(context, subscription, items, &self.wanted.at, problems).await?;
+        Ok(Some(item))
     }
 
     fn check_frequency(
@@ -137,4 +142,30 @@ impl Offer {
             problems.add(problem.with("value", frequency.to_string()));
         }
     }
+}
+
+/// Checks that the list which a subscription follows has a price for each of these items that
+/// follows it: a run could not be charged without. Reads nothing where prices are pinned.
+pub(super) async fn check_followed(
+    context: &Context<'_>,
+    subscription: &Subscription,
+    items: &[SubscriptionItem],
+    at: &str,
+    problems: &mut Problems,
+) -> Outcome<()> {
+    let Some(list) = &subscription.price_list_id else { return Ok(()) };
+    let following = || items.iter().filter(|item| item.follows_list()).map(|item| &item.item);
+    let wanted = WantedPrices::of(list, following());
+    let organization = &context.caller.organization;
+    let current = pricing::current(context.store(), organization, wanted).await?;
+    for item in following() {
+        if let Err(error) = current.unit_amount(list, subscription.currency, item, context.now) {
+            let code = match error {
+                NoPrice::Missing { .. } => Code::PriceMissing,
+                NoPrice::Money(_) => Code::OutOfRange,
+            };
+            problems.add(Problem::new(code, error.to_string()).at(at).with("value", item.code()));
+        }
+    }
+    Ok(())
 }

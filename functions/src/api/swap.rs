@@ -81,7 +81,7 @@ impl Swap {
         let mut annotations = item.annotations.clone();
         annotations.updated_at = Some(context.now);
         let form = Form { id, quantity, given, one_off: false, annotations };
-        let swapped = offer.item(before, form, context.now, &mut problems);
+        let swapped = offer.item(context, before, form, &mut problems).await?;
         problems.finish(swapped.map(ItemsChange::Swap))
     }
 

@@ -39,6 +39,7 @@ pub(crate) enum Code {
     RelatedNotFound,
     CurrencyMismatch,
     FrequencyNotAllowed,
+    PriceMissing,
     Taken,
     IdempotencyKeyReused,
     Internal,
@@ -47,7 +48,7 @@ pub(crate) enum Code {
 
 impl Code {
     /// Every kind of error, for the OpenAPI document.
-    pub(crate) const ALL: [Self; 36] = [
+    pub(crate) const ALL: [Self; 37] = [
         Self::MalformedJson,
         Self::MalformedDocument,
         Self::UnknownParameter,
@@ -80,6 +81,7 @@ impl Code {
         Self::RelatedNotFound,
         Self::CurrencyMismatch,
         Self::FrequencyNotAllowed,
+        Self::PriceMissing,
         Self::Taken,
         Self::IdempotencyKeyReused,
         Self::Internal,
@@ -127,6 +129,7 @@ impl Code {
             Self::RelatedNotFound => (422, "related_not_found", "Related resource not found"),
             Self::CurrencyMismatch => (422, "currency_mismatch", "Currencies do not match"),
             Self::FrequencyNotAllowed => (422, "frequency_not_allowed", "Frequency not allowed"),
+            Self::PriceMissing => (422, "price_missing", "No price to follow"),
             Self::Taken => (422, "taken", "Value already taken"),
             Self::IdempotencyKeyReused => {
                 (422, "idempotency_key_reused", "Idempotency key used for another request")

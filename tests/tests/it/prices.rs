@@ -369,6 +369,8 @@ async fn a_run_waits_for_a_price_that_has_vanished() -> TestResult {
     let error = run.errors_log.first().ok_or("it says why")?;
     assert_eq!(error.code, "price_missing");
     assert!(error.message.contains("\"MUG\""), "{}", error.message);
+    let mug = error.resource.as_ref().ok_or("it names the sku")?;
+    assert_eq!((mug.kind.as_str(), mug.code.as_deref()), ("skus", Some("MUG")));
     assert_eq!(shop.charges_of(run).await?, 0);
     // A day later the list has a price again: the run is made at that, from stock, and charged once.
     price(&shop, &list, "MUG", json!({"amount_cents": 650})).await?;
@@ -443,5 +445,82 @@ async fn stock_items_are_what_orders_take_from() -> TestResult {
     assert!(shop.api.get("stock_items").await?.list()?.is_empty());
     let order = shop.order(&[json!({"sku_code": BEANS, "quantity": 999})]).await?;
     assert_eq!(shop.order_status(&order).await?, "placed");
+    Ok(())
+}
+
+#[tokio::test]
+async fn nothing_is_put_into_a_subscription_that_has_no_price_to_follow() -> TestResult {
+    let shop = following()?.open().await?;
+    make(&shop, "skus", documents::sku("MUG")).await?;
+    let list = list(&shop).await?;
+    price(&shop, &list, BEANS, json!({"amount_cents": 1100})).await?;
+    let id = subscribe(&shop, &[line(BEANS, 1, "monthly")]).await?;
+    let detail = format!("price list {list} has no price for sku \"MUG\" in EUR");
+    let refused = |answer: Answer, at: &str| -> TestResult {
+        let answer = answer.with_status(422)?;
+        assert_eq!(answer.errors(), [format!("price_missing {at}")]);
+        assert_eq!(answer.text("/errors/0/detail")?, detail);
+        Ok(())
+    };
+    let change = async |kind: &str, id: &str, attributes: Value| {
+        let document = documents::update(kind, id, &attributes);
+        shop.api.patch(&format!("{kind}/{id}"), &document).send().await
+    };
+    let items = "order_subscription_items";
+    let to = [("order_subscription", "order_subscriptions", id.as_str())];
+    let mug = json!({"sku_code": "MUG", "quantity": 1});
+    for extra in [json!({}), json!({"one_off": true})] {
+        let document = documents::create(items, documents::with(mug.clone(), extra), &to);
+        let answer = shop.api.post(items, &document).send().await?;
+        refused(answer, "/data/attributes/sku_code")?;
+    }
+    let beans = shop.api.get(&format!("order_subscriptions/{id}/{items}")).await?;
+    let beans = beans.text("/data/0/id")?;
+    let answer = change(items, &beans, json!({"sku_code": "MUG"})).await?;
+    refused(answer, "/data/attributes/sku_code")?;
+    let swap = json!({"_swap_item": {"from_sku_code": BEANS, "to_sku_code": "MUG"}});
+    let answer = change("order_subscriptions", id.as_str(), swap).await?;
+    refused(answer, "/data/attributes/_swap_item/to_sku_code")?;
+
+    // At a price that is given it follows none, until that is given up.
+    let given = documents::with(mug, json!({"unit_amount_cents": 500}));
+    let mug = shop.api.create(items, &documents::create(items, given, &to)).await?.id()?;
+    refused(change(items, &mug, json!({"unit_amount_cents": null})).await?, "/data")?;
+    shop.advance_to("2027-03-01T00:00:00Z").await?;
+    assert_eq!(totals(&shop, &id).await?, [1_600]);
+    price(&shop, &list, "MUG", json!({"amount_cents": 700})).await?;
+    change(items, &mug, json!({"unit_amount_cents": null})).await?.with_status(200)?;
+    shop.advance_to("2027-04-01T00:00:00Z").await?;
+    assert_eq!(totals(&shop, &id).await?, [1_600, 1_800]);
+    shop.prove_books().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn no_subscription_is_made_by_hand_or_converted_that_has_no_price_to_follow() -> TestResult {
+    let shop = following()?.open().await?;
+    let list = list(&shop).await?;
+    let order = shop.order(&[json!({"sku_code": BEANS, "quantity": 1})]).await?;
+    assert_eq!(shop.order_status(&order).await?, "placed");
+    let kind = "order_subscriptions";
+    let ask = |related: &[(&str, &str, &str)]| {
+        documents::create(kind, json!({"frequency": "monthly"}), related)
+    };
+    let source = ("source_order", "orders", order.as_str());
+    let by_model = ask(&[source, ("subscription_model", "subscription_models", &shop.goods.model)]);
+    let refused = shop.api.post(kind, &by_model).send().await?.with_status(422)?;
+    let place = "/data/relationships/subscription_model";
+    assert_eq!(refused.errors(), [format!("price_missing {place}")]);
+    let copying = shop.api.create(kind, &ask(&[source])).await?.id()?;
+    let convert = documents::update(kind, &copying, &json!({"_convert": true}));
+    let path = format!("{kind}/{copying}");
+    let refused = shop.api.patch(&path, &convert).send().await?.with_status(422)?;
+    assert_eq!(refused.errors(), ["price_missing /data/attributes/_convert"]);
+    let detail = format!("price list {list} has no price for sku {BEANS:?} in EUR");
+    assert_eq!(refused.text("/errors/0/detail")?, detail);
+
+    price(&shop, &list, BEANS, json!({"amount_cents": 1100})).await?;
+    shop.api.patch(&path, &convert).send().await?.with_status(200)?;
+    shop.api.create(kind, &by_model).await?;
     Ok(())
 }
