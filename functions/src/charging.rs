@@ -52,6 +52,7 @@ pub(crate) fn outcome_of(outcome: ChargeOutcome) -> Outcome {
             },
             code,
             message,
+            resource: None,
         },
     }
 }

@@ -72,7 +72,8 @@ pub(crate) static KIND: ResourceType = ResourceType {
             "_trigger",
             Kind::Boolean,
             Access::UpdateTrigger,
-            "Delivers its event again, as a new event callback of each webhook of the topic.",
+            "Delivers its event again, as a new event callback of each enabled webhook of the \
+             topic; the answer's `data.meta.webhooks` says how many. Refused where there is none.",
         ),
         NO_REFERENCE,
         NO_REFERENCE_ORIGIN,
@@ -305,11 +306,12 @@ async fn update(context: &Context<'_>) -> Outcome<Answer> {
     let mut attributes = document.attributes(&mut problems);
     let trigger = attributes.trigger("_trigger", &mut problems);
     problems.check()?;
+    let mut object = whole(context, &callback).await?;
     if trigger {
         let event = events::find(context, &callback.event_id).await?;
         let (entry, event) =
             event.ok_or_else(|| ApiError::not_found("event", &callback.event_id))?;
-        events::deliver_again(context, &entry, &event).await?;
+        object.meta = Some(events::deliver_again(context, &entry, &event).await?);
     }
-    answer::one(context, 200, &whole(context, &callback).await?).await
+    answer::one(context, 200, &object).await
 }

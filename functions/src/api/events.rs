@@ -11,7 +11,9 @@ use serde_json::{Value, json};
 use super::{
     CREATED_AT, UPDATED_AT,
     annotations::{NO_METADATA, NO_REFERENCE, NO_REFERENCE_ORIGIN, unkept},
-    answer, event_callbacks, include,
+    answer,
+    editable::invalid_status,
+    event_callbacks, include,
     journals::Journal,
     listing, webhooks,
 };
@@ -47,7 +49,8 @@ pub(crate) static KIND: ResourceType = ResourceType {
             "_trigger",
             Kind::Boolean,
             Access::UpdateTrigger,
-            "Delivers it again to the webhooks of its topic, with the same event id.",
+            "Delivers it again to the enabled webhooks of its topic, with the same event id; the \
+             answer's `data.meta.webhooks` says how many. Refused where there is none.",
         ),
         NO_REFERENCE,
         NO_REFERENCE_ORIGIN,
@@ -180,19 +183,29 @@ async fn update(context: &Context<'_>) -> Outcome<Answer> {
     let mut attributes = document.attributes(&mut problems);
     let trigger = attributes.trigger("_trigger", &mut problems);
     problems.check()?;
+    let mut object = object(&entry, &event);
     if trigger {
-        deliver_again(context, &entry, &event).await?;
+        object.meta = Some(deliver_again(context, &entry, &event).await?);
     }
-    answer::one(context, 200, &object(&entry, &event)).await
+    answer::one(context, 200, &object).await
 }
 
 /// Has an event delivered again to the webhooks of its topic. The same request, sent again under
-/// its idempotency key or taken from the queue twice, makes no further deliveries.
+/// its idempotency key or taken from the queue twice, makes no further deliveries. Answers how many
+/// webhooks it goes to, as meta data.
+///
+/// # Errors
+/// `invalid_status` where there is none: nothing would be sent.
 pub(super) async fn deliver_again(
     context: &Context<'_>,
     entry: &Entry,
     event: &Event,
-) -> Outcome<()> {
+) -> Outcome<Value> {
+    let listeners = event_callbacks::listeners(context, &event.topic).await?;
+    let enabled = listeners.iter().filter(|webhook| webhook.listens_to(&event.topic)).count();
+    if enabled == 0 {
+        return Err(nobody_to_tell(&event.topic, listeners.len()));
+    }
     let trigger = Trigger {
         request_id: context.request_id.to_owned(),
         at: context.now,
@@ -201,5 +214,18 @@ pub(super) async fn deliver_again(
     let work = EventToDeliver { detail: EventDetail::from(entry), trigger: Some(trigger) };
     let message = Outgoing::json(&work, Some(&context.caller.organization));
     let message = message.map_err(|error| ApiError::internal(error.to_string()))?;
-    context.services.send(WorkQueue::Webhooks, vec![message]).await
+    context.services.send(WorkQueue::Webhooks, vec![message]).await?;
+    Ok(json!({"webhooks": enabled}))
+}
+
+/// Why an event is not delivered again: no webhook has its topic, or those that do are disabled.
+fn nobody_to_tell(topic: &str, disabled: usize) -> ApiError {
+    let detail = match disabled {
+        0 => format!("no webhook listens to {topic}: make one, then send the event again"),
+        1 => format!("the webhook that listens to {topic} is disabled: enable it first"),
+        more => {
+            format!("all {more} webhooks that listen to {topic} are disabled: enable one first")
+        }
+    };
+    invalid_status(detail).at("/data/attributes/_trigger").into()
 }

@@ -10,13 +10,15 @@ pub(super) const JOB_RUN_STATUS: Attribute = Attribute::read(
     "job_run_status",
     Kind::Choice(&["Open", "Failed", "Successful"]),
     "Where the run stands in the words of instalment payments: Open while retries are left, Failed \
-     above their maximum or where none can help, Successful once its order is made and paid.",
+     above their maximum or where none can help, Successful once its order is made and paid, or \
+     left as a draft to be placed.",
 );
 /// Whether it is done with.
 pub(super) const PROCESSED: Attribute = Attribute::read(
     "processed",
     Kind::Boolean,
-    "Whether its order is made and paid: nothing is left to be done about it.",
+    "Whether the run is done: its order is made and paid, or left as a draft to be placed. The \
+     order's own `payment_status` tells of the payment.",
 );
 /// Which instalment it is.
 pub(super) const INSTALMENT_COUNT: Attribute = Attribute::read(

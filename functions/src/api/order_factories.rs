@@ -170,6 +170,7 @@ pub(super) fn of_run(run: &Run) -> Object {
         RunStatus::Failed => (CopyStatus::Failed, "failed"),
         RunStatus::Aborted => (CopyStatus::Aborted, "failed"),
     };
+    let payment_state = run.place_target_order.then_some(payment_state);
     let order = run.order_id();
     let (target, brings) = if run.place_target_order {
         (Some(&order), vec![orders::run_object(run)])
@@ -245,7 +246,7 @@ pub(super) fn coming(
             json!({
                 "number": number,
                 "status": CopyStatus::Pending,
-                "payment_state": "open",
+                "payment_state": subscription.place_target_order.then_some("open"),
                 "retry_count": 0,
                 "due_at": subscription.next_run_at,
                 "started_at": null,

@@ -34,7 +34,7 @@ pub(super) const NUMBER: Attribute =
 pub(super) const PAYMENT_STATE: Attribute = Attribute::read(
     "payment_state",
     Kind::Choice(&["open", "failed", "successful"]),
-    "Where its payment stands.",
+    "Where its payment stands; null where it collects none, because its order is left as a draft.",
 );
 pub(super) const RETRY_COUNT: Attribute = Attribute::read(
     "retry_count",

@@ -207,6 +207,8 @@ async fn a_run_that_places_nothing_leaves_a_draft_which_somebody_places() -> Tes
     let copies = shop.api.get(&format!("order_subscriptions/{id}/order_copies")).await?;
     assert_eq!(column(&copies, "status")?, ["completed"]);
     assert_eq!(column(&copies, "place_target_order")?, [false]);
+    assert_eq!(column(&copies, "processed")?, [true]);
+    assert_eq!(column(&copies, "payment_state")?, [json!(null)], "it collects nothing");
     let target = copies.text("/data/0/relationships/target_order/data/id")?;
     let draft = shop.api.get(&format!("orders/{target}")).await?;
     assert_eq!(

@@ -367,6 +367,42 @@ async fn an_event_that_is_triggered_is_sent_again_with_the_same_event_id() -> Te
 }
 
 #[tokio::test]
+async fn an_event_that_no_enabled_webhook_would_be_told_of_is_not_sent_again() -> TestResult {
+    let receiver = Receiver::start(Reply::Status(200)).await?;
+    let shop = Shop::open_at(OPENED).await?;
+    let order = draft(&shop).await?;
+    let event = shop.api.get(&format!("orders/{order}/events")).await?.text("/data/0/id")?;
+    let again = documents::update("events", &event, &json!({"_trigger": true}));
+    let again = async || shop.api.patch(&format!("events/{event}"), &again).send().await;
+    let why = |refused: &Answer| refused.at("/errors/0/detail").as_str().map(str::to_owned);
+    let pointed = ["invalid_status /data/attributes/_trigger"];
+
+    listening(&shop, "payments.*", receiver.url()).await?;
+    let refused = again().await?.with_status(409)?;
+    assert_eq!(refused.errors(), pointed);
+    let detail = why(&refused).ok_or("it says why")?;
+    assert!(detail.contains("no webhook listens to orders.create"), "{detail}");
+
+    let (id, _) = listening(&shop, "orders.create", receiver.url()).await?;
+    assert_eq!(again().await?.with_status(200)?.at("/data/meta"), &json!({"webhooks": 1}));
+    shop.settle().await?;
+    assert_eq!(receiver.take().len(), 1);
+
+    change(&shop, &id, json!({"_disable": true})).await?.with_status(200)?;
+    let refused = again().await?.with_status(409)?;
+    let detail = why(&refused).ok_or("it says why")?;
+    assert!(detail.contains("orders.create is disabled"), "{detail}");
+    let callbacks = shop.api.all(&format!("webhooks/{id}/last_event_callbacks")).await?;
+    let callback = callbacks[0]["id"].as_str().unwrap_or_default();
+    let resent = documents::update("event_callbacks", callback, &json!({"_trigger": true}));
+    let refused = shop.api.patch(&format!("event_callbacks/{callback}"), &resent).send().await?;
+    assert_eq!(refused.with_status(409)?.errors(), pointed);
+    shop.settle().await?;
+    assert!(receiver.take().is_empty());
+    Ok(())
+}
+
+#[tokio::test]
 async fn the_description_of_the_api_lists_every_topic_with_its_message() -> TestResult {
     let shop = Shop::open_at(OPENED).await?;
     let openapi = shop.api.get("openapi.json").await?;

@@ -39,7 +39,7 @@ pub const TOPICS: &[Topic] = &[
         7,
         SUBSCRIPTION,
         "order_subscriptions.last_run_succeeded",
-        "A run of it was paid, or had nothing to be paid.",
+        "A run of it was paid, had nothing to be paid, or left its order as a draft to be placed.",
     ),
     of(
         8,

@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 use super::Outcome;
 use crate::{
     dunning::DeclineKind,
+    ids::SkuId,
     journal::Change,
+    order_copy::Culprit,
     pricing::{CurrentPrices, NoPrice, PRICE_MISSING},
     run::Run,
     subscription::Subscription,
@@ -72,10 +74,16 @@ pub fn price_run(
 /// is tried again by policy.
 #[must_use]
 pub fn unpriced(missing: &NoPrice) -> Outcome {
+    let sku = if let NoPrice::Missing { sku_code, .. } = missing {
+        Some(Culprit::sku(&SkuId::of_code(sku_code), sku_code))
+    } else {
+        None
+    };
     Outcome::Declined {
         kind: DeclineKind::Soft,
         code: PRICE_MISSING.to_owned(),
         message: missing.to_string(),
+        resource: sku,
     }
 }
 

@@ -1,5 +1,6 @@
 use super::*;
 use crate::{
+    dunning::{FinalAction, RetryPolicy},
     ids::{PriceId, PriceListId},
     money::{Currency, MinorUnits},
     plan::{
@@ -99,5 +100,20 @@ fn a_run_without_prices_gets_those_that_the_list_has_by_now() -> TestResult {
         let told = json!({"run": 1, "total": total, "unpriced": false});
         assert_eq!(change.after, told);
     }
+    Ok(())
+}
+
+#[test]
+fn a_run_without_prices_names_the_sku_until_it_is_given_up() -> TestResult {
+    let retry = RetryPolicy::new(Vec::new(), 0, FinalAction::KeepActive)?;
+    let before = Subscription { retry, ..following()? };
+    let planned = plan_run(&before)?.ok_or("a run is under way")?;
+    let missing = before.at_current_prices(&CurrentPrices::default(), planned.due_at);
+    let missing = missing.err().ok_or("there are prices")?;
+    let run = settle_run(&before, &planned, &unpriced(&missing), at(NOW)?)?.run;
+    let codes: Vec<&str> = run.errors_log.iter().map(|error| error.code.as_str()).collect();
+    assert_eq!(codes, ["price_missing", "retries_exhausted"]);
+    let beans = Culprit::sku(&SkuId::of_code("BEANS"), "BEANS");
+    assert!(run.errors_log.iter().all(|error| error.resource.as_ref() == Some(&beans)));
     Ok(())
 }

@@ -42,7 +42,8 @@ fn fails(error: impl std::fmt::Display) -> TestCaseError {
 }
 
 fn outcome(choice: u8) -> Outcome {
-    let declined = |kind| Outcome::Declined { kind, code: "no".into(), message: "no".into() };
+    let declined =
+        |kind| Outcome::Declined { kind, code: "no".into(), message: "no".into(), resource: None };
     match choice % 6 {
         0..=1 => Outcome::Paid { charge_id: "ch".into() },
         2..=3 => declined(DeclineKind::Soft),

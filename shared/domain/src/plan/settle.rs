@@ -106,6 +106,8 @@ pub enum Outcome {
         code: String,
         /// For a person to read.
         message: String,
+        /// What it is for want of; the run's payment source where `None`.
+        resource: Option<Culprit>,
     },
     /// A rule of ours refused before any payment was tried (`out_of_stock`).
     Refused {
@@ -249,11 +251,12 @@ fn settle(
             after.succeeded_on_last_run = Some(true);
             "order_subscriptions.last_run_succeeded"
         }
-        Outcome::Declined { kind, code, message } => {
+        Outcome::Declined { kind, code, message, resource } => {
             run.attempts += 1;
             after.last_ordered_at = before.last_ordered();
-            let source = run.payment_source_id.as_ref().map(Culprit::payment_source);
-            fail(&mut after, &mut run, code, message, source, now);
+            let source = || run.payment_source_id.as_ref().map(Culprit::payment_source);
+            let culprit = resource.clone().or_else(source);
+            fail(&mut after, &mut run, code, message, culprit.clone(), now);
             match after.retry.decide(run.attempts - 1, *kind, now) {
                 RetryDecision::RetryAt { at, .. } if after.status.repeats() => {
                     run.status = RunStatus::Open;
@@ -268,8 +271,7 @@ fn settle(
                 RetryDecision::RetryAt { .. } => give_up(&mut run, now),
                 RetryDecision::GiveUp { reason, action } => {
                     give_up(&mut run, now);
-                    let source = run.payment_source_id.as_ref().map(Culprit::payment_source);
-                    log(&mut run, give_up_code(reason), give_up_message(reason), source, now);
+                    log(&mut run, give_up_code(reason), give_up_message(reason), culprit, now);
                     finally(&mut after, action, now)?;
                 }
             }

@@ -10,7 +10,12 @@ fn paid() -> Outcome {
 }
 
 fn declined(kind: DeclineKind) -> Outcome {
-    Outcome::Declined { kind, code: "insufficient_funds".to_owned(), message: "no".to_owned() }
+    Outcome::Declined {
+        kind,
+        code: "insufficient_funds".to_owned(),
+        message: "no".to_owned(),
+        resource: None,
+    }
 }
 
 fn refused() -> Outcome {

@@ -263,6 +263,7 @@ pub(crate) fn declined() -> Outcome {
         kind: perennial_domain::dunning::DeclineKind::Soft,
         code: "insufficient_funds".to_owned(),
         message: "the card was declined: insufficient funds".to_owned(),
+        resource: None,
     }
 }
 

@@ -57,6 +57,7 @@ async fn what_a_run_loses_is_gone() -> TestResult {
         kind: perennial_domain::dunning::DeclineKind::Hard,
         code: "stolen_card".to_owned(),
         message: "the card was reported stolen".to_owned(),
+        resource: None,
     };
     let failed = renewed(&store, &acme, &hard, now).await?.run;
     let reopened = Run { failed_at: None, retry_at: Some(now), version: 2, ..failed.clone() };
