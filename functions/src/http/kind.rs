@@ -45,6 +45,11 @@ pub(crate) enum Kind {
     Secret,
 }
 
+/// The schema of a value that may be null.
+pub(super) fn nullable(schema: &Value) -> Value {
+    json!({"anyOf": [schema, {"type": "null"}]})
+}
+
 /// A name as it stands in a JSON pointer.
 pub(super) fn escaped(name: &str) -> String {
     name.chars().take(100).collect::<String>().replace('~', "~0").replace('/', "~1")
@@ -338,7 +343,7 @@ impl Kind {
             Self::Members(members) => {
                 let properties: Map<String, Value> = members
                     .iter()
-                    .map(|member| (member.name.to_owned(), member.schema()))
+                    .map(|member| (member.name.to_owned(), nullable(&member.schema())))
                     .collect();
                 json!({"type": "object", "properties": properties, "additionalProperties": false})
             }

@@ -7,6 +7,7 @@ use crate::{
     api,
     http::{
         attributes::Mode,
+        kind::nullable,
         object::{Given, Relationship, ResourceType},
         tolerated::tolerated,
     },
@@ -59,11 +60,6 @@ fn without_effect() -> Value {
         "type": "object",
         "description": "Taken for clients of the public API; without effect.",
     })
-}
-
-/// The schema of a value that may be null.
-fn nullable(schema: &Value) -> Value {
-    json!({"anyOf": [schema, {"type": "null"}]})
 }
 
 /// A resource object.
