@@ -136,7 +136,7 @@ pub(crate) fn entry_of(item: &Item) -> Result<Option<Entry>, StoreError> {
     }))
 }
 
-/// Which way a journal is read.
+/// Which way a journal, or another collection, is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Direction {
     /// Oldest first.

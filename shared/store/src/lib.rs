@@ -15,6 +15,7 @@ mod jobs;
 mod journal;
 mod keys;
 mod listing;
+mod members;
 mod order_copies;
 mod orders;
 mod page;

@@ -7,10 +7,11 @@ use perennial_domain::{
 };
 
 use crate::{
-    Commit, Expect, Listed, Page, Part, Store, StoreError,
+    Commit, Direction, Expect, Listed, Page, Part, Store, StoreError,
     item::{Item, from_item, s, to_item},
     keys::{Key, list_pk, list_sk, partition},
-    page::{Bound, Cursor, CursorError},
+    members::Members,
+    page::{Cursor, CursorError},
 };
 
 /// What sort keys of copies begin with.
@@ -75,27 +76,12 @@ impl Store {
         after: Option<&Cursor>,
     ) -> Result<Result<Page<OrderCopy>, CursorError>, StoreError> {
         let pk = partition(organization, "O", source.as_str());
-        let query = format!("copies {pk}");
-        let bounds = [("pk", Bound::Is(&pk)), ("sk", Bound::BeginsWith(COPY))];
-        let start = match after.map(|cursor| cursor.start_within(&query, &bounds)).transpose() {
-            Ok(start) => start,
-            Err(error) => return Ok(Err(error)),
+        let members = Members {
+            name: "copies",
+            prefix: COPY,
+            direction: Direction::Forward,
+            consistent: true,
         };
-        let answer = self
-            .client
-            .query()
-            .table_name(&self.book)
-            .key_condition_expression("pk = :pk AND begins_with(sk, :copy)")
-            .expression_attribute_values(":pk", s(pk))
-            .expression_attribute_values(":copy", s(COPY))
-            .consistent_read(true)
-            .limit(i32::from(limit.max(1)))
-            .set_exclusive_start_key(start)
-            .send()
-            .await
-            .map_err(|error| StoreError::from_sdk(&error))?;
-        let next = answer.last_evaluated_key.as_ref().map(|last| Cursor::at(&query, last));
-        let items = answer.items.unwrap_or_default();
-        Ok(Ok(Page { items: items.into_iter().map(from_item).collect::<Result<_, _>>()?, next }))
+        self.members(&pk, &members, limit, after, from_item).await
     }
 }

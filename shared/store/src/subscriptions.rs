@@ -12,10 +12,11 @@ use perennial_domain::{
 use serde_json::Value;
 
 use crate::{
-    Listed, Page, Store, StoreError,
+    Direction, Listed, Page, Store, StoreError,
     item::{Item, from_item, key_of, n, s, text},
     keys::{Key, RUN, partition},
-    page::{Bound, Cursor, CursorError},
+    members::Members,
+    page::{Cursor, CursorError},
 };
 
 /// Takes out of the item of a subscription or run what its key says already: a claimed subscription
@@ -200,28 +201,8 @@ impl Store {
         after: Option<&Cursor>,
     ) -> Result<Result<Page<Run>, CursorError>, StoreError> {
         let pk = partition(organization, "S", subscription.as_str());
-        let query = format!("runs {pk}");
-        let bounds = [("pk", Bound::Is(&pk)), ("sk", Bound::BeginsWith(RUN))];
-        let start = match after.map(|cursor| cursor.start_within(&query, &bounds)).transpose() {
-            Ok(start) => start,
-            Err(error) => return Ok(Err(error)),
-        };
-        let answer = self
-            .client
-            .query()
-            .table_name(&self.book)
-            .key_condition_expression("pk = :pk AND begins_with(sk, :run)")
-            .expression_attribute_values(":pk", s(pk))
-            .expression_attribute_values(":run", s(RUN))
-            .scan_index_forward(false)
-            .consistent_read(true)
-            .limit(i32::from(limit.max(1)))
-            .set_exclusive_start_key(start)
-            .send()
-            .await
-            .map_err(|error| StoreError::from_sdk(&error))?;
-        let next = answer.last_evaluated_key.as_ref().map(|last| Cursor::at(&query, last));
-        let items = answer.items.unwrap_or_default();
-        Ok(Ok(Page { items: items.into_iter().map(run_of).collect::<Result<_, _>>()?, next }))
+        let members =
+            Members { name: "runs", prefix: RUN, direction: Direction::Backward, consistent: true };
+        self.members(&pk, &members, limit, after, run_of).await
     }
 }

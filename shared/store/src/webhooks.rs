@@ -12,12 +12,13 @@ use perennial_domain::{
 };
 
 use crate::{
-    Claim, Cursor, CursorError, DueEntry, DueSubject, Listed, Page, Part, Store, StoreError,
+    Claim, Cursor, CursorError, Direction, DueEntry, DueSubject, Listed, Page, Part, Store,
+    StoreError,
     due_index::DELIVER,
     error::held,
     item::{Item, from_item, key_item, n, s, to_item},
     keys::{Key, due_key, due_pk, list_pk, list_sk, partition, shard_of},
-    page::Bound,
+    members::Members,
 };
 
 /// What sort keys of deliveries begin with, within the collection of their webhook.
@@ -226,30 +227,13 @@ impl Store {
         after: Option<&Cursor>,
     ) -> Result<Result<Page<EventCallback>, CursorError>, StoreError> {
         let pk = partition(organization, "W", webhook.as_str());
-        let query = format!("deliveries {pk}");
-        let bounds = [("pk", Bound::Is(&pk)), ("sk", Bound::BeginsWith(DELIVERY))];
-        let start = match after.map(|cursor| cursor.start_within(&query, &bounds)).transpose() {
-            Ok(start) => start,
-            Err(error) => return Ok(Err(error)),
+        let members = Members {
+            name: "deliveries",
+            prefix: DELIVERY,
+            direction: Direction::Backward,
+            consistent: false,
         };
-        let answer = self
-            .client
-            .query()
-            .table_name(&self.book)
-            .key_condition_expression("pk = :pk AND begins_with(sk, :deliveries)")
-            .expression_attribute_values(":pk", s(&pk))
-            .expression_attribute_values(":deliveries", s(DELIVERY))
-            .scan_index_forward(false)
-            .limit(i32::from(limit.max(1)))
-            .set_exclusive_start_key(start)
-            .send()
-            .await
-            .map_err(|error| StoreError::from_sdk(&error))?;
-        let next = answer.last_evaluated_key.as_ref().map(|last| Cursor::at(&query, last));
-        let items = answer.items.unwrap_or_default();
-        let items: Result<Vec<EventCallback>, StoreError> =
-            items.into_iter().map(from_item).collect();
-        Ok(Ok(Page { items: items?, next }))
+        self.members(&pk, &members, limit, after, from_item).await
     }
 
     /// Takes a delivery out of the due index: its message became a dead letter, and waits for
