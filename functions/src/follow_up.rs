@@ -17,7 +17,7 @@ use perennial_domain::{
     run::RunError,
     subscription::Subscription,
 };
-use perennial_store::{Commit, Expect, MAX_WRITES, Related, Store, StoreError, StoredOrder};
+use perennial_store::{Commit, Expect, MAX_WRITES, Store, StoreError, StoredOrder};
 use serde_json::{Value, json};
 use thiserror::Error;
 
@@ -74,14 +74,13 @@ impl<'a> FollowUp<'a> {
         self,
         mut commit: Commit<'a>,
         order: &Order,
-        related: &Related,
     ) -> Result<Commit<'a>, FollowUpError> {
         for waiting in self.manual(order).await? {
             if waiting.status != SubscriptionStatus::Draft || !waiting.activate_by_source_order {
                 continue;
             }
             // The order may be paid by now: what can't follow must not keep it from being placed.
-            let hindrance = match activate_by_source(&waiting, order, &related.skus, self.now) {
+            let hindrance = match activate_by_source(&waiting, order, self.now) {
                 Ok((after, change)) if !after.items.is_empty() => {
                     commit = self.subscription(commit, &waiting, after, change);
                     continue;
@@ -211,13 +210,10 @@ impl<'a> FollowUp<'a> {
     /// Puts back what an order has taken from stock that was cancelled as a placed one. A failure leaves
     /// units out of stock that nobody gets; it is logged for an operator.
     pub(crate) async fn put_back(self, order: &Order) {
-        let lines = order.line_items.iter();
-        let units: Vec<(&str, u32)> =
-            lines.flat_map(|line| line.item.units(line.quantity)).collect();
-        if units.is_empty() || order.placed_at.is_none() {
+        if order.placed_at.is_none() {
             return;
         }
-        if let Err(error) = self.store.release_stock(self.organization, &order.id, &units).await {
+        if let Err(error) = self.store.release_stock(self.organization, &order.id).await {
             tracing::error!(%error, order_id = %order.id, "held stock was not put back");
         }
     }

@@ -22,6 +22,7 @@ mod results;
 mod run;
 mod settings;
 mod sqs_batch;
+mod stock;
 mod subscribe;
 mod tls;
 mod validation;

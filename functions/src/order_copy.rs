@@ -35,6 +35,7 @@ use crate::{
     results::{Results, count, result_of},
     settings,
     sqs_batch::{DeadLetterQueue, HandleError, Outcomes, Received, guarded, handle_batch},
+    stock,
 };
 
 /// Runs made at once. A batch has ten at most; all of them wait for the provider together.
@@ -276,13 +277,14 @@ impl OrderCopy {
             }
             return Ok(no_source(subscription));
         }
-        if let Some(code) = self.missing_sku(organization, subscription, loaded).await? {
-            if let Some(paid) = self.collected_before(organization, subscription, planned).await? {
-                return Ok(paid);
+        let items = subscription.items.iter().map(|item| (&item.item, item.quantity));
+        let held = match stock::tracked(&self.store, organization, items, &loaded.skus).await? {
+            Ok(held) => held,
+            Err(gone) => {
+                let paid = self.collected_before(organization, subscription, planned).await?;
+                return Ok(paid.unwrap_or_else(|| sku_missing(gone)));
             }
-            return Ok(sku_missing(code));
-        }
-        let held = self.tracked(organization, subscription, loaded).await?;
+        };
         if !held.is_empty() {
             match self.store.hold_stock(organization, &planned.order_id, &held).await {
                 Ok(()) => {}
@@ -326,45 +328,6 @@ impl OrderCopy {
             Some(source) => Ok(Some(source.clone())),
             None => Ok(self.store.get(organization, id.as_str()).await?),
         }
-    }
-
-    /// The first sku of the items that is not there any more.
-    async fn missing_sku<'a>(
-        &self,
-        organization: &OrganizationId,
-        subscription: &'a Subscription,
-        loaded: &Loaded,
-    ) -> Result<Option<&'a str>, HandleError> {
-        for code in subscription.items.iter().flat_map(|item| item.item.sku_codes()) {
-            let id = SkuId::of_code(code);
-            if !loaded.skus.contains_key(id.as_str())
-                && self.store.get::<Sku>(organization, id.as_str()).await?.is_none()
-            {
-                return Ok(Some(code));
-            }
-        }
-        Ok(None)
-    }
-
-    /// The items whose stock is tracked, by the sku as it is now.
-    async fn tracked<'a>(
-        &self,
-        organization: &OrganizationId,
-        subscription: &'a Subscription,
-        loaded: &Loaded,
-    ) -> Result<Vec<(&'a str, u32)>, HandleError> {
-        let mut tracked = Vec::new();
-        for (code, units) in taken(subscription) {
-            let id = SkuId::of_code(code);
-            let sku = match loaded.skus.get(id.as_str()) {
-                Some(sku) => Some(sku.clone()),
-                None => self.store.get::<Sku>(organization, id.as_str()).await?,
-            };
-            if sku.is_some_and(|sku| sku.stock.is_some()) {
-                tracked.push((code, units));
-            }
-        }
-        Ok(tracked)
     }
 
     /// What the provider collected for this run before its subscription was cancelled or paused.
@@ -431,7 +394,7 @@ impl OrderCopy {
             Err(error) => return Err(error.into()),
         }
         if matches!(settled.run.status, RunStatus::Failed | RunStatus::Aborted) {
-            self.release_stock(organization, before, &planned.order_id).await;
+            self.release_stock(organization, &planned.order_id).await;
         }
         count(settled.run.status);
         tracing::info!(
@@ -471,7 +434,7 @@ impl OrderCopy {
         let given_up = self.end_without_order(message, blocked, after, change, now).await?;
         if given_up.is_some() {
             let order = OrderId::of_run(&subscription.id, message.number);
-            self.release_stock(organization, &subscription, &order).await;
+            self.release_stock(organization, &order).await;
         }
         Ok(given_up)
     }
@@ -518,17 +481,8 @@ impl OrderCopy {
     }
 
     /// A failure here leaves units out of stock that nobody gets; it is logged for an operator.
-    async fn release_stock(
-        &self,
-        organization: &OrganizationId,
-        subscription: &Subscription,
-        order: &OrderId,
-    ) {
-        let held = taken(subscription);
-        if held.is_empty() {
-            return;
-        }
-        if let Err(error) = self.store.release_stock(organization, order, &held).await {
+    async fn release_stock(&self, organization: &OrganizationId, order: &OrderId) {
+        if let Err(error) = self.store.release_stock(organization, order).await {
             tracing::error!(%error, order_id = %order, "held stock was not put back");
         }
     }
@@ -559,12 +513,6 @@ pub(crate) fn no_source(subscription: &Subscription) -> Outcome {
         message,
         resource: Some(resource),
     }
-}
-
-/// The skus whose stock may be tracked, with their units in one run.
-fn taken(subscription: &Subscription) -> Vec<(&str, u32)> {
-    let tracked = subscription.items.iter().filter(|item| item.stock_tracked);
-    tracked.flat_map(|item| item.item.units(item.quantity)).collect()
 }
 
 fn key(

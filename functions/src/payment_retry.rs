@@ -1,12 +1,12 @@
 //! Payment retry: tries the payment of a run again, attempt by attempt, until it is paid or the
 //! policy gives it up.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use async_trait::async_trait;
 use futures::{StreamExt, stream};
 use perennial_domain::{
-    catalog::{PaymentSource, Sku},
+    catalog::PaymentSource,
     ids::{OrganizationId, SkuId},
     journal::{Cause, append},
     lifecycle::SubscriptionStatus,
@@ -29,6 +29,7 @@ use crate::{
     results::{Results, count, result_of},
     settings,
     sqs_batch::{DeadLetterQueue, HandleError, Outcomes, Received, guarded, handle_batch},
+    stock,
 };
 
 /// Payments tried at once.
@@ -195,10 +196,8 @@ impl PaymentRetry {
             Err(NoPrice::Money(error)) => return Err(PlanError::from(error).into()),
             Err(missing) => return Ok(Priced::Not(unpriced(&missing))),
         };
-        match self.hold_stock(organization, run).await {
-            Ok(()) => {}
-            Err(StoreError::OutOfStock { sku }) => return Ok(Priced::Not(out_of_stock(&sku))),
-            Err(error) => return Err(error.into()),
+        if let Some(lacking) = self.hold_stock(organization, run).await? {
+            return Ok(Priced::Not(lacking));
         }
         let (mut after, now) = (subscription.clone(), self.clock.now());
         after.version += 1;
@@ -260,19 +259,9 @@ impl PaymentRetry {
             None => None,
         };
         if run.status == RunStatus::Failed {
-            // What it lacked then may still be missing.
-            let codes = run.lines.iter().flat_map(|line| line.item.sku_codes());
-            for code in codes {
-                let id = SkuId::of_code(code);
-                if self.store.get::<Sku>(organization, id.as_str()).await?.is_none() {
-                    return Ok(sku_missing(code));
-                }
-            }
-            // What it held was put back when it failed.
-            match self.hold_stock(organization, run).await {
-                Ok(()) => {}
-                Err(StoreError::OutOfStock { sku }) => return Ok(out_of_stock(&sku)),
-                Err(error) => return Err(error.into()),
+            // What it lacked then may still be missing, and what it held was put back.
+            if let Some(lacking) = self.hold_stock(organization, run).await? {
+                return Ok(lacking);
             }
         }
         if run.total.is_zero() {
@@ -295,21 +284,28 @@ impl PaymentRetry {
         charging::collect(self.provider.as_ref(), &request).await
     }
 
-    async fn hold_stock(&self, organization: &OrganizationId, run: &Run) -> Result<(), StoreError> {
-        let lines = tracked(run);
-        if lines.is_empty() {
-            return Ok(());
+    /// Takes what a run orders out of stock; or why it can't be had.
+    async fn hold_stock(
+        &self,
+        organization: &OrganizationId,
+        run: &Run,
+    ) -> Result<Option<Outcome>, StoreError> {
+        let lines = run.lines.iter().map(|line| (&line.item, line.quantity));
+        let held = match stock::tracked(&self.store, organization, lines, &HashMap::new()).await? {
+            Ok(held) if held.is_empty() => return Ok(None),
+            Ok(held) => held,
+            Err(gone) => return Ok(Some(sku_missing(gone))),
+        };
+        match self.store.hold_stock(organization, &run.order_id(), &held).await {
+            Ok(()) => Ok(None),
+            Err(StoreError::OutOfStock { sku }) => Ok(Some(out_of_stock(&sku))),
+            Err(error) => Err(error),
         }
-        self.store.hold_stock(organization, &run.order_id(), &lines).await
     }
 
     /// A failure here leaves units out of stock that nobody gets; it is logged for an operator.
     async fn release_stock(&self, organization: &OrganizationId, run: &Run) {
-        let lines = tracked(run);
-        if lines.is_empty() {
-            return;
-        }
-        if let Err(error) = self.store.release_stock(organization, &run.order_id(), &lines).await {
+        if let Err(error) = self.store.release_stock(organization, &run.order_id()).await {
             tracing::error!(%error, order_id = %run.order_id(), "held stock was not put back");
         }
     }
@@ -341,12 +337,6 @@ fn cause(message: &RetryDue) -> Cause {
 fn key(organization: &OrganizationId, run: &Run) -> ChargeKey {
     let attempt = run.attempts.saturating_add(1);
     ChargeKey::new(charge_key(organization, &run.subscription_id, run.number, attempt))
-}
-
-/// The lines of a run that took from stock. The items of its subscription may be others by now.
-fn tracked(run: &Run) -> Vec<(&str, u32)> {
-    let tracked = run.lines.iter().filter(|line| line.stock_tracked);
-    tracked.flat_map(|line| line.item.units(line.quantity)).collect()
 }
 
 #[async_trait]

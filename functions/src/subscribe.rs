@@ -56,7 +56,7 @@ pub(crate) fn add_subscriptions<'a>(
     let (Some(market), Some(model)) = (&related.market, &related.model) else {
         return Ok((commit, Vec::new()));
     };
-    let made = create_subscriptions(organization, order, market, model, &related.skus, now)?;
+    let made = create_subscriptions(organization, order, market, model, now)?;
     let mut subscriptions = Vec::with_capacity(made.len());
     for (mut subscription, change) in made {
         let id = subscription.id.to_string();

@@ -157,10 +157,7 @@ impl Validation {
             let collected = Collected::Paid(charge_id);
             return self.place(organization, order, related, collected, now).await;
         }
-        let held = tracked(order, related);
-        if !held.is_empty() {
-            self.store.release_stock(organization, &order.id, &held).await?;
-        }
+        self.store.release_stock(organization, &order.id).await?;
         self.reject(organization, order, rejections, now).await
     }
 
@@ -228,7 +225,7 @@ impl Validation {
         }
         let cause = cause();
         let follow_up = FollowUp { store: &self.store, organization, cause: &cause, now };
-        let commit = follow_up.placed(commit, &order, related).await.map_err(HandleError::from)?;
+        let commit = follow_up.placed(commit, &order).await.map_err(HandleError::from)?;
         commit.run().await?;
         if let Err(error) = follow_up.put_back_source(&order).await {
             tracing::error!(%error, order_id = %order.id, "held stock was not put back");
@@ -285,7 +282,7 @@ fn subscriptions_of(
 ) -> Result<(), PlanError> {
     match (&related.market, &related.model) {
         (Some(market), Some(model)) if order.create_subscriptions => {
-            create_subscriptions(organization, order, market, model, &related.skus, now).map(drop)
+            create_subscriptions(organization, order, market, model, now).map(drop)
         }
         (_, _) => Ok(()),
     }

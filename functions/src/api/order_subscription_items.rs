@@ -181,7 +181,6 @@ pub(super) fn object(subscription: &Subscription, item: &SubscriptionItem) -> Ob
         quantity,
         unit_amount,
         price_override,
-        stock_tracked: _,
         one_off,
         annotations,
     } = item;

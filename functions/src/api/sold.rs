@@ -113,7 +113,7 @@ impl Offer {
         if !one_off {
             self.check_frequency(subscription, &sold, problems);
         }
-        let Sold { item, name, price, compare_at: _, skus } = sold;
+        let Sold { item, name, price, compare_at: _, skus: _ } = sold;
         let item = SubscriptionItem {
             id,
             item,
@@ -121,7 +121,6 @@ impl Offer {
             quantity,
             unit_amount: price.amount,
             price_override: given.is_some(),
-            stock_tracked: skus.iter().any(|sku| sku.stock.is_some()),
             one_off,
             annotations,
         };

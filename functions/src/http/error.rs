@@ -42,13 +42,14 @@ pub(crate) enum Code {
     PriceMissing,
     Taken,
     IdempotencyKeyReused,
+    Overloaded,
     Internal,
     Unavailable,
 }
 
 impl Code {
     /// Every kind of error, for the OpenAPI document.
-    pub(crate) const ALL: [Self; 37] = [
+    pub(crate) const ALL: [Self; 38] = [
         Self::MalformedJson,
         Self::MalformedDocument,
         Self::UnknownParameter,
@@ -84,6 +85,7 @@ impl Code {
         Self::PriceMissing,
         Self::Taken,
         Self::IdempotencyKeyReused,
+        Self::Overloaded,
         Self::Internal,
         Self::Unavailable,
     ];
@@ -134,6 +136,7 @@ impl Code {
             Self::IdempotencyKeyReused => {
                 (422, "idempotency_key_reused", "Idempotency key used for another request")
             }
+            Self::Overloaded => (429, "overloaded", "Too many orders at once"),
             Self::Internal => (500, "internal", "Internal error"),
             Self::Unavailable => (503, "unavailable", "Temporarily unavailable"),
         }
@@ -320,9 +323,9 @@ impl From<StoreError> for ApiError {
             )
             .into(),
             StoreError::Unavailable(inside) => Self::unavailable(inside),
-            error @ (StoreError::Refused(_) | StoreError::Corrupt { .. }) => {
-                Self::internal(error.to_string())
-            }
+            error @ (StoreError::NotTracked { .. }
+            | StoreError::Refused(_)
+            | StoreError::Corrupt { .. }) => Self::internal(error.to_string()),
         }
     }
 }

@@ -71,7 +71,7 @@ pub fn create_manual(
     terms: &ManualTerms,
     now: DateTime<Utc>,
 ) -> Result<(Subscription, Change), Vec<Rejection>> {
-    let Source { order, market, model, skus } = source;
+    let Source { order, market, model, skus: _ } = source;
     let mut rejections = refusals(source, terms, now);
     let waits = waits_for_source(order, terms);
     let anchor = match (terms.starts_at, order.placed_at) {
@@ -79,7 +79,7 @@ pub fn create_manual(
         (_, Some(placed_at)) => placed_at,
         (_, None) => now,
     };
-    let items = items_of(&id, order, skus);
+    let items = items_of(&id, order);
     let active = terms.activate_by_source_order && !waits;
     let status = if active { SubscriptionStatus::Active } else { SubscriptionStatus::Draft };
     let frequency = terms.frequency.clone();
@@ -133,13 +133,9 @@ fn waits_for_source(order: &Order, terms: &ManualTerms) -> bool {
     terms.activate_by_source_order && order.status != OrderStatus::Placed
 }
 
-fn items_of(
-    id: &SubscriptionId,
-    order: &Order,
-    skus: &HashMap<SkuId, Sku>,
-) -> Vec<SubscriptionItem> {
+fn items_of(id: &SubscriptionId, order: &Order) -> Vec<SubscriptionItem> {
     let lines = order.line_items.iter().filter(|line| line.frequency.is_none());
-    lines.map(|line| item_of(id, line, skus)).collect()
+    lines.map(|line| item_of(id, line)).collect()
 }
 
 fn rejection(code: &str, pointer: &str, detail: String) -> Rejection {
@@ -250,13 +246,12 @@ fn refusals(source: Source<'_>, terms: &ManualTerms, now: DateTime<Utc>) -> Vec<
 pub fn activate_by_source(
     before: &Subscription,
     order: &Order,
-    skus: &HashMap<SkuId, Sku>,
     now: DateTime<Utc>,
 ) -> Result<(Subscription, Change), PlanError> {
     let mut after = before.clone();
     after.status = after.status.after(Trigger::PlaceSource)?;
     let placed_at = order.placed_at.unwrap_or(now);
-    after.items = items_of(&after.id, order, skus);
+    after.items = items_of(&after.id, order);
     after.customer_id.clone_from(&order.customer_id);
     if after.payment_source_id.is_none() {
         after.payment_source_id.clone_from(&order.payment_source_id);

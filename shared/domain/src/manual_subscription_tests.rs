@@ -144,8 +144,7 @@ fn a_draft_waits_for_its_source_order_and_takes_over_what_that_holds_when_placed
     order.customer_id = None;
     order.payment_source_id = Some(PaymentSourceId::derived(&["other"]));
     order.placed_at = Some(at("2027-03-05T08:00:00.5Z")?);
-    let (active, change) =
-        activate_by_source(&waiting, &order, &skus()?, at("2027-03-05T08:00:01Z")?)?;
+    let (active, change) = activate_by_source(&waiting, &order, at("2027-03-05T08:00:01Z")?)?;
     assert_eq!(
         (active.status, active.anchor),
         (SubscriptionStatus::Active, at("2027-03-05T08:00:00Z")?)
@@ -157,9 +156,9 @@ fn a_draft_waits_for_its_source_order_and_takes_over_what_that_holds_when_placed
         (change.event, active.version),
         ("order_subscriptions.activate", waiting.version + 1)
     );
-    assert!(activate_by_source(&active, &order, &skus()?, at(NOW)?).is_err(), "once");
+    assert!(activate_by_source(&active, &order, at(NOW)?).is_err(), "once");
     let (cancelled, _) = cancel(&waiting, at(NOW)?)?;
-    assert!(activate_by_source(&cancelled, &order, &skus()?, at(NOW)?).is_err());
+    assert!(activate_by_source(&cancelled, &order, at(NOW)?).is_err());
     let taken_up = reactivate(&cancelled, 30, at(NOW)?);
     assert!(matches!(taken_up, Err(PlanError::WaitsForSource(_))), "it has never begun");
     Ok(())

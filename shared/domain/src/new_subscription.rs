@@ -4,13 +4,12 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use crate::{
-    catalog::{Market, Sku, SubscriptionModel},
-    ids::{SkuId, SubscriptionId, SubscriptionItemId},
+    catalog::{Market, SubscriptionModel},
+    ids::{SubscriptionId, SubscriptionItemId},
     journal::Head,
     lifecycle::SubscriptionStatus,
     order::{Annotations, LineItem, Order},
     order_copy::Factory,
-    placement::stock_tracked,
     pricing::PriceSource,
     run::Skipped,
     subscription::{Subscription, SubscriptionItem},
@@ -110,11 +109,7 @@ pub(crate) fn begin_with_source(
 }
 
 /// The item that a line of the source order becomes.
-pub(crate) fn item_of(
-    subscription: &SubscriptionId,
-    line: &LineItem,
-    skus: &std::collections::HashMap<SkuId, Sku>,
-) -> SubscriptionItem {
+pub(crate) fn item_of(subscription: &SubscriptionId, line: &LineItem) -> SubscriptionItem {
     SubscriptionItem {
         id: SubscriptionItemId::of(subscription, line.id.as_str()),
         item: line.item.clone(),
@@ -122,7 +117,6 @@ pub(crate) fn item_of(
         quantity: line.quantity,
         unit_amount: line.unit_amount,
         price_override: line.price_source == PriceSource::Given,
-        stock_tracked: stock_tracked(&line.item, skus),
         one_off: false,
         annotations: Annotations::default(),
     }

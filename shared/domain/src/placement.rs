@@ -435,7 +435,6 @@ pub fn create_subscriptions(
     order: &Order,
     market: &Market,
     model: &SubscriptionModel,
-    skus: &HashMap<SkuId, Sku>,
     now: DateTime<Utc>,
 ) -> Result<Vec<(Subscription, Change)>, PlanError> {
     let mut groups: BTreeMap<String, (Frequency, Vec<&LineItem>)> = BTreeMap::new();
@@ -451,7 +450,7 @@ pub fn create_subscriptions(
         .into_iter()
         .map(|(key, (frequency, lines))| {
             let id = SubscriptionId::derived(&[organization.as_str(), order.id.as_str(), &key]);
-            let items = lines.iter().map(|line| item_of(&id, line, skus)).collect();
+            let items = lines.iter().map(|line| item_of(&id, line)).collect();
             let status = if model.auto_activate {
                 SubscriptionStatus::Active
             } else {
@@ -479,13 +478,6 @@ pub fn create_subscriptions(
             Ok((subscription, change))
         })
         .collect()
-}
-
-/// Whether stock of a sku within is tracked.
-#[must_use]
-pub fn stock_tracked(item: &OrderedItem, skus: &HashMap<SkuId, Sku>) -> bool {
-    let skus = item.sku_codes().into_iter().filter_map(|code| skus.get(&SkuId::of_code(code)));
-    skus.into_iter().any(|sku| sku.stock.is_some())
 }
 
 #[cfg(test)]

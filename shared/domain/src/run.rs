@@ -60,9 +60,6 @@ pub struct RunLine {
     /// Whether a client has set that price, so that it wins over every list.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub price_override: bool,
-    /// Whether it took from a tracked stock, so that a failed run gives it back.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub stock_tracked: bool,
 }
 
 /// Occurrences that passed during downtime and were not run, first and last.

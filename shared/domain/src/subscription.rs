@@ -43,9 +43,6 @@ pub struct SubscriptionItem {
     /// Whether a client has set that price, so that it wins over every list.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub price_override: bool,
-    /// Whether stock of a sku within is tracked, so that a run must take from it.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub stock_tracked: bool,
     /// Whether only the next run orders it. It goes with the run that carries it, whatever becomes
     /// of that; a run that is skipped leaves it for the one after.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

@@ -19,7 +19,6 @@ pub(crate) fn subscription(frequency: &str, anchor: &str) -> Result<Subscription
         quantity,
         unit_amount: MinorUnits::new(unit_amount),
         price_override: false,
-        stock_tracked: false,
         one_off: false,
         annotations: Annotations::default(),
     };

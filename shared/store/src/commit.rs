@@ -19,9 +19,11 @@ use perennial_domain::{
 
 use crate::{
     Store, StoreError,
+    customer_index::place_by_customer,
     item::{Item, key_item, n, s, to_item},
     journal::{JOB_RUN_ID, STARTED_AT},
     keys::{Key, due_instant, due_pk, due_sk, entry_sk, list_pk, list_sk, partition, shard_of},
+    stock::StockNote,
     subscriptions::leave_to_key,
 };
 
@@ -124,6 +126,7 @@ impl<'a> Commit<'a> {
         let item = to_item(&key, subscription).map(|mut item| {
             leave_to_key(&mut item);
             self.list(&mut item, "S", subscription.created_at);
+            place_by_customer(&mut item);
             if let Some((at, kind)) = subscription.wake() {
                 self.due(&mut item, subscription.id.as_str(), due_sk(at, kind));
             }
@@ -140,6 +143,7 @@ impl<'a> Commit<'a> {
         let key = Key::of(self.organization, "O", order.id.as_str());
         let item = to_item(&key, order).map(|mut item| {
             self.list(&mut item, "O", order.created_at);
+            place_by_customer(&mut item);
             if let Some(at) = order.placing_at
                 && order.status == perennial_domain::order::OrderStatus::Placing
             {
@@ -296,11 +300,11 @@ impl<'a> Commit<'a> {
         self
     }
 
-    /// Notes that an order holds stock, or with `held` false that it does not any more.
-    pub(crate) fn stock_note(mut self, order: &OrderId, held: bool) -> Self {
-        let key = Key::of(self.organization, "T", order.as_str());
-        if held {
-            self.put(Part::Stock, Ok(key_item(&key)), Expect::New);
+    /// Notes what an order holds of stock, or with `None` that it holds nothing any more.
+    pub(crate) fn stock_note(mut self, order: &OrderId, held: Option<&StockNote>) -> Self {
+        let key = StockNote::key(self.organization, order);
+        if let Some(held) = held {
+            self.put(Part::Stock, to_item(&key, held), Expect::New);
             return self;
         }
         let delete = Delete::builder()
@@ -358,8 +362,9 @@ impl<'a> Commit<'a> {
     ///
     /// # Errors
     /// [`StoreError::Conflict`] names the first part whose condition did not hold,
-    /// [`StoreError::OutOfStock`] the first sku that ran short.
-    pub async fn run(mut self) -> Result<(), StoreError> {
+    /// [`StoreError::OutOfStock`] the first sku that ran short, [`StoreError::NotTracked`] the first
+    /// whose stock is not tracked.
+    pub async fn run(self) -> Result<(), StoreError> {
         if let Some(failure) = self.failure {
             return Err(failure);
         }
@@ -380,10 +385,7 @@ impl<'a> Commit<'a> {
                 return Err(StoreError::from_sdk(&error));
             };
             match self.read(cancelled.cancellation_reasons())? {
-                Some(Cancelled::Untracked(index)) => {
-                    self.writes.remove(index);
-                }
-                Some(Cancelled::Met(part)) => {
+                Some(part) => {
                     meetings += 1;
                     if meetings > MEETINGS {
                         return Err(StoreError::Unavailable(format!("the {part} is contended")));
@@ -399,9 +401,10 @@ impl<'a> Commit<'a> {
         Ok(())
     }
 
-    /// What cancelled the transaction first, if trying again at once can help; or else the error.
-    fn read(&self, reasons: &[CancellationReason]) -> Result<Option<Cancelled>, StoreError> {
-        for (index, (reason, (part, code, _))) in reasons.iter().zip(&self.writes).enumerate() {
+    /// The part at which another transaction was writing at that moment, so that trying again at once
+    /// can help; or else the error that cancelled the transaction first.
+    fn read(&self, reasons: &[CancellationReason]) -> Result<Option<Part>, StoreError> {
+        for (reason, (part, code, _)) in reasons.iter().zip(&self.writes) {
             match reason.code() {
                 None | Some("None") => {}
                 Some("ConditionalCheckFailed") if code.is_empty() => {
@@ -409,12 +412,15 @@ impl<'a> Commit<'a> {
                 }
                 Some("ConditionalCheckFailed") => {
                     let sku = reason.item().filter(|sku| !sku.is_empty());
-                    if sku.is_some_and(|sku| !sku.contains_key("stock")) {
-                        return Ok(Some(Cancelled::Untracked(index)));
-                    }
-                    return Err(StoreError::OutOfStock { sku: code.clone() });
+                    let tracked = sku.is_none_or(|sku| sku.contains_key("stock"));
+                    let sku = code.clone();
+                    return Err(if tracked {
+                        StoreError::OutOfStock { sku }
+                    } else {
+                        StoreError::NotTracked { sku }
+                    });
                 }
-                Some("TransactionConflict") => return Ok(Some(Cancelled::Met(*part))),
+                Some("TransactionConflict") => return Ok(Some(*part)),
                 Some("ThrottlingError" | "ProvisionedThroughputExceeded") => {
                     return Err(StoreError::Unavailable(format!("the {part} was throttled")));
                 }
@@ -432,15 +438,6 @@ impl<'a> Commit<'a> {
 
 /// How often a commit that meets others at the same items is sent again: about 0.3 s in all.
 const MEETINGS: u32 = 5;
-
-/// Why a transaction was cancelled though none of our conditions is to blame.
-#[derive(Debug)]
-enum Cancelled {
-    /// The write at this place asks for stock of a sku whose stock is not tracked any more.
-    Untracked(usize),
-    /// Another transaction was writing the item at that moment.
-    Met(Part),
-}
 
 #[cfg(test)]
 #[path = "commit_tests.rs"]

@@ -21,6 +21,12 @@ pub enum StoreError {
         /// The stock keeping unit's code.
         sku: String,
     },
+    /// The stock of a sku is not tracked, so that nothing can be taken from it.
+    #[error("the stock of sku {sku:?} is not tracked")]
+    NotTracked {
+        /// The stock keeping unit's code.
+        sku: String,
+    },
     /// DynamoDB did not answer, throttled, or had an outage. Trying again can help.
     #[error("storage is not available: {0}")]
     Unavailable(String),
@@ -43,7 +49,10 @@ impl StoreError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Conflict(_) | Self::Unavailable(_) => true,
-            Self::OutOfStock { .. } | Self::Refused(_) | Self::Corrupt { .. } => false,
+            Self::OutOfStock { .. }
+            | Self::NotTracked { .. }
+            | Self::Refused(_)
+            | Self::Corrupt { .. } => false,
         }
     }
 

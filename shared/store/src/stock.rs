@@ -1,13 +1,40 @@
 //! Stock held by orders. It is taken before a payment is tried, in a transaction of its own that
-//! leaves a note under the order, so that taking it twice takes it once.
+//! leaves a note of it under the order, so that taking it twice takes it once, and just that is put
+//! back, whatever is tracked by then.
+
+use std::collections::BTreeMap;
 
 use perennial_domain::ids::{OrderId, OrganizationId};
+use serde::{Deserialize, Serialize};
 
-use crate::{Part, Store, StoreError};
+use crate::{Part, Store, StoreError, item::from_item, keys::Key};
+
+/// What an order holds of stock.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct StockNote {
+    /// The units, by the code of their sku.
+    held: BTreeMap<String, i64>,
+}
+
+impl StockNote {
+    /// The units of each sku: a transaction may name an item only once.
+    pub(crate) fn of(wanted: &[(&str, u32)]) -> Self {
+        let mut held = BTreeMap::new();
+        for (code, units) in wanted {
+            *held.entry((*code).to_owned()).or_default() += i64::from(*units);
+        }
+        Self { held }
+    }
+
+    pub(crate) fn key(organization: &OrganizationId, order: &OrderId) -> Key {
+        Key::of(organization, "T", order.as_str())
+    }
+}
 
 impl Store {
-    /// Takes the units that an order needs out of stock, all or none. Taking them again for the
-    /// same order changes nothing. Two write units for each sku and two for the note.
+    /// Takes the units that an order needs out of stock, all or none; what is not tracked any more
+    /// gives freely. Taking them again for the same order changes nothing. Two write units for each
+    /// sku and two for the note.
     ///
     /// # Errors
     /// [`StoreError::OutOfStock`] names the first sku that has too few.
@@ -17,18 +44,23 @@ impl Store {
         order: &OrderId,
         wanted: &[(&str, u32)],
     ) -> Result<(), StoreError> {
-        let commit = self.commit(organization).stock_note(order, true);
-        let commit = totals(wanted)
-            .into_iter()
-            .fold(commit, |commit, (code, units)| commit.take_stock(code, units));
-        match commit.run().await {
-            Err(StoreError::Conflict(Part::Stock)) => Ok(()),
-            sent => sent,
+        let mut note = StockNote::of(wanted);
+        while !note.held.is_empty() {
+            let commit = self.commit(organization).stock_note(order, Some(&note));
+            let held = note.held.iter();
+            let commit = held.fold(commit, |commit, (code, units)| commit.take_stock(code, *units));
+            match commit.run().await {
+                Err(StoreError::Conflict(Part::Stock)) => return Ok(()),
+                Err(StoreError::NotTracked { sku }) if note.held.remove(&sku).is_some() => {}
+                sent => return sent,
+            }
         }
+        Ok(())
     }
 
     /// Puts back what [`Store::hold_stock`] took, if it took anything. Where stock is not tracked
-    /// any more, or the sku is gone, there is nothing to put back to.
+    /// any more, or the sku is gone, there is nothing to put back to. One read unit where nothing
+    /// is held.
     ///
     /// # Errors
     /// When storage does not answer.
@@ -36,28 +68,22 @@ impl Store {
         &self,
         organization: &OrganizationId,
         order: &OrderId,
-        wanted: &[(&str, u32)],
     ) -> Result<(), StoreError> {
-        let mut held = totals(wanted);
+        let key = StockNote::key(organization, order);
+        let Some(note) = self.get_item(&self.book, &key, true).await? else { return Ok(()) };
+        let mut note: StockNote = from_item(note)?;
         loop {
-            let commit = self.commit(organization).stock_note(order, false);
+            let commit = self.commit(organization).stock_note(order, None);
+            let held = note.held.iter();
             let commit =
-                held.iter().fold(commit, |commit, (code, units)| commit.take_stock(code, -units));
+                held.fold(commit, |commit, (code, units)| commit.take_stock(code, -*units));
             match commit.run().await {
                 // There is always room to put something back: the sku is gone.
-                Err(StoreError::OutOfStock { sku }) if held.remove(sku.as_str()).is_some() => {}
+                Err(StoreError::OutOfStock { sku } | StoreError::NotTracked { sku })
+                    if note.held.remove(&sku).is_some() => {}
                 Err(StoreError::Conflict(Part::Stock)) => return Ok(()),
                 sent => return sent,
             }
         }
     }
-}
-
-/// The units of each sku: a transaction may name an item only once.
-fn totals<'a>(wanted: &[(&'a str, u32)]) -> std::collections::BTreeMap<&'a str, i64> {
-    let mut totals = std::collections::BTreeMap::new();
-    for (code, units) in wanted {
-        *totals.entry(*code).or_default() += i64::from(*units);
-    }
-    totals
 }

@@ -216,7 +216,6 @@ fn line_of(item: &SubscriptionItem) -> RunLine {
         quantity: item.quantity,
         unit_amount: item.unit_amount,
         price_override: item.price_override,
-        stock_tracked: item.stock_tracked,
     }
 }
 

@@ -49,7 +49,6 @@ fn item(subscription: &SubscriptionId, line: usize) -> SubscriptionItem {
         quantity: 2,
         unit_amount: MinorUnits::new(1_990),
         price_override: false,
-        stock_tracked: false,
         one_off: false,
         annotations: Annotations::default(),
     }
