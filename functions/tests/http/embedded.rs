@@ -340,7 +340,13 @@ fn invocation() -> Invocation {
 async fn create_table(client: &Client, name: &str) {
     let mut create =
         client.create_table().table_name(name).billing_mode(BillingMode::PayPerRequest);
-    for attribute in ["pk", "sk", "due_pk", "due_sk", "list_pk", "list_sk"] {
+    let indexes = [
+        ("due", "due_pk", "due_sk"),
+        ("list", "list_pk", "list_sk"),
+        ("customer", "customer_id", "created_at"),
+    ];
+    let keys = indexes.iter().flat_map(|(_, hash, range)| [*hash, *range]);
+    for attribute in ["pk", "sk"].into_iter().chain(keys) {
         create = create.attribute_definitions(
             AttributeDefinition::builder()
                 .attribute_name(attribute)
@@ -353,12 +359,12 @@ async fn create_table(client: &Client, name: &str) {
         KeySchemaElement::builder().attribute_name(name).key_type(kind).build().unwrap()
     };
     create = create.key_schema(key("pk", KeyType::Hash)).key_schema(key("sk", KeyType::Range));
-    for index in ["due", "list"] {
+    for (index, hash, range) in indexes {
         create = create.global_secondary_indexes(
             GlobalSecondaryIndex::builder()
                 .index_name(index)
-                .key_schema(key(&format!("{index}_pk"), KeyType::Hash))
-                .key_schema(key(&format!("{index}_sk"), KeyType::Range))
+                .key_schema(key(hash, KeyType::Hash))
+                .key_schema(key(range, KeyType::Range))
                 .projection(Projection::builder().projection_type(ProjectionType::KeysOnly).build())
                 .build()
                 .unwrap(),

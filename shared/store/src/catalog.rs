@@ -14,6 +14,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
     Part, Store, StoreError,
+    customer_index::place_by_customer,
     error::held,
     item::{Item, from_item, n, s, to_item},
     keys::{Key, list_pk, list_sk},
@@ -81,6 +82,7 @@ pub(crate) fn resource_item<T: Resource>(
     let mut item = to_item(&key, resource)?;
     item.insert("list_pk".to_owned(), s(list_pk(organization, T::KIND)));
     item.insert("list_sk".to_owned(), s(list_sk(resource.created_at())));
+    place_by_customer(&mut item);
     Ok(item)
 }
 

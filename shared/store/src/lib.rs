@@ -6,6 +6,7 @@ mod addresses;
 mod catalog;
 mod claim;
 mod commit;
+mod customer_index;
 mod dead_letters;
 mod due_index;
 mod error;

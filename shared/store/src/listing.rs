@@ -1,12 +1,12 @@
-//! Lists: what an organization has of one kind, by the time it was made.
+//! Lists: what an organization has of one kind, or one of its customers, by the time it was made.
 
-use chrono::{DateTime, Utc};
-use perennial_domain::ids::OrganizationId;
+use chrono::{DateTime, TimeDelta, Timelike, Utc};
+use perennial_domain::ids::{CustomerId, OrganizationId};
 
 use crate::{
     Page, Store, StoreError,
     item::{Item, key_of, s, text},
-    keys::{Key, list_pk, list_sk},
+    keys::{Key, instant, list_pk, list_sk, partition},
     page::{Bound, Cursor, CursorError},
 };
 
@@ -44,41 +44,98 @@ pub struct Span {
     pub to: Option<DateTime<Utc>>,
 }
 
-/// One list: what an organization has of one kind.
+/// An index by which lists are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Index {
+    /// What an organization has of one kind.
+    List,
+    /// What belongs to a customer, of every kind.
+    Customer,
+}
+
+impl Index {
+    /// Its name, its partition key and its sort key.
+    fn names(self) -> (&'static str, &'static str, &'static str) {
+        match self {
+            Self::List => ("list", "list_pk", "list_sk"),
+            Self::Customer => ("customer", "customer_id", "created_at"),
+        }
+    }
+
+    /// The first and the last sort key of what was made in the millisecond of an instant.
+    fn keys_at(self, at: DateTime<Utc>) -> (String, String) {
+        match self {
+            Self::List => (list_sk(at), list_sk(at)),
+            Self::Customer => {
+                let first = at - TimeDelta::nanoseconds(i64::from(at.nanosecond() % 1_000_000));
+                (instant(first), instant(first + TimeDelta::nanoseconds(999_999)))
+            }
+        }
+    }
+}
+
+/// One list: what an organization, or a customer, has of one kind.
 #[derive(Debug)]
 pub(crate) struct List {
-    /// Its partition of the list index.
-    pub(crate) pk: String,
-    pub(crate) table: Table,
+    index: Index,
+    /// Its partition of the index.
+    pk: String,
+    /// What partition keys of its items begin with; others in that partition are not of it.
+    own: String,
+    table: Table,
 }
 
 impl List {
     fn of<T: Listed>(organization: &OrganizationId) -> Self {
-        Self { pk: list_pk(organization, T::LETTER), table: T::TABLE }
+        Self::in_table(organization, T::LETTER, T::TABLE)
+    }
+
+    /// What an organization has of the kind with this letter. The runs among its orders stand with
+    /// their subscriptions, so what keys begin with does not tell the kind.
+    pub(crate) fn in_table(organization: &OrganizationId, letter: &str, table: Table) -> Self {
+        let (pk, own) = (list_pk(organization, letter), format!("{organization}#"));
+        Self { index: Index::List, pk, own, table }
+    }
+
+    /// What a customer has of the kind with this letter.
+    pub(crate) fn of_customer(
+        organization: &OrganizationId,
+        customer: &CustomerId,
+        letter: &str,
+    ) -> Self {
+        Self {
+            index: Index::Customer,
+            pk: customer.to_string(),
+            own: partition(organization, letter, ""),
+            table: Table::Book,
+        }
     }
 
     /// The name of a query of it, to which its cursors belong.
     fn name(&self, span: &Span) -> String {
         let direction = if span.descending { "-" } else { "+" };
-        let list = format!("{}{direction}", self.pk);
+        let list = format!("{} {}{direction}", self.own, self.pk);
         if span.from.is_none() && span.to.is_none() {
             return list;
         }
-        let (first, last) = span.ends();
+        let (first, last) = self.ends(span);
         format!("{list}{first}..{last}")
     }
-}
 
-/// Before and after every sort key of the list index.
-const ENDS: (&str, &str) = (" ", "~");
-
-impl Span {
-    fn ends(&self) -> (String, String) {
-        let at =
-            |end: Option<DateTime<Utc>>, none: &str| end.map_or_else(|| none.to_owned(), list_sk);
-        (at(self.from, ENDS.0), at(self.to, ENDS.1))
+    /// The first and the last sort key of a part of it.
+    fn ends(&self, span: &Span) -> (String, String) {
+        let keys = |at: DateTime<Utc>| self.index.keys_at(at);
+        let first = span.from.map_or_else(|| ENDS.0.to_owned(), |at| keys(at).0);
+        let last = span.to.map_or_else(|| ENDS.1.to_owned(), |at| keys(at).1);
+        (first, last)
     }
 }
+
+/// Before and after every sort key of these indexes.
+const ENDS: (&str, &str) = (" ", "~");
+
+/// Fewest keys that one query reads of a partition which holds several kinds.
+const SHARED_READ: usize = 100;
 
 /// Some results by their place, counted from the first.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -120,7 +177,7 @@ impl Store {
         after: Option<&Cursor>,
     ) -> Result<Result<Page<T>, CursorError>, StoreError> {
         let list = List::of::<T>(organization);
-        let page = match self.items_within(organization, &list, span, limit, after).await? {
+        let page = match self.items_within(&list, span, limit, after).await? {
             Ok(page) => page,
             Err(error) => return Ok(Err(error)),
         };
@@ -149,25 +206,25 @@ impl Store {
     /// The items of [`Store::list_within`].
     pub(crate) async fn items_within(
         &self,
-        organization: &OrganizationId,
         list: &List,
         span: &Span,
         limit: u16,
         after: Option<&Cursor>,
     ) -> Result<Result<Page<Item>, CursorError>, StoreError> {
-        let (query, own) = (list.name(span), format!("{organization}#"));
+        let query = list.name(span);
+        let (_, hash, range) = list.index.names();
         let bounds = [
-            ("list_pk", Bound::Is(&list.pk)),
-            ("list_sk", Bound::BeginsWith("")),
-            ("pk", Bound::BeginsWith(&own)),
+            (hash, Bound::Is(&list.pk)),
+            (range, Bound::BeginsWith("")),
+            ("pk", Bound::BeginsWith(&list.own)),
             ("sk", Bound::BeginsWith("")),
         ];
         let start = match after.map(|cursor| cursor.start_within(&query, &bounds)).transpose() {
             Ok(start) => start,
             Err(error) => return Ok(Err(error)),
         };
-        let (first, last) = span.ends();
-        let at = start.as_ref().and_then(|start| text(start, "list_sk"));
+        let (first, last) = list.ends(span);
+        let at = start.as_ref().and_then(|start| text(start, range));
         if at.is_some_and(|at| !(first..=last).contains(&at)) {
             return Ok(Err(CursorError::Malformed));
         }
@@ -192,8 +249,7 @@ impl Store {
         Ok(Window { items: self.standing_at(list, &wanted).await?, total, next })
     }
 
-    /// Up to `limit` entries of the list index, and the last key that was read, where more may
-    /// follow.
+    /// Up to `limit` entries of a list, and the last of them where more may follow.
     async fn places(
         &self,
         list: &List,
@@ -201,32 +257,46 @@ impl Store {
         limit: usize,
         start: Option<Item>,
     ) -> Result<(Vec<Item>, Option<Item>), StoreError> {
-        let (first, last) = span.ends();
+        let (index, hash, range) = list.index.names();
+        let (first, last) = list.ends(span);
         let (mut places, mut start) = (Vec::new(), start);
         if first > last {
             return Ok((places, None));
         }
         loop {
             let missing = limit.saturating_sub(places.len());
+            let reads = match list.index {
+                Index::List => missing,
+                Index::Customer => missing.max(SHARED_READ),
+            };
             let answer = self
                 .client
                 .query()
                 .table_name(self.table(list.table))
-                .index_name("list")
-                .key_condition_expression("list_pk = :pk AND list_sk BETWEEN :first AND :last")
+                .index_name(index)
+                .key_condition_expression(format!(
+                    "{hash} = :pk AND {range} BETWEEN :first AND :last"
+                ))
                 .expression_attribute_values(":pk", s(&list.pk))
                 .expression_attribute_values(":first", s(&first))
                 .expression_attribute_values(":last", s(&last))
                 .scan_index_forward(!span.descending)
-                .limit(i32::try_from(missing).unwrap_or(i32::MAX))
+                .limit(i32::try_from(reads).unwrap_or(i32::MAX))
                 .set_exclusive_start_key(start)
                 .send()
                 .await
                 .map_err(|error| StoreError::from_sdk(&error))?;
-            places.extend(answer.items.unwrap_or_default());
+            let own = |item: &Item| text(item, "pk").is_some_and(|pk| pk.starts_with(&list.own));
+            places.extend(answer.items.unwrap_or_default().into_iter().filter(own));
             start = answer.last_evaluated_key;
-            if start.is_none() || places.len() >= limit {
-                return Ok((places, start));
+            if places.len() >= limit {
+                let more = start.is_some() || places.len() > limit;
+                places.truncate(limit);
+                let last = places.last().filter(|_| more).cloned();
+                return Ok((places, last));
+            }
+            if start.is_none() {
+                return Ok((places, None));
             }
         }
     }

@@ -3,10 +3,11 @@
 
 use chrono::{DateTime, Utc};
 use perennial_domain::ids::OrganizationId;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::{
     Cursor, CursorError, Page, Part, Span, Store, StoreError, Window,
+    customer_index::{made_at, place_by_customer},
     item::{Item, from_item, key_item, key_of, n, s, to_item},
     keys::{Key, SELF, list_pk, list_sk},
     listing::{List, Table},
@@ -30,7 +31,7 @@ pub struct RecordKind {
 
 impl RecordKind {
     fn list(self, organization: &OrganizationId) -> List {
-        List { pk: list_pk(organization, self.letter), table: Table::Book }
+        List::in_table(organization, self.letter, Table::Book)
     }
 
     fn item(self, organization: &OrganizationId, record: &Record) -> Result<Item, StoreError> {
@@ -43,17 +44,22 @@ impl RecordKind {
         let mut item = to_item(&Key::of(organization, self.letter, id), record)?;
         item.insert("list_pk".to_owned(), s(list_pk(organization, self.letter)));
         item.insert("list_sk".to_owned(), s(list_sk(created_at)));
+        place_by_customer(&mut item);
         Ok(item)
     }
 }
 
 /// The record in an item. What leaves its id to its key gets it from there; what belongs to another,
 /// as a run does to its subscription, has none.
-fn record(item: Item) -> Result<Record, StoreError> {
+pub(crate) fn record(item: Item) -> Result<Record, StoreError> {
     let key = key_of(&item).filter(|key| key.sk == SELF);
+    let made_at = made_at(&item);
     let mut record: Record = from_item(item)?;
     for place in PLACES {
         record.remove(place);
+    }
+    if let Some(made_at) = made_at {
+        record.insert("created_at".to_owned(), json!(made_at));
     }
     if let Some((_, id)) = key.as_ref().and_then(|key| key.pk.rsplit_once('#')) {
         record.entry("id").or_insert_with(|| Value::String(id.to_owned()));
@@ -159,7 +165,7 @@ impl Store {
         after: Option<&Cursor>,
     ) -> Result<Result<Page<Record>, CursorError>, StoreError> {
         let list = kind.list(organization);
-        let page = match self.items_within(organization, &list, span, limit, after).await? {
+        let page = match self.items_within(&list, span, limit, after).await? {
             Ok(page) => page,
             Err(error) => return Ok(Err(error)),
         };

@@ -35,7 +35,7 @@ pub(crate) async fn embedded() -> Result<Embedded, Box<dyn Error>> {
     tokio::spawn(dynoxide::server::serve_on(listener, dynoxide::Database::memory()?));
     let meter = Meter::default();
     let client = client(port, None);
-    create_table(&client, BOOK, &["due", "list"]).await?;
+    create_table(&client, BOOK, &["due", "list", "customer"]).await?;
     create_table(&client, OPERATIONS, &["list"]).await?;
     let watched = self::client(port, Some(meter.clone()));
     let store = Store::new(watched, BOOK.to_owned(), OPERATIONS.to_owned(), SHARDS);
@@ -71,7 +71,10 @@ async fn create_table(client: &Client, name: &str, indexes: &[&str]) -> Result<(
         .set_key_schema(Some(key_schema("pk", "sk")?));
     let mut attributes = vec!["pk".to_owned(), "sk".to_owned()];
     for index in indexes {
-        let (pk, sk) = (format!("{index}_pk"), format!("{index}_sk"));
+        let (pk, sk) = match *index {
+            "customer" => ("customer_id".to_owned(), "created_at".to_owned()),
+            _ => (format!("{index}_pk"), format!("{index}_sk")),
+        };
         create = create.global_secondary_indexes(
             GlobalSecondaryIndex::builder()
                 .index_name(*index)

@@ -7,6 +7,7 @@ mod capacity;
 mod catalog;
 mod claims;
 mod commits;
+mod customers;
 mod dead_letters;
 mod due;
 mod embedded;
