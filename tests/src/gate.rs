@@ -1,5 +1,5 @@
 //! A gate before one function: it remembers every event that was delivered, and can let events
-//! through, lose them, or deliver each one twice.
+//! through, hold them, lose them, or deliver each one twice.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use perennial_local::invoke::FunctionFactory;
 use perennial_runtime::{Function, FunctionError, Invocation};
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 
 /// What a gate does with events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -14,6 +15,8 @@ pub enum Mode {
     /// Lets them through.
     #[default]
     Open,
+    /// Lets nobody through until it is set to something else.
+    Holding,
     /// Answers that all went well, and loses them.
     Losing,
     /// Delivers each twice at once, the second time with its records backwards.
@@ -31,13 +34,14 @@ struct State {
 pub struct Gate {
     binary: &'static str,
     state: Arc<Mutex<State>>,
+    changed: Arc<Notify>,
 }
 
 impl Gate {
     /// An open gate before a function.
     #[must_use]
     pub fn before(binary: &'static str) -> Self {
-        Self { binary, state: Arc::default() }
+        Self { binary, state: Arc::default(), changed: Arc::default() }
     }
 
     /// Perennial's functions, with this gate before one of them.
@@ -49,8 +53,7 @@ impl Gate {
             if binary != gate.binary {
                 return Ok(function);
             }
-            let state = Arc::clone(&gate.state);
-            Ok(Arc::new(Gated { function, state }))
+            Ok(Arc::new(Gated { function, gate: gate.clone() }))
         })
     }
 
@@ -61,6 +64,19 @@ impl Gate {
     /// Changes what it does with the events to come.
     pub fn set(&self, mode: Mode) {
         self.state().mode = mode;
+        self.changed.notify_waiters();
+    }
+
+    /// What it does, once it holds nobody any more.
+    async fn passed(&self) -> Mode {
+        loop {
+            let changed = self.changed.notified();
+            let mode = self.state().mode;
+            if mode != Mode::Holding {
+                return mode;
+            }
+            changed.await;
+        }
     }
 
     /// How many records each event had that was delivered, in order.
@@ -80,6 +96,13 @@ impl Gate {
             .collect()
     }
 
+    /// All messages that were delivered, in order, as the queue gave them; it forgets them.
+    #[must_use]
+    pub fn take_records(&self) -> Vec<Value> {
+        let delivered = std::mem::take(&mut self.state().delivered);
+        delivered.iter().flat_map(records).cloned().collect()
+    }
+
     /// Forgets what was delivered.
     pub fn forget(&self) {
         self.state().delivered.clear();
@@ -92,19 +115,15 @@ fn records(event: &Value) -> &[Value] {
 
 struct Gated {
     function: Arc<dyn Function>,
-    state: Arc<Mutex<State>>,
+    gate: Gate,
 }
 
 #[async_trait]
 impl Function for Gated {
     async fn invoke(&self, event: Value, invocation: Invocation) -> Result<Value, FunctionError> {
-        let mode = {
-            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-            state.delivered.push(event.clone());
-            state.mode
-        };
-        match mode {
-            Mode::Open => self.function.invoke(event, invocation).await,
+        self.gate.state().delivered.push(event.clone());
+        match self.gate.passed().await {
+            Mode::Open | Mode::Holding => self.function.invoke(event, invocation).await,
             Mode::Losing => Ok(json!({"batchItemFailures": []})),
             Mode::Twice => {
                 let backwards: Vec<Value> = records(&event).iter().rev().cloned().collect();

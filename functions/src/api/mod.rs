@@ -187,6 +187,7 @@ pub(crate) fn build(
         services: Services {
             store: settings::store(environment, aws)?,
             queues,
+            backlog: None,
             private_webhooks: settings::private_webhooks(environment)?,
         },
         clock: Arc::clone(clock),

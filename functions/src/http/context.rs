@@ -14,13 +14,15 @@ use super::{
     idempotency::Once,
     query::Query,
 };
-use crate::work_queues::WorkQueue;
+use crate::{intake::backlog::Backlog, work_queues::WorkQueue};
 
 /// What an HTTP function can reach.
 #[derive(Debug)]
 pub(crate) struct Services {
     pub(crate) store: Store,
     pub(crate) queues: Vec<(WorkQueue, Queue)>,
+    /// What lets orders in to be placed; `None` where nobody is kept waiting at the door.
+    pub(crate) backlog: Option<Backlog>,
     /// Whether webhooks may have private addresses; see [`crate::settings::private_webhooks`].
     pub(crate) private_webhooks: bool,
 }

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::{
     orders::{changed, client_order, require_draft, store_changed},
-    place::hand_to_validation,
+    place::{admit, hand_to_validation},
     referred::{Referred, check_expiry, check_people},
 };
 use crate::{
@@ -233,6 +233,7 @@ async fn carry_out(
     }
     if wanted.place {
         require_draft(&before, "be placed", "/data/attributes/_place")?;
+        admit(context).await?;
         let (placing, change) = begin_placing(&after, wanted.create_subscriptions, context.now);
         after = placing;
         changes.push(change);

@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 use super::{
     line::{Draft, check_total},
     orders::entry,
-    place::hand_to_validation,
+    place::{admit, hand_to_validation},
     referred::{Referred, check_expiry, check_people},
 };
 use crate::{
@@ -157,6 +157,9 @@ pub(super) async fn create(context: &Context<'_>) -> Outcome<Answer> {
         check_total(order, "/data/attributes/line_items", &mut problems);
     }
     let order = problems.finish(order)?;
+    if place {
+        admit(context).await?;
+    }
     let order = store_new(context, order, place).await?;
     if order.status == OrderStatus::Placing {
         hand_to_validation(context, &order).await;

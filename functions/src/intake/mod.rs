@@ -1,5 +1,6 @@
 //! Intake: takes orders and their lines from clients and channels, answers fast, hands on.
 
+pub(crate) mod backlog;
 mod change_order;
 mod create_order;
 pub(crate) mod line;
@@ -34,6 +35,7 @@ pub(crate) fn build(
         services: Services {
             store: settings::store(environment, aws)?,
             queues,
+            backlog: Some(backlog::Backlog::from_environment(environment, aws)?),
             private_webhooks: false,
         },
         clock: Arc::clone(clock),

@@ -49,6 +49,7 @@ impl Webhooks {
             services: Services {
                 store: settings::store(environment, aws)?,
                 queues: Vec::new(),
+                backlog: None,
                 private_webhooks: false,
             },
             queue: WorkQueue::Webhooks.open(environment, aws)?,

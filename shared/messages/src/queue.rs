@@ -3,7 +3,7 @@
 use aws_sdk_sqs::{
     Client,
     error::DisplayErrorContext,
-    types::{MessageAttributeValue, SendMessageBatchRequestEntry},
+    types::{MessageAttributeValue, QueueAttributeName, SendMessageBatchRequestEntry},
 };
 use futures::{StreamExt, stream};
 use perennial_domain::ids::OrganizationId;
@@ -71,6 +71,11 @@ impl Outgoing {
 #[error("the queue did not accept every message: {0}")]
 pub struct SendError(String);
 
+/// A queue did not tell how long it is.
+#[derive(Debug, Error)]
+#[error("the queue did not tell how many messages wait: {0}")]
+pub struct CountError(String);
+
 impl Queue {
     /// The queue at `url`.
     #[must_use]
@@ -95,6 +100,26 @@ impl Queue {
             .buffer_unordered(CONCURRENCY)
             .fold(Ok(()), |sent, result| async { sent.and(result) })
             .await
+    }
+
+    /// How many messages wait to be received: about, as SQS counts them. Those that somebody has in
+    /// hand and those that are delayed don't wait.
+    ///
+    /// # Errors
+    /// When the queue does not tell.
+    pub async fn waiting(&self) -> Result<u64, CountError> {
+        let waiting = QueueAttributeName::ApproximateNumberOfMessages;
+        let answer = self
+            .client
+            .get_queue_attributes()
+            .queue_url(&self.url)
+            .attribute_names(waiting.clone())
+            .send()
+            .await
+            .map_err(|error| CountError(DisplayErrorContext(&error).to_string()))?;
+        let told = answer.attributes().and_then(|attributes| attributes.get(&waiting));
+        told.and_then(|count| count.parse().ok())
+            .ok_or_else(|| CountError(format!("no {waiting} was told")))
     }
 
     async fn send_batch(&self, messages: Vec<Outgoing>) -> Result<(), SendError> {

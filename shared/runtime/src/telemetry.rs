@@ -18,6 +18,8 @@ pub const NAMESPACE: &str = "Perennial";
 pub const INTAKE_LATENCY: &str = "IntakeLatency";
 /// Milliseconds from a request's arrival at intake until its order is placed.
 pub const PLACEMENT_LATENCY: &str = "PlacementLatency";
+/// Orders refused because too many others wait to be placed.
+pub const ORDERS_SHED: &str = "OrdersShed";
 /// Renewals that ended placed and paid.
 pub const RENEWALS_SUCCEEDED: &str = "RenewalsSucceeded";
 /// Attempts at a renewal that ended unpaid or refused.

@@ -18,6 +18,7 @@ mod kill;
 mod main_job;
 mod manual_subscriptions;
 mod order_copies;
+mod overload;
 mod permissions;
 mod poison;
 mod previews;
