@@ -37,7 +37,8 @@ pub(crate) async fn hand_to_validation(context: &Context<'_>, order: &Order) {
 }
 
 async fn send(context: &Context<'_>, message: &ValidateOrder) -> Result<(), String> {
-    let message = Outgoing::json(message, Some(&message.organization)).map_err(|e| e.to_string())?;
+    let message =
+        Outgoing::json(message, Some(&message.organization)).map_err(|e| e.to_string())?;
     let sent = context.services.send(WorkQueue::Validation, vec![message]).await;
     sent.map_err(|error| error.inside.unwrap_or_default())
 }
