@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use perennial_domain::{dunning, plan::Outcome};
 use perennial_payments::{
-    ChargeOutcome, ChargeRequest, DeclineKind, PaymentError, PaymentProvider, charge_safely,
-    test_provider::TestProvider,
+    Action, ChargeOutcome, ChargeRequest, DeclineKind, PaymentError, PaymentProvider, VoidOutcome,
+    charge_safely, decline_code, test_provider::TestProvider,
 };
 use perennial_runtime::{Environment, SettingError};
 
@@ -36,8 +36,25 @@ pub(crate) async fn collect(
     request: &ChargeRequest,
 ) -> Result<Outcome, HandleError> {
     match charge_safely(provider, request).await {
+        Ok(ChargeOutcome::NeedsAction(action)) => end(provider, request, action).await,
         Ok(outcome) => Ok(outcome_of(outcome)),
         Err(error) => Err(failure(&error)),
+    }
+}
+
+/// Ends a payment that waits for its customer, so that it can't be paid beside the next attempt: a
+/// decline like any other. What was confirmed meanwhile is paid.
+async fn end(
+    provider: &dyn PaymentProvider,
+    request: &ChargeRequest,
+    action: Action,
+) -> Result<Outcome, HandleError> {
+    match provider.void(&request.lookup()).await.map_err(|error| failure(&error))? {
+        VoidOutcome::Voided => Ok(outcome_of(ChargeOutcome::NeedsAction(action))),
+        VoidOutcome::Paid { charge_id } => Ok(Outcome::Paid { charge_id }),
+        VoidOutcome::NotFound => {
+            Err(HandleError::Transient(format!("payment {} is not found", action.payment_id)))
+        }
     }
 }
 
@@ -52,6 +69,12 @@ pub(crate) fn outcome_of(outcome: ChargeOutcome) -> Outcome {
             },
             code,
             message,
+            resource: None,
+        },
+        ChargeOutcome::NeedsAction(action) => Outcome::Declined {
+            kind: dunning::DeclineKind::Soft,
+            code: decline_code::AUTHENTICATION_REQUIRED.to_owned(),
+            message: action.message,
             resource: None,
         },
     }

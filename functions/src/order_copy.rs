@@ -25,7 +25,7 @@ use perennial_domain::{
     subscription::Subscription,
 };
 use perennial_messages::RunDue;
-use perennial_payments::{ChargeKey, ChargeRequest, PaymentProvider, PaymentToken};
+use perennial_payments::{ChargeKey, ChargeLookup, ChargeRequest, PaymentProvider, PaymentToken};
 use perennial_runtime::{Clock, Environment, Function, FunctionError, Invocation, SettingError};
 use perennial_store::{Expect, Part, RunResult, Store, StoreError};
 use serde_json::Value;
@@ -312,6 +312,7 @@ impl OrderCopy {
             reference: planned.order_id.to_string(),
             attempt: 1,
             requested_at: self.clock.now(),
+            key_since: planned.due_at,
         };
         charging::collect(self.provider.as_ref(), &request).await
     }
@@ -338,11 +339,9 @@ impl OrderCopy {
         planned: &PlannedRun,
     ) -> Result<Option<Outcome>, HandleError> {
         let key = key(organization, subscription, planned);
-        let found = self
-            .provider
-            .lookup(organization.as_str(), &key)
-            .await
-            .map_err(|error| charging::failure(&error))?;
+        let lookup = ChargeLookup::new(organization.as_str(), key).since(planned.due_at);
+        let found =
+            self.provider.lookup(&lookup).await.map_err(|error| charging::failure(&error))?;
         Ok(found.filter(perennial_payments::ChargeOutcome::is_paid).map(charging::outcome_of))
     }
 

@@ -17,7 +17,9 @@ use perennial_domain::{
     subscription::Subscription,
 };
 use perennial_messages::RetryDue;
-use perennial_payments::{ChargeKey, ChargeOutcome, ChargeRequest, PaymentProvider, PaymentToken};
+use perennial_payments::{
+    ChargeKey, ChargeLookup, ChargeOutcome, ChargeRequest, PaymentProvider, PaymentToken,
+};
 use perennial_runtime::{Clock, Environment, Function, FunctionError, Invocation, SettingError};
 use perennial_store::{Expect, RunResult, Store, StoreError};
 use serde_json::Value;
@@ -239,9 +241,10 @@ impl PaymentRetry {
         organization: &OrganizationId,
         run: &Run,
     ) -> Result<Option<Outcome>, HandleError> {
+        let lookup = ChargeLookup::new(organization.as_str(), key(organization, run));
         let found = self
             .provider
-            .lookup(organization.as_str(), &key(organization, run))
+            .lookup(&lookup.since(run.started_at))
             .await
             .map_err(|error| charging::failure(&error))?;
         Ok(found.filter(ChargeOutcome::is_paid).map(charging::outcome_of))
@@ -280,6 +283,7 @@ impl PaymentRetry {
             reference: run.order_id().to_string(),
             attempt,
             requested_at: self.clock.now(),
+            key_since: run.started_at,
         };
         charging::collect(self.provider.as_ref(), &request).await
     }

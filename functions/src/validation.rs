@@ -16,7 +16,9 @@ use perennial_domain::{
     plan::{Outcome, PlanError},
 };
 use perennial_messages::ValidateOrder;
-use perennial_payments::{ChargeKey, ChargeOutcome, ChargeRequest, PaymentProvider, PaymentToken};
+use perennial_payments::{
+    ChargeKey, ChargeLookup, ChargeOutcome, ChargeRequest, PaymentProvider, PaymentToken,
+};
 use perennial_runtime::{
     Clock, Environment, Function, FunctionError, Invocation, SettingError, telemetry,
 };
@@ -150,7 +152,7 @@ impl Validation {
     ) -> Result<(), Stop> {
         let found = self
             .provider
-            .lookup(organization.as_str(), &charge_key(organization, order))
+            .lookup(&charge_lookup(organization, order, related))
             .await
             .map_err(|error| charging::failure(&error))?;
         if let Some(ChargeOutcome::Paid { charge_id }) = found {
@@ -182,6 +184,7 @@ impl Validation {
             reference: order.id.to_string(),
             attempt: order.placements,
             requested_at: now,
+            key_since: order.placing_at.unwrap_or(order.created_at),
         };
         let pointer = "/data/relationships/customer_payment_source";
         match charging::collect(self.provider.as_ref(), &request).await {
@@ -270,6 +273,16 @@ impl Validation {
 /// The provider's idempotency key for this placement of the order.
 fn charge_key(organization: &OrganizationId, order: &Order) -> ChargeKey {
     ChargeKey::new(format!("{organization}:{}:{}", order.id, order.placements))
+}
+
+/// The question what became of that key.
+fn charge_lookup(organization: &OrganizationId, order: &Order, related: &Related) -> ChargeLookup {
+    let lookup = ChargeLookup::new(organization.as_str(), charge_key(organization, order))
+        .since(order.placing_at.unwrap_or(order.created_at));
+    match &related.payment_source {
+        Some(source) => lookup.paid_with(PaymentToken::new(&source.token)),
+        None => lookup,
+    }
 }
 
 /// Plans the subscriptions that the order would become, so that nothing is collected for an order

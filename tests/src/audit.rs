@@ -11,7 +11,7 @@ use perennial_domain::{
     run::{Run, RunStatus},
     subscription::Subscription,
 };
-use perennial_payments::{ChargeOutcome, test_provider::LedgerEntry};
+use perennial_payments::{PaymentState, test_provider::LedgerEntry};
 use perennial_store::{Cursor, DeadLetter, JobBatch, JobRun, Page, StoredOrder};
 use serde_json::Value;
 
@@ -298,7 +298,7 @@ fn settle_account(
     match (due, charges.as_slice()) {
         (None, []) => Ok(()),
         (Some((charge_id, amount)), [charge]) => {
-            let ChargeOutcome::Paid { charge_id: taken } = &charge.outcome else {
+            let PaymentState::Paid { charge_id: taken } = &charge.outcome else {
                 return Err(format!("{order}: {charge:?}").into());
             };
             if charge_id == Some(taken) && charge.amount_minor == amount {

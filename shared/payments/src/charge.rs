@@ -86,89 +86,99 @@ pub struct ChargeRequest {
     pub attempt: u32,
     /// The caller's time; kept for the record.
     pub requested_at: DateTime<Utc>,
+    /// Before this nobody can have sent the key: when the run fell due, when the order was made.
+    /// Providers forget keys after a while (Stripe after a day at the earliest). One that may have
+    /// forgotten this key looks it up before it charges.
+    pub key_since: DateTime<Utc>,
 }
 
 impl ChargeRequest {
+    /// The question what became of this request.
+    #[must_use]
+    pub fn lookup(&self) -> ChargeLookup {
+        ChargeLookup::new(&self.organization, self.key.clone())
+            .paid_with(self.token.clone())
+            .since(self.key_since)
+    }
+
     /// Checks what every provider would refuse.
     ///
     /// # Errors
     /// [`PaymentError::Refused`], naming the field and the rule.
     pub fn validate(&self) -> Result<(), PaymentError> {
-        let key_length = self.key.as_str().len();
-        if key_length == 0 || key_length > KEY_BYTES {
-            return Err(PaymentError::refused(format!(
-                "key must have 1 to {KEY_BYTES} bytes, it has {key_length}"
-            )));
-        }
-        if self.organization.is_empty() || self.organization.contains('#') {
-            return Err(PaymentError::refused("organization must not be empty, nor contain '#'"));
-        }
+        check_key(self.key.as_str())?;
+        check_organization(&self.organization)?;
         if self.reference.is_empty() {
             return Err(PaymentError::refused("reference must not be empty"));
         }
-        if self.amount_minor <= 0 {
-            return Err(PaymentError::refused(format!(
-                "amount_minor must be more than zero, it is {}",
-                self.amount_minor
-            )));
-        }
-        if self.currency.len() != 3 || !self.currency.bytes().all(|byte| byte.is_ascii_uppercase())
-        {
-            return Err(PaymentError::refused(format!(
-                "currency must be three capital letters, it is {:?}",
-                self.currency
-            )));
-        }
-        Ok(())
+        check_amount(self.amount_minor, &self.currency)
     }
 }
 
-/// What became of a charge. Final: the same key answers it for ever.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "result", rename_all = "snake_case")]
-pub enum ChargeOutcome {
-    /// The money was taken.
-    Paid {
-        /// The provider's id of the charge.
-        charge_id: String,
-    },
-    /// The money was not taken.
-    Declined {
-        /// Whether another attempt with the same means of payment can succeed.
-        kind: DeclineKind,
-        /// The reason, the same word for all providers: see [`decline_code`].
-        code: String,
-        /// The reason in a sentence that operators may read.
-        message: String,
-    },
+/// Checks a sum of money that is to move.
+pub(crate) fn check_amount(amount_minor: i64, currency: &str) -> Result<(), PaymentError> {
+    if amount_minor <= 0 {
+        return Err(PaymentError::refused(format!(
+            "amount_minor must be more than zero, it is {amount_minor}"
+        )));
+    }
+    if currency.len() != 3 || !currency.bytes().all(|byte| byte.is_ascii_uppercase()) {
+        return Err(PaymentError::refused(format!(
+            "currency must be three capital letters, it is {currency:?}"
+        )));
+    }
+    Ok(())
 }
 
-impl ChargeOutcome {
-    /// Whether the money was taken.
+/// Checks an idempotency key.
+pub(crate) fn check_key(key: &str) -> Result<(), PaymentError> {
+    let length = key.len();
+    if length == 0 || length > KEY_BYTES {
+        return Err(PaymentError::refused(format!(
+            "key must have 1 to {KEY_BYTES} bytes, it has {length}"
+        )));
+    }
+    Ok(())
+}
+
+/// Checks the name of an organization.
+pub(crate) fn check_organization(organization: &str) -> Result<(), PaymentError> {
+    if organization.is_empty() || organization.contains('#') {
+        return Err(PaymentError::refused("organization must not be empty, nor contain '#'"));
+    }
+    Ok(())
+}
+
+/// The question what became of a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChargeLookup {
+    /// The organization whose customer was to pay.
+    pub organization: String,
+    /// The key that was sent, or may have been.
+    pub key: ChargeKey,
+    /// The means of payment that the key was sent with, where it is known. A provider that keeps
+    /// charges by customer finds the key by it at once and for sure; without it the answer may take
+    /// longer to find.
+    pub token: Option<PaymentToken>,
+    /// Before this nobody can have sent the key.
+    pub since: Option<DateTime<Utc>>,
+}
+
+impl ChargeLookup {
+    /// Asks for a key.
+    pub fn new(organization: impl Into<String>, key: ChargeKey) -> Self {
+        Self { organization: organization.into(), key, token: None, since: None }
+    }
+
+    /// The same, for a key that was sent with this means of payment.
     #[must_use]
-    pub fn is_paid(&self) -> bool {
-        matches!(self, Self::Paid { .. })
+    pub fn paid_with(self, token: PaymentToken) -> Self {
+        Self { token: Some(token), ..self }
     }
-}
 
-/// Whether a declined means of payment is worth another attempt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum DeclineKind {
-    /// Never again: the card is stolen, expired, closed.
-    Hard,
-    /// Later it may work: no funds today, a limit, a bank that does not answer.
-    Soft,
-}
-
-/// The words that [`ChargeOutcome::Declined`] uses for its reason, whatever the provider says.
-pub mod decline_code {
-    /// Soft: the account has too little money.
-    pub const INSUFFICIENT_FUNDS: &str = "insufficient_funds";
-    /// Soft: the bank said no and gave no reason.
-    pub const CARD_DECLINED: &str = "card_declined";
-    /// Hard: the card is past its date.
-    pub const EXPIRED_CARD: &str = "expired_card";
-    /// Hard: the card was reported stolen.
-    pub const STOLEN_CARD: &str = "stolen_card";
+    /// The same, for a key that was not sent before this time.
+    #[must_use]
+    pub fn since(self, since: DateTime<Utc>) -> Self {
+        Self { since: Some(since), ..self }
+    }
 }

@@ -1,6 +1,12 @@
-//! A charge that survives a lost answer.
+//! Operations that survive a lost answer: what is unknown is looked up before anything is tried
+//! again.
 
-use crate::{ChargeOutcome, ChargeRequest, PaymentError, PaymentProvider};
+use std::fmt::Display;
+
+use crate::{
+    CaptureRequest, ChargeOutcome, ChargeRequest, PaymentError, PaymentProvider, PaymentState,
+    RefundOutcome, RefundRequest,
+};
 
 /// Charges, and when the answer got lost asks the provider what became of the key.
 ///
@@ -16,20 +22,71 @@ pub async fn charge_safely(
     request: &ChargeRequest,
 ) -> Result<ChargeOutcome, PaymentError> {
     let reason = match provider.charge(request).await {
-        Ok(outcome) => return Ok(outcome),
         Err(PaymentError::Unknown { reason }) => reason,
-        Err(error @ (PaymentError::Unavailable { .. } | PaymentError::Refused { .. })) => {
-            return Err(error);
-        }
+        answer => return answer,
     };
-    tracing::warn!(
-        organization = request.organization,
-        reference = request.reference,
-        key = %request.key,
-        reason,
-        "the answer to a charge got lost; looking it up"
-    );
-    match provider.lookup(&request.organization, &request.key).await {
+    warn("charge", &request.organization, &request.reference, &request.key, &reason);
+    found(&reason, provider.lookup(&request.lookup()).await)
+}
+
+/// Authorizes, and when the answer got lost asks the provider where the payment stands. The rules
+/// are those of [`charge_safely`].
+///
+/// # Errors
+/// As [`PaymentProvider::authorize`].
+pub async fn authorize_safely(
+    provider: &dyn PaymentProvider,
+    request: &ChargeRequest,
+) -> Result<PaymentState, PaymentError> {
+    let reason = match provider.authorize(request).await {
+        Err(PaymentError::Unknown { reason }) => reason,
+        answer => return answer,
+    };
+    warn("authorization", &request.organization, &request.reference, &request.key, &reason);
+    found(&reason, provider.lookup_payment(&request.lookup()).await)
+}
+
+/// Captures, and when the answer got lost asks the provider where the payment stands. An
+/// authorization that still waits answers [`PaymentError::Unavailable`]: send the same capture again.
+///
+/// # Errors
+/// As [`PaymentProvider::capture`].
+pub async fn capture_safely(
+    provider: &dyn PaymentProvider,
+    request: &CaptureRequest,
+) -> Result<ChargeOutcome, PaymentError> {
+    let reason = match provider.capture(request).await {
+        Err(PaymentError::Unknown { reason }) => reason,
+        answer => return answer,
+    };
+    let authorization = &request.authorization;
+    warn("capture", &authorization.organization, "", &authorization.key, &reason);
+    found(&reason, provider.lookup(authorization).await)
+}
+
+/// Refunds, and when the answer got lost asks the provider what became of the key. The rules are
+/// those of [`charge_safely`]: the caller comes back with the same key.
+///
+/// # Errors
+/// As [`PaymentProvider::refund`].
+pub async fn refund_safely(
+    provider: &dyn PaymentProvider,
+    request: &RefundRequest,
+) -> Result<RefundOutcome, PaymentError> {
+    let reason = match provider.refund(request).await {
+        Err(PaymentError::Unknown { reason }) => reason,
+        answer => return answer,
+    };
+    warn("refund", &request.organization, &request.reference, &request.key, &reason);
+    found(&reason, provider.lookup_refund(request).await)
+}
+
+fn warn(what: &str, organization: &str, reference: &str, key: &dyn Display, reason: &str) {
+    tracing::warn!(what, organization, reference, %key, reason, "an answer got lost; looking it up");
+}
+
+fn found<T>(reason: &str, answer: Result<Option<T>, PaymentError>) -> Result<T, PaymentError> {
+    match answer {
         Ok(Some(outcome)) => Ok(outcome),
         Ok(None) => Err(PaymentError::unavailable(format!(
             "the answer got lost ({reason}) and the provider has no outcome for the key"

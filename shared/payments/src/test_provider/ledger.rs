@@ -1,13 +1,16 @@
-//! The test provider's table: what it charged and declined, and the marks that its tokens need.
+//! The test provider's table: what it charged, declined and gave back, and the marks that its tokens
+//! need.
 //!
 //! | item | pk | sk | written by |
 //! |---|---|---|---|
-//! | one outcome | `CHARGE#<organization>#<key>` | `OUTCOME` | conditional put, never changed |
-//! | calls under one key | `CHARGE#<organization>#<key>` | `CALLS` | `ADD`, for `tok_timeout_before_charge` and `tok_unavailable_<n>` |
+//! | one payment | `CHARGE#<organization>#<name>` | `OUTCOME` | conditional put; changed by capture, void, refunds and the customer's confirmation |
+//! | one refund | `REFUND#<organization>#<name>` | `REFUND` | conditional put, in a transaction with its payment |
+//! | calls under one key | as the payment or the refund | `CALLS` | `ADD`, for tokens that count |
 //! | keys that declined | `REFERENCE#<organization>#<reference>` | `DECLINES` | conditional `ADD`, for `tok_declines_<n>` |
 //!
-//! An outcome is found by its key alone, so that a key that comes back with another reference meets
-//! the first outcome instead of making a second charge.
+//! The name is a hash of the key, and the id of a charge begins with it: so a payment is found by its
+//! key and by its id, and is written with one put. It is found by its key alone, so that a key that
+//! comes back with another reference meets the first outcome instead of making a second charge.
 
 use std::collections::HashMap;
 
@@ -20,12 +23,17 @@ use aws_sdk_dynamodb::types::{
 };
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
 
-use crate::{ChargeKey, ChargeOutcome, ChargeRequest, PaymentError};
+use super::token::Behaviour;
+use crate::{ChargeKey, ChargeRequest, PaymentError, PaymentState};
 
-const OUTCOME: &str = "OUTCOME";
+pub(super) const OUTCOME: &str = "OUTCOME";
+/// Hexadecimal digits of a key's name: 96 bits.
+const NAME_DIGITS: usize = 24;
 
-type Item = HashMap<String, AttributeValue>;
+pub(super) type Item = HashMap<String, AttributeValue>;
 
 /// One outcome as the test provider keeps it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,7 +44,7 @@ pub struct LedgerEntry {
     pub organization: String,
     /// The id of the order that was to be paid.
     pub reference: String,
-    /// What was charged or declined, in minor units of `currency`.
+    /// What was asked for or, once it is captured, what was taken: in minor units of `currency`.
     pub amount_minor: i64,
     /// ISO 4217 code.
     pub currency: String,
@@ -45,11 +53,20 @@ pub struct LedgerEntry {
     /// The caller's time of the call that made the outcome.
     pub requested_at: DateTime<Utc>,
     /// What became of it.
-    pub outcome: ChargeOutcome,
+    pub outcome: PaymentState,
+    /// What was authorized, where the money was to be taken later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authorized_minor: Option<i64>,
+    /// What refunds may still give back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refundable_minor: Option<i64>,
+    /// The token, where it tells what happens to later operations.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) later: Option<String>,
 }
 
 impl LedgerEntry {
-    pub(super) fn new(request: &ChargeRequest, outcome: ChargeOutcome) -> Self {
+    pub(super) fn new(request: &ChargeRequest, outcome: PaymentState) -> Self {
         Self {
             key: request.key.clone(),
             organization: request.organization.clone(),
@@ -58,14 +75,32 @@ impl LedgerEntry {
             currency: request.currency.clone(),
             attempt: request.attempt,
             requested_at: request.requested_at,
+            authorized_minor: None,
+            refundable_minor: outcome.is_paid().then_some(request.amount_minor),
+            later: Behaviour::is_for_later(&request.token)
+                .then(|| request.token.as_str().to_owned()),
             outcome,
+        }
+    }
+
+    /// The same, for money that is set aside first.
+    pub(super) fn authorizing(self) -> Self {
+        Self { authorized_minor: Some(self.amount_minor), ..self }
+    }
+
+    /// The outcome of a payment that nothing stands against any more.
+    pub(super) fn granted(&self) -> PaymentState {
+        let id = fresh_id(&self.key);
+        match self.authorized_minor {
+            Some(_) => PaymentState::Authorized { payment_id: id },
+            None => PaymentState::Paid { charge_id: id },
         }
     }
 
     /// Whether the entry was made for this request. The means of payment is left out: a customer may
     /// change cards between a charge and its repeat, and the outcome of the key stands.
     fn is_for(&self, request: &ChargeRequest) -> bool {
-        self.amount_minor == request.amount_minor
+        self.authorized_minor.unwrap_or(self.amount_minor) == request.amount_minor
             && self.currency == request.currency
             && self.reference == request.reference
     }
@@ -74,13 +109,13 @@ impl LedgerEntry {
 /// What came of writing an outcome.
 pub(super) enum Recorded {
     /// This call made the outcome.
-    Now(ChargeOutcome),
+    Now(PaymentState),
     /// An earlier or simultaneous call under the same key did; its outcome stands.
-    Before(ChargeOutcome),
+    Before(PaymentState),
 }
 
 impl Recorded {
-    pub(super) fn outcome(self) -> ChargeOutcome {
+    pub(super) fn outcome(self) -> PaymentState {
         match self {
             Self::Now(outcome) | Self::Before(outcome) => outcome,
         }
@@ -98,12 +133,11 @@ impl Ledger {
     pub(super) async fn record(
         &self,
         request: &ChargeRequest,
-        outcome: ChargeOutcome,
+        entry: LedgerEntry,
     ) -> Result<Recorded, PaymentError> {
-        let entry = LedgerEntry::new(request, outcome);
         let mut item: Item = serde_dynamo::to_item(&entry)
             .map_err(|error| PaymentError::unavailable(error.to_string()))?;
-        item.insert("pk".into(), charge_pk(&request.organization, &request.key));
+        item.insert("pk".into(), charge_pk(&request.organization, &name_of(request.key.as_str())));
         item.insert("sk".into(), string(OUTCOME));
         let put = self
             .client
@@ -122,7 +156,7 @@ impl Ledger {
             return Err(put_failed(&error));
         };
         let before = match failure.item() {
-            Some(item) => Some(read_entry(item.clone())?),
+            Some(item) => Some(read_entry::<LedgerEntry>(item.clone())?),
             None => self.find(&request.organization, &request.key).await?,
         };
         let before =
@@ -152,7 +186,7 @@ impl Ledger {
             .client
             .get_item()
             .table_name(&self.table)
-            .key("pk", charge_pk(organization, key))
+            .key("pk", charge_pk(organization, &name_of(key.as_str())))
             .key("sk", string(OUTCOME))
             .consistent_read(true)
             .send()
@@ -161,13 +195,76 @@ impl Ledger {
         answer.item.map(read_entry).transpose()
     }
 
+    /// The payment of a charge's id, read consistently.
+    pub(super) async fn find_charge(
+        &self,
+        organization: &str,
+        charge_id: &str,
+    ) -> Result<Option<LedgerEntry>, PaymentError> {
+        let Some(name) = name_in(charge_id) else { return Ok(None) };
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .key("pk", charge_pk(organization, name))
+            .key("sk", string(OUTCOME))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(|error| nothing_learned(&error))?;
+        let entry: Option<LedgerEntry> = answer.item.map(read_entry).transpose()?;
+        Ok(entry.filter(
+            |entry| matches!(&entry.outcome, PaymentState::Paid { charge_id: id } if id == charge_id),
+        ))
+    }
+
+    /// Replaces the state of a payment, unless it has changed since it was read.
+    pub(super) async fn change(
+        &self,
+        before: &LedgerEntry,
+        after: &LedgerEntry,
+    ) -> Result<bool, PaymentError> {
+        let value = |value: &PaymentState| {
+            serde_dynamo::to_attribute_value::<_, AttributeValue>(value)
+                .map_err(|error| PaymentError::unavailable(error.to_string()))
+        };
+        let mut update = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key("pk", charge_pk(&before.organization, &name_of(before.key.as_str())))
+            .key("sk", string(OUTCOME))
+            .condition_expression("#outcome = :before")
+            .expression_attribute_names("#outcome", "outcome")
+            .expression_attribute_values(":before", value(&before.outcome)?)
+            .expression_attribute_values(":after", value(&after.outcome)?)
+            .expression_attribute_values(":amount", number(after.amount_minor));
+        let mut set = "SET #outcome = :after, amount_minor = :amount".to_owned();
+        if let Some(refundable) = after.refundable_minor {
+            set.push_str(", refundable_minor = :refundable");
+            update = update.expression_attribute_values(":refundable", number(refundable));
+        }
+        match update.update_expression(set).send().await {
+            Ok(_) => Ok(true),
+            Err(error) => match error.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(false),
+                _ => Err(nothing_learned(&error)),
+            },
+        }
+    }
+
     /// Counts a call under the key and answers the count, this call included.
     pub(super) async fn count_call(&self, request: &ChargeRequest) -> Result<u32, PaymentError> {
+        let name = name_of(request.key.as_str());
+        self.count(charge_pk(&request.organization, &name)).await
+    }
+
+    pub(super) async fn count(&self, pk: AttributeValue) -> Result<u32, PaymentError> {
         let answer = self
             .client
             .update_item()
             .table_name(&self.table)
-            .key("pk", charge_pk(&request.organization, &request.key))
+            .key("pk", pk)
             .key("sk", string("CALLS"))
             .update_expression("ADD calls :one")
             .expression_attribute_values(":one", AttributeValue::N("1".into()))
@@ -254,26 +351,51 @@ impl Ledger {
     }
 }
 
-fn string(text: impl Into<String>) -> AttributeValue {
+pub(super) fn string(text: impl Into<String>) -> AttributeValue {
     AttributeValue::S(text.into())
 }
 
-fn charge_pk(organization: &str, key: &ChargeKey) -> AttributeValue {
-    string(format!("CHARGE#{organization}#{key}"))
+pub(super) fn number(number: i64) -> AttributeValue {
+    AttributeValue::N(number.to_string())
 }
 
-fn read_entry(item: Item) -> Result<LedgerEntry, PaymentError> {
+pub(super) fn charge_pk(organization: &str, name: &str) -> AttributeValue {
+    string(format!("CHARGE#{organization}#{name}"))
+}
+
+/// The name of a key in primary keys and ids.
+pub(super) fn name_of(key: &str) -> String {
+    let digest = Sha256::digest(key.as_bytes());
+    let mut name: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    name.truncate(NAME_DIGITS);
+    name
+}
+
+/// The name in a charge's id.
+pub(super) fn name_in(charge_id: &str) -> Option<&str> {
+    charge_id.strip_prefix("ch_")?.get(..NAME_DIGITS)
+}
+
+/// An id for a charge under the key. Fresh each time: an answer with the id of another call proves
+/// that it was kept.
+pub(super) fn fresh_id(key: &ChargeKey) -> String {
+    let fresh = Uuid::new_v4().simple().to_string();
+    let tail = fresh.get(..8).unwrap_or_default();
+    format!("ch_{}{tail}", name_of(key.as_str()))
+}
+
+pub(super) fn read_entry<T: serde::de::DeserializeOwned>(item: Item) -> Result<T, PaymentError> {
     serde_dynamo::from_item(item)
         .map_err(|error| PaymentError::unknown(format!("the ledger can't be read: {error}")))
 }
 
 /// A failed write before the charge: surely nothing was charged.
-fn not_charged<E: std::error::Error + 'static>(error: &SdkError<E>) -> PaymentError {
+pub(super) fn not_charged<E: std::error::Error + 'static>(error: &SdkError<E>) -> PaymentError {
     PaymentError::unavailable(DisplayErrorContext(error).to_string())
 }
 
 /// A failed read: it says nothing about the charge.
-fn nothing_learned<E: std::error::Error + 'static>(error: &SdkError<E>) -> PaymentError {
+pub(super) fn nothing_learned<E: std::error::Error + 'static>(error: &SdkError<E>) -> PaymentError {
     PaymentError::unknown(DisplayErrorContext(error).to_string())
 }
 

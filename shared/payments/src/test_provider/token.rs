@@ -2,42 +2,104 @@
 
 use std::time::Duration;
 
-use crate::{PaymentError, PaymentToken};
+use crate::{DECLINES, DeclineKind, PaymentError, PaymentToken, WaitsFor};
 
 /// The longest that `tok_slow_<ms>` waits.
 const SLOWEST: Duration = Duration::from_secs(10);
-/// The most that `tok_declines_<n>` and `tok_unavailable_<n>` take.
+/// The most that `<n>` in a token may be.
 const MOST_TIMES: u32 = 1_000;
 
 /// What a token tells the test provider to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Behaviour {
     Paid,
-    DeclinedSoft { times: u32 },
-    DeclinedHard,
+    DeclinedSoft {
+        times: u32,
+    },
+    Declined {
+        kind: DeclineKind,
+        code: &'static str,
+    },
+    NeedsAction {
+        of: WaitsFor,
+        calls: Option<u32>,
+    },
     Slow(Duration),
     TimeoutAfterCharge,
     TimeoutBeforeCharge,
-    Unavailable { times: u32 },
+    Unavailable {
+        times: u32,
+    },
+    /// Paid now; what comes later is told apart.
+    Later(Later),
+}
+
+/// What a token tells the test provider to do with a payment that it has granted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Later {
+    /// Capture finds that the authorization ran out.
+    Expired,
+    RefundPending,
+    RefundFailed,
+    RefundTimeoutAfter,
+    RefundTimeoutBefore,
+    RefundUnavailable {
+        times: u32,
+    },
+}
+
+impl Later {
+    pub(super) fn of(name: &str) -> Option<Self> {
+        match name {
+            "tok_authorization_expires" => Some(Self::Expired),
+            "tok_refund_pending" => Some(Self::RefundPending),
+            "tok_refund_fails" => Some(Self::RefundFailed),
+            "tok_timeout_after_refund" => Some(Self::RefundTimeoutAfter),
+            "tok_timeout_before_refund" => Some(Self::RefundTimeoutBefore),
+            _ => {
+                let times = parse_times(name.strip_prefix("tok_refund_unavailable_")?)?;
+                Some(Self::RefundUnavailable { times })
+            }
+        }
+    }
 }
 
 impl Behaviour {
+    /// Whether the token says what happens after the charge.
+    pub(super) fn is_for_later(token: &PaymentToken) -> bool {
+        Later::of(token.as_str()).is_some()
+    }
+
     /// Reads a token; any that is not documented is refused by name.
     pub(super) fn of(token: &PaymentToken) -> Result<Self, PaymentError> {
         let name = token.as_str();
         let behaviour = match name {
             "tok_paid" => Some(Self::Paid),
-            "tok_hard_decline" => Some(Self::DeclinedHard),
+            "tok_hard_decline" => Self::declined("stolen_card"),
+            "tok_needs_action" => Some(Self::NeedsAction { of: WaitsFor::Customer, calls: None }),
+            "tok_processing" => Some(Self::NeedsAction { of: WaitsFor::Provider, calls: None }),
             "tok_timeout_after_charge" => Some(Self::TimeoutAfterCharge),
             "tok_timeout_before_charge" => Some(Self::TimeoutBeforeCharge),
-            _ => Self::with_number(name),
+            _ => Later::of(name).map(Self::Later).or_else(|| Self::with_parameter(name)),
         };
         behaviour.ok_or_else(|| {
             PaymentError::refused(format!("the test provider has no token {name:?}"))
         })
     }
 
-    fn with_number(name: &str) -> Option<Self> {
+    fn declined(code: &str) -> Option<Self> {
+        let (code, kind, _) = DECLINES.iter().find(|(known, ..)| *known == code)?;
+        Some(Self::Declined { kind: *kind, code })
+    }
+
+    fn with_parameter(name: &str) -> Option<Self> {
+        if let Some(code) = name.strip_prefix("tok_decline_") {
+            return Self::declined(code);
+        }
+        if let Some(calls) = name.strip_prefix("tok_needs_action_") {
+            let calls = Some(parse_times(calls)?);
+            return Some(Self::NeedsAction { of: WaitsFor::Customer, calls });
+        }
         if let Some(times) = name.strip_prefix("tok_declines_") {
             return parse_times(times).map(|times| Self::DeclinedSoft { times });
         }
@@ -71,7 +133,26 @@ mod tests {
         for (token, behaviour) in [
             ("tok_paid", Behaviour::Paid),
             ("tok_declines_3", Behaviour::DeclinedSoft { times: 3 }),
-            ("tok_hard_decline", Behaviour::DeclinedHard),
+            (
+                "tok_hard_decline",
+                Behaviour::Declined { kind: DeclineKind::Hard, code: "stolen_card" },
+            ),
+            (
+                "tok_decline_do_not_honor",
+                Behaviour::Declined { kind: DeclineKind::Soft, code: "do_not_honor" },
+            ),
+            ("tok_needs_action", Behaviour::NeedsAction { of: WaitsFor::Customer, calls: None }),
+            (
+                "tok_needs_action_2",
+                Behaviour::NeedsAction { of: WaitsFor::Customer, calls: Some(2) },
+            ),
+            ("tok_processing", Behaviour::NeedsAction { of: WaitsFor::Provider, calls: None }),
+            ("tok_authorization_expires", Behaviour::Later(Later::Expired)),
+            ("tok_refund_pending", Behaviour::Later(Later::RefundPending)),
+            ("tok_refund_fails", Behaviour::Later(Later::RefundFailed)),
+            ("tok_timeout_after_refund", Behaviour::Later(Later::RefundTimeoutAfter)),
+            ("tok_timeout_before_refund", Behaviour::Later(Later::RefundTimeoutBefore)),
+            ("tok_refund_unavailable_3", Behaviour::Later(Later::RefundUnavailable { times: 3 })),
             ("tok_slow_250", Behaviour::Slow(Duration::from_millis(250))),
             ("tok_timeout_after_charge", Behaviour::TimeoutAfterCharge),
             ("tok_timeout_before_charge", Behaviour::TimeoutBeforeCharge),
@@ -99,6 +180,10 @@ mod tests {
             "tok_declines_+1",
             "tok_declines_1001",
             "tok_unavailable_x",
+            "tok_decline_",
+            "tok_decline_unheard_of",
+            "tok_needs_action_0",
+            "tok_refund_unavailable_",
             "tok_slow_",
             "tok_slow_99999999999",
             "tok_visa",

@@ -10,7 +10,7 @@ use aws_sdk_dynamodb::types::{
 };
 use chrono::{DateTime, Utc};
 use perennial_payments::test_provider::TestProvider;
-use perennial_payments::{ChargeKey, ChargeRequest, PaymentToken};
+use perennial_payments::{ChargeKey, ChargeLookup, ChargeRequest, PaymentToken};
 
 pub(crate) const ORGANIZATION: &str = "org_1";
 pub(crate) const TABLE: &str = "test-payments";
@@ -79,6 +79,7 @@ pub(crate) fn request(key: &str, token: &str) -> ChargeRequest {
         reference: "ord_1".to_owned(),
         attempt: 1,
         requested_at: DateTime::<Utc>::UNIX_EPOCH,
+        key_since: DateTime::<Utc>::UNIX_EPOCH,
     }
 }
 
@@ -89,4 +90,9 @@ pub(crate) fn attempt(attempt: u32, token: &str) -> ChargeRequest {
         attempt,
         ..request("unused", token)
     }
+}
+
+/// The question what became of a key.
+pub(crate) fn asked(key: &ChargeKey) -> ChargeLookup {
+    ChargeLookup::new(ORGANIZATION, key.clone())
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use perennial_payments::test_provider::TestProvider;
 use perennial_payments::{
-    ChargeKey, ChargeOutcome, ChargeRequest, PaymentProvider as _, charge_safely,
+    ChargeKey, ChargeLookup, ChargeOutcome, ChargeRequest, PaymentProvider as _, charge_safely,
 };
 use proptest::prelude::{Just, Strategy, any, prop_oneof};
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
@@ -77,13 +77,21 @@ async fn play(
     let mut paid: HashMap<&ChargeKey, u32> = HashMap::new();
     for entry in &ledger {
         *paid.entry(&entry.key).or_default() += u32::from(entry.outcome.is_paid());
-        let found = provider.lookup(organization, &entry.key).await.map_err(failed)?;
+        let found = provider
+            .lookup_payment(&ChargeLookup::new(organization, entry.key.clone()))
+            .await
+            .map_err(failed)?;
         proptest::prop_assert_eq!(found.as_ref(), Some(&entry.outcome));
     }
     proptest::prop_assert!(paid.values().all(|count| *count <= 1), "{:?}", ledger);
     for (key, outcome) in &outcomes {
-        let kept = ledger.iter().find(|entry| entry.key == *key).map(|entry| &entry.outcome);
-        proptest::prop_assert_eq!(kept, Some(outcome), "{} was answered, not kept", key);
+        let kept = ledger.iter().find(|entry| entry.key == *key).map(|entry| entry.outcome.clone());
+        proptest::prop_assert_eq!(
+            kept,
+            Some(outcome.clone().into()),
+            "{} was answered, not kept",
+            key
+        );
     }
     Ok(())
 }

@@ -3,7 +3,9 @@
 use async_trait::async_trait;
 use perennial_payments::test_provider::TestProvider;
 use perennial_payments::{
-    ChargeKey, ChargeOutcome, ChargeRequest, PaymentError, PaymentProvider, charge_safely,
+    CaptureRequest, ChargeLookup, ChargeOutcome, ChargeRecord, ChargeRequest, Cursor, Page,
+    PaymentError, PaymentProvider, PaymentState, RefundOutcome, RefundRecord, RefundRequest, Span,
+    VoidOutcome, charge_safely,
 };
 
 use crate::TestResult;
@@ -46,14 +48,63 @@ async fn a_decline_and_a_refusal_pass_through() -> TestResult {
 /// Loses every answer, and can't be asked either.
 struct Unreachable;
 
+fn timed_out<T>() -> Result<T, PaymentError> {
+    Err(PaymentError::Unknown { reason: "read timed out".to_owned() })
+}
+
+fn refused_to_connect<T>() -> Result<T, PaymentError> {
+    Err(PaymentError::Unknown { reason: "connection refused".to_owned() })
+}
+
 #[async_trait]
 impl PaymentProvider for Unreachable {
     async fn charge(&self, _: &ChargeRequest) -> Result<ChargeOutcome, PaymentError> {
-        Err(PaymentError::Unknown { reason: "read timed out".to_owned() })
+        timed_out()
     }
 
-    async fn lookup(&self, _: &str, _: &ChargeKey) -> Result<Option<ChargeOutcome>, PaymentError> {
-        Err(PaymentError::Unknown { reason: "connection refused".to_owned() })
+    async fn authorize(&self, _: &ChargeRequest) -> Result<PaymentState, PaymentError> {
+        timed_out()
+    }
+
+    async fn capture(&self, _: &CaptureRequest) -> Result<ChargeOutcome, PaymentError> {
+        timed_out()
+    }
+
+    async fn void(&self, _: &ChargeLookup) -> Result<VoidOutcome, PaymentError> {
+        timed_out()
+    }
+
+    async fn lookup_payment(&self, _: &ChargeLookup) -> Result<Option<PaymentState>, PaymentError> {
+        refused_to_connect()
+    }
+
+    async fn refund(&self, _: &RefundRequest) -> Result<RefundOutcome, PaymentError> {
+        timed_out()
+    }
+
+    async fn lookup_refund(
+        &self,
+        _: &RefundRequest,
+    ) -> Result<Option<RefundOutcome>, PaymentError> {
+        refused_to_connect()
+    }
+
+    async fn list_charges(
+        &self,
+        _: &str,
+        _: Span,
+        _: Option<&Cursor>,
+    ) -> Result<Page<ChargeRecord>, PaymentError> {
+        refused_to_connect()
+    }
+
+    async fn list_refunds(
+        &self,
+        _: &str,
+        _: Span,
+        _: Option<&Cursor>,
+    ) -> Result<Page<RefundRecord>, PaymentError> {
+        refused_to_connect()
     }
 }
 

@@ -7,7 +7,9 @@ mod embedded;
 mod interleavings;
 mod keys;
 mod lost_answers;
+mod refunds;
 mod tokens;
+mod two_steps;
 
 /// Tests fail by returning what went wrong.
 type TestResult = Result<(), Box<dyn std::error::Error>>;
