@@ -1,0 +1,131 @@
+//! Payloads: what a channel sends at once, and the messages in it, each about one order.
+
+use serde_json::Value;
+use thiserror::Error;
+
+use crate::{csv, xml};
+
+/// Longest payload, in bytes.
+pub const MAX_PAYLOAD: usize = 256 * 1024;
+
+/// How a payload is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// One JSON value, about one order.
+    Json,
+    /// Rows under a header; those that are alike in a column are about one order, or each is.
+    Csv,
+    /// One XML document, about one order.
+    Xml,
+}
+
+impl Format {
+    /// The format of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        match name {
+            "json" => Some(Self::Json),
+            "csv" => Some(Self::Csv),
+            "xml" => Some(Self::Xml),
+            _ => None,
+        }
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::Csv => "csv",
+            Self::Xml => "xml",
+        }
+    }
+
+    /// Whether a media type, in lower case and without parameters, says that a payload is written so.
+    #[must_use]
+    pub fn is_said_by(self, media_type: &str) -> bool {
+        match self {
+            Self::Json => media_type == "application/json" || media_type.ends_with("+json"),
+            Self::Csv => media_type == "text/csv",
+            Self::Xml => {
+                matches!(media_type, "application/xml" | "text/xml") || media_type.ends_with("+xml")
+            }
+        }
+    }
+}
+
+/// What a payload says about one order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// As it came: the whole payload, or the header and rows that are about this order.
+    pub raw: String,
+    /// As mappings see it; the rows of CSV as a list of objects.
+    pub value: Value,
+}
+
+/// Why a payload can't be read.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum PayloadError {
+    /// It is not written as it should be.
+    #[error("the payload is not {}: {reason}", format.name())]
+    Malformed {
+        /// How it should be written.
+        format: Format,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// It has no column of this name.
+    #[error("the payload has no column {0:?} to group its rows by")]
+    NoColumn(String),
+    /// It is too long.
+    #[error("the payload has {0} bytes; at most {MAX_PAYLOAD} are taken")]
+    TooLarge(usize),
+}
+
+/// The messages in a payload. Rows of CSV that are alike in the column `group_by` are one message,
+/// in the order of the first of each; without, each row is one.
+///
+/// # Errors
+/// When it can't be read.
+pub fn read(
+    format: Format,
+    group_by: Option<&str>,
+    payload: &str,
+) -> Result<Vec<Message>, PayloadError> {
+    if payload.len() > MAX_PAYLOAD {
+        return Err(PayloadError::TooLarge(payload.len()));
+    }
+    let malformed = |reason: String| PayloadError::Malformed { format, reason };
+    let whole = |value| Ok(vec![Message { raw: payload.to_owned(), value }]);
+    match format {
+        Format::Json => {
+            whole(serde_json::from_str(payload).map_err(|error| malformed(error.to_string()))?)
+        }
+        Format::Xml => whole(xml::read(payload).map_err(malformed)?),
+        Format::Csv => grouped(&csv::read(payload).map_err(malformed)?, group_by),
+    }
+}
+
+fn grouped(table: &csv::Table<'_>, by: Option<&str>) -> Result<Vec<Message>, PayloadError> {
+    let mut groups: Vec<(Option<&Value>, Vec<&csv::Row<'_>>)> = Vec::new();
+    for row in &table.rows {
+        let key = match by {
+            None => None,
+            Some(column) => {
+                let key = row.fields.get(column);
+                Some(key.ok_or_else(|| PayloadError::NoColumn(column.to_owned()))?)
+            }
+        };
+        match groups.iter_mut().find(|(other, _)| key.is_some() && *other == key) {
+            Some((_, rows)) => rows.push(row),
+            None => groups.push((key, vec![row])),
+        }
+    }
+    let message = |(_, rows): (_, Vec<&csv::Row<'_>>)| {
+        let raw: String =
+            std::iter::once(table.header).chain(rows.iter().map(|row| row.raw)).collect();
+        let value = rows.iter().map(|row| Value::Object(row.fields.clone())).collect();
+        Message { raw, value }
+    };
+    Ok(groups.into_iter().map(message).collect())
+}
