@@ -197,6 +197,11 @@ pub(crate) static KIND: ResourceType = ResourceType {
             Kind::Text(80),
             "The dead letter that keeps it from running, until that is redriven or discarded.",
         ),
+        Attribute::read(
+            "held_by",
+            Kind::Text(80),
+            "The dispute that has put it on hold, until somebody activates it.",
+        ),
         ADD_TAGS,
         REMOVE_TAGS,
         REFERENCE,
@@ -388,6 +393,7 @@ pub(super) fn object(subscription: &Subscription) -> Object {
         job_run_id: _,
         prices_fixed: _,
         blocked_by,
+        held_by,
     } = subscription;
     let total = subscription.total().ok();
     let day = |at: DateTime<Utc>| at.with_timezone(time_zone).date_naive();
@@ -440,6 +446,7 @@ pub(super) fn object(subscription: &Subscription) -> Object {
             "currency_code": currency,
             "unsettled": unsettled,
             "blocked_by": blocked_by,
+            "held_by": held_by,
             "reference": reference,
             "reference_origin": reference_origin,
             "metadata": metadata,

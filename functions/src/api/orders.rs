@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use perennial_domain::{
-    ids::{OrderId, OrganizationId, SubscriptionId},
+    ids::{OrderId, OrganizationId, RefundId, SubscriptionId},
     money::{Amount, Currency, MinorUnits},
     order::{MAX_LINE_ITEMS, Order},
+    payment::{Collected, Reversals},
     pricing::Totals,
     run::Run,
     subscription::Subscription,
@@ -42,8 +43,16 @@ pub(crate) static KIND: ResourceType = ResourceType {
         ),
         Attribute::read(
             "payment_status",
-            Kind::Choice(&["unpaid", "paid", "free"]),
-            "Where its payment stands.",
+            Kind::Choice(&[
+                "unpaid",
+                "paid",
+                "free",
+                "partially_refunded",
+                "refunded",
+                "disputed",
+                "charged_back",
+            ]),
+            "Where its payment stands: what has gone back of it counts.",
         ),
         Attribute::create(
             "currency_code",
@@ -69,6 +78,19 @@ pub(crate) static KIND: ResourceType = ResourceType {
             "What it costs, in minor units.",
         ),
         Attribute::read("formatted_total_amount", Kind::Text(50), "What it costs, for people."),
+        Attribute::read(
+            "refunded_amount_cents",
+            Kind::Integer(0, i64::MAX),
+            "What was given back of it, in minor units.",
+        ),
+        Attribute::read("formatted_refunded_amount", Kind::Text(50), "The same, for people."),
+        Attribute::read(
+            "refund_balance_cents",
+            Kind::Integer(0, i64::MAX),
+            "What can still be given back, in minor units: what was collected, less what was \
+             refunded, is being refunded, is disputed or was charged back.",
+        ),
+        Attribute::read("formatted_refund_balance", Kind::Text(50), "The same, for people."),
         ADD_TAGS,
         REMOVE_TAGS,
         REFERENCE,
@@ -139,6 +161,8 @@ pub(crate) static KIND: ResourceType = ResourceType {
         Relationship::listed("order_factories", "order_factories").or_to(order_factories::TYPES),
         Relationship::listed("order_copies", "order_copies"),
         Relationship::listed("recurring_order_copies", "recurring_order_copies"),
+        Relationship::listed("refunds", "refunds"),
+        Relationship::listed("disputes", "disputes"),
         Relationship::listed("events", "events"),
         Relationship::listed("versions", "versions"),
     ],
@@ -170,21 +194,40 @@ pub(super) fn formatted(amount: MinorUnits, currency: Currency) -> String {
     Amount::new(amount, currency).to_string()
 }
 
-/// Attributes with what lines cost together.
-fn with_amounts(mut attributes: Value, totals: Option<Totals>, currency: Currency) -> Value {
+/// Attributes with what lines cost together, and what was collected and went back of it.
+fn with_amounts(
+    mut attributes: Value,
+    totals: Option<Totals>,
+    collected: Option<&Collected>,
+    currency: Currency,
+) -> Value {
+    let refunded = collected.map(|collected| collected.reversals.refunded);
+    let balance =
+        collected.and_then(|collected| collected.reversals.refundable(collected.captured).ok());
     let amounts = [
-        ("subtotal", totals.map(|totals| totals.subtotal)),
-        ("adjustment", totals.map(|totals| totals.adjustment)),
-        ("total", totals.map(|totals| totals.total)),
+        ("subtotal_amount", totals.map(|totals| totals.subtotal)),
+        ("adjustment_amount", totals.map(|totals| totals.adjustment)),
+        ("total_amount", totals.map(|totals| totals.total)),
+        ("refunded_amount", refunded),
+        ("refund_balance", balance),
     ];
     if let Value::Object(members) = &mut attributes {
         for (name, amount) in amounts {
             let shown = amount.map(|amount| formatted(amount, currency));
-            members.insert(format!("{name}_amount_cents"), json!(amount));
-            members.insert(format!("formatted_{name}_amount"), json!(shown));
+            members.insert(format!("{name}_cents"), json!(amount));
+            members.insert(format!("formatted_{name}"), json!(shown));
         }
     }
     attributes
+}
+
+/// The refunds and disputes of an order: it knows them.
+fn reversed(id: &OrderId, reversals: Option<&Reversals>) -> [(&'static str, Linkage); 2] {
+    let count = reversals.map_or(0, |reversals| reversals.refunds);
+    let refunds = (1..=count).map(|number| Ref::new("refunds", &RefundId::of(id, number)));
+    let disputes = reversals.into_iter().flat_map(|reversals| &reversals.disputes);
+    let disputes = disputes.map(|dispute| Ref::new("disputes", dispute));
+    [("refunds", Linkage::Many(refunds.collect())), ("disputes", Linkage::Many(disputes.collect()))]
 }
 
 /// Whether there may be subscriptions that were made from it.
@@ -197,7 +240,7 @@ pub(crate) fn object(order: &Order) -> Object {
     let Order {
         id,
         status,
-        payment_status,
+        payment_status: _,
         market_id,
         customer_id,
         payment_source_id,
@@ -213,6 +256,7 @@ pub(crate) fn object(order: &Order) -> Object {
         rejections,
         placements: _,
         charge_id: _,
+        reversals,
         reference,
         reference_origin,
         metadata,
@@ -235,7 +279,7 @@ pub(crate) fn object(order: &Order) -> Object {
         attributes: with_amounts(
             json!({
                 "status": status,
-                "payment_status": payment_status,
+                "payment_status": order.payment_status(),
                 "currency_code": currency,
                 "reference": reference,
                 "reference_origin": reference_origin,
@@ -250,9 +294,10 @@ pub(crate) fn object(order: &Order) -> Object {
             }),
             // Lines that would overflow are refused when they are given.
             order.totals().ok(),
+            Collected::of_order(order).ok().as_ref(),
             *currency,
         ),
-        relationships: vec![
+        relationships: [
             ("market", Linkage::one("markets", Some(market_id))),
             ("customer", Linkage::one("customers", customer_id.as_ref())),
             (
@@ -274,7 +319,10 @@ pub(crate) fn object(order: &Order) -> Object {
             ("recurring_order_copies", Linkage::Unknown),
             ("events", Linkage::Unknown),
             ("versions", Linkage::Unknown),
-        ],
+        ]
+        .into_iter()
+        .chain(reversed(id, reversals.as_ref()))
+        .collect(),
         meta: None,
         brings,
     }
@@ -304,9 +352,10 @@ pub(super) fn run_object(run: &Run) -> Object {
                 "updated_at": run.completed_at.or(run.failed_at).unwrap_or(run.started_at),
             }),
             run.totals().ok(),
+            Some(&Collected::of_run(run)),
             run.currency,
         ),
-        relationships: vec![
+        relationships: [
             ("market", Linkage::one("markets", Some(&run.market_id))),
             ("customer", Linkage::one("customers", run.customer_id.as_ref())),
             (
@@ -325,7 +374,10 @@ pub(super) fn run_object(run: &Run) -> Object {
             ("recurring_order_copies", Linkage::Unknown),
             ("events", Linkage::Unknown),
             ("versions", Linkage::Unknown),
-        ],
+        ]
+        .into_iter()
+        .chain(reversed(&run.order_id(), run.reversals.as_ref()))
+        .collect(),
         meta: None,
         brings,
     }

@@ -141,6 +141,7 @@ pub(super) async fn create(context: &Context<'_>) -> Outcome<Answer> {
         rejections: Vec::new(),
         placements: 0,
         charge_id: None,
+        reversals: None,
         reference,
         reference_origin,
         metadata,

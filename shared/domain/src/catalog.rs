@@ -13,6 +13,7 @@ use crate::{
     dunning::RetryPolicy,
     ids::{CustomerId, MarketId, ModelId, PaymentSourceId, PriceListId, SkuId},
     money::{Currency, MinorUnits},
+    payment::{Fallback, OnDispute},
     renewal_alert::RenewalAlertPeriod,
     time::{CatchUp, CutOff, Frequency, ScheduleRules},
 };
@@ -56,6 +57,9 @@ pub struct Customer {
     /// Name for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// Their payment sources in the order in which they are tried; the first is the default.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub payment_source_ids: Vec<PaymentSourceId>,
     /// Most that may be owed on one order, in minor units; `None` is no limit.
     #[serde(rename = "credit_limit_cents", default, skip_serializing_if = "Option::is_none")]
     pub credit_limit: Option<MinorUnits>,
@@ -191,6 +195,12 @@ pub struct SubscriptionModel {
     /// What happens after a declined payment.
     #[serde(rename = "retry_policy", default)]
     pub retry: RetryPolicy,
+    /// What is charged where a payment source fails for good.
+    #[serde(default)]
+    pub payment_fallback: Fallback,
+    /// What happens while a payment is disputed.
+    #[serde(default)]
+    pub on_dispute: OnDispute,
     /// Counts changes.
     pub version: u64,
     /// When it was made.

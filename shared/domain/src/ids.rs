@@ -166,6 +166,10 @@ ids! {
     JobRunId = "job_";
     /// A message that no function could handle.
     DeadLetterId = "dlt_";
+    /// Money given back for an order.
+    RefundId = "rfd_";
+    /// A payment that a customer disputes with their bank. Derived from the provider's id of it.
+    DisputeId = "dsp_";
     /// Somebody who wants to be told of events.
     WebhookId = "whk_";
     /// The delivery of one event to one webhook. See [`EventCallbackId::of`].
@@ -240,6 +244,15 @@ impl OrderId {
         let plain = number.bytes().all(|b| b.is_ascii_digit()) && !number.starts_with('0');
         let number = number.parse().ok().filter(|_| plain)?;
         Some((subscription, OccurrenceNumber::new(number)))
+    }
+}
+
+impl RefundId {
+    /// The refund of an order that was begun as its `number`th.
+    #[must_use]
+    pub fn of(order: &OrderId, number: u32) -> Self {
+        let body = order.0.strip_prefix(OrderId::PREFIX).unwrap_or_default();
+        Self(format!("{}{body}_{number}", Self::PREFIX))
     }
 }
 

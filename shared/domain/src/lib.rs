@@ -9,6 +9,7 @@
 //! - [`proration`]: what part of it is due when terms change within a period
 //! - [`renewal_alert`]: when a run is announced, and whether it can be paid
 //! - [`dunning`]: what follows a declined payment
+//! - [`payment`]: refunds, disputes, and the order of a customer's payment sources
 //! - [`placement`]: whether an order may be placed
 //! - [`manual_subscription`], [`copy_order`], [`order_copy`]: subscriptions and copies made by hand
 //! - [`journal`]: how every change is recorded, and [`event_topics`] what that means to subscribers
@@ -31,6 +32,7 @@ pub mod order;
 pub mod order_copy;
 #[cfg(test)]
 mod order_fixture;
+pub mod payment;
 pub mod placement;
 pub mod plan;
 pub mod pricing;

@@ -87,6 +87,7 @@ impl Beginning<'_> {
             job_run_id: None,
             prices_fixed: false,
             blocked_by: None,
+            held_by: None,
         }
     }
 }

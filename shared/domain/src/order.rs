@@ -11,6 +11,7 @@ use crate::{
     },
     journal::Head,
     money::{Currency, MinorUnits, MoneyError},
+    payment::Reversals,
     pricing::{OrderedItem, PriceSource, Totals},
     time::Frequency,
 };
@@ -52,6 +53,14 @@ pub enum PaymentStatus {
     Paid,
     /// Nothing was to be collected.
     Free,
+    /// Collected, and given back in part.
+    PartiallyRefunded,
+    /// Collected, and given back in full.
+    Refunded,
+    /// Collected, and held by the bank because the customer disputes it.
+    Disputed,
+    /// Collected, and taken back by the bank for good, in full or in part.
+    ChargedBack,
 }
 
 /// Where an order goes, and where its bill goes. The copies that a subscription makes go there too.
@@ -153,7 +162,7 @@ pub struct Order {
     pub id: OrderId,
     /// Where it stands.
     pub status: OrderStatus,
-    /// Where its payment stands.
+    /// Where its payment stood when it was placed; see [`Order::payment_status`] for where it stands.
     pub payment_status: PaymentStatus,
     /// Where it was taken.
     pub market_id: MarketId,
@@ -200,6 +209,9 @@ pub struct Order {
     /// The provider's charge, once paid.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub charge_id: Option<String>,
+    /// What went back of what was collected; `None` as long as nothing has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reversals: Option<Reversals>,
     /// The client's own id for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
@@ -238,6 +250,14 @@ impl Order {
     /// When the sum is out of range.
     pub fn total(&self) -> Result<MinorUnits, MoneyError> {
         Ok(self.totals()?.total)
+    }
+
+    /// Where its payment stands: what has gone back of it counts.
+    #[must_use]
+    pub fn payment_status(&self) -> PaymentStatus {
+        let captured = self.total().unwrap_or(MinorUnits::ZERO);
+        let collected = self.payment_status;
+        self.reversals.as_ref().map_or(collected, |back| back.status(collected, captured))
     }
 
     /// What its lines cost together.

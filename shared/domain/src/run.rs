@@ -11,6 +11,7 @@ use crate::{
     money::{Currency, MinorUnits, MoneyError},
     order::{Addresses, OrderStatus, PaymentStatus},
     order_copy::{Culprit, Factory},
+    payment::Reversals,
     pricing::{OrderedItem, Totals},
     subscription::{is_yes, yes},
     time::OccurrenceNumber,
@@ -170,6 +171,9 @@ impl Run {
 
     /// What its lines cost together.
     ///
+    /// What went back of what was collected; `None` as long as nothing has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reversals: Option<Reversals>,
     /// # Errors
     /// When a sum is out of range.
     pub fn totals(&self) -> Result<Totals, MoneyError> {
@@ -193,7 +197,7 @@ impl Run {
         }
     }
 
-    /// Where that order's payment stands.
+    /// Where that order's payment stands: what has gone back of it counts.
     #[must_use]
     pub fn payment_status(&self) -> PaymentStatus {
         match self.status {
@@ -219,3 +223,10 @@ pub fn charge_key(
 #[cfg(test)]
 #[path = "run_tests.rs"]
 mod tests;
+        let collected = self.collected_status();
+        self.reversals.as_ref().map_or(collected, |back| back.status(collected, self.total))
+    }
+
+    /// Where that order's payment stood before anything went back.
+    #[must_use]
+    pub fn collected_status(&self) -> PaymentStatus {

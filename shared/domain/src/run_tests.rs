@@ -29,6 +29,7 @@ fn run(status: RunStatus, total: i64) -> Result<Run, Box<dyn Error>> {
         total: MinorUnits::new(total),
         unpriced: false,
         charge_id: None,
+        reversals: None,
         jumped_numbers: 0,
         next_run_at: None,
         version: 1,

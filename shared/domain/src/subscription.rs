@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::{
     dunning::RetryPolicy,
     ids::{
-        CustomerId, JobRunId, MarketId, ModelId, OrderId, PaymentSourceId, PriceListId,
+        CustomerId, DisputeId, JobRunId, MarketId, ModelId, OrderId, PaymentSourceId, PriceListId,
         SubscriptionId, SubscriptionItemId, TagId,
     },
     journal::Head,
@@ -217,6 +217,9 @@ pub struct Subscription {
     /// The dead letter that keeps it from running, until that is redriven or discarded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blocked_by: Option<String>,
+    /// The dispute that has put it on hold, until somebody activates it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_by: Option<DisputeId>,
 }
 
 /// The default of what is done unless somebody does not want it.

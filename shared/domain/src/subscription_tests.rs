@@ -76,6 +76,7 @@ pub(crate) fn subscription(frequency: &str, anchor: &str) -> Result<Subscription
         job_run_id: None,
         prices_fixed: false,
         blocked_by: None,
+        held_by: None,
     };
     let source = Slot { number: OccurrenceNumber::ANCHOR, at: anchor };
     subscription.set_next(Some(subscription.schedule().following(source)?.slot()));

@@ -168,6 +168,7 @@ pub(super) fn go_on(
     after.status = after.status.after(trigger)?;
     after.resumes_at = None;
     after.cancelled_at = None;
+    after.held_by = None;
     let mut skipped = None;
     if after.run_number.is_none() {
         after.release();

@@ -159,6 +159,7 @@ pub(super) fn begin_run(before: &Subscription, planned: &PlannedRun, now: DateTi
         total: planned.total,
         unpriced: false,
         charge_id: None,
+        reversals: None,
         jumped_numbers: before.jumped_numbers,
         next_run_at: planned.next.map(|next| next.at),
         version: 0,

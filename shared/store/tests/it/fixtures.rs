@@ -110,6 +110,7 @@ pub(crate) fn subscription(name: &str, items: usize) -> Made<Subscription> {
         job_run_id: None,
         prices_fixed: false,
         blocked_by: None,
+        held_by: None,
         id,
     };
     let source = Slot { number: OccurrenceNumber::ANCHOR, at: anchor };
@@ -148,6 +149,7 @@ pub(crate) fn order(name: &str) -> Made<Order> {
         rejections: Vec::new(),
         placements: 0,
         charge_id: None,
+        reversals: None,
         reference: None,
         reference_origin: None,
         metadata: Value::Null,
