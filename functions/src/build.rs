@@ -1,5 +1,5 @@
 //! How each function is built from its environment. A binary names its own here, so that the linker
-//! leaves the other eight out of it.
+//! leaves the others out of it.
 
 use std::sync::Arc;
 
@@ -7,8 +7,8 @@ use perennial_runtime::{Clock, Environment, Function, SettingError};
 use thiserror::Error;
 
 use crate::{
-    Aws, api, dead_letter, event_relay, intake, order_copy, payment_retry, renewal_tick,
-    validation, webhooks,
+    Aws, api, dead_letter, event_relay, import as imports, intake, order_copy, payment_retry,
+    renewal_tick, validation, webhooks,
 };
 
 /// Builds one function.
@@ -62,6 +62,8 @@ macro_rules! functions {
 functions! {
     /// Takes orders from API clients and channels.
     intake, "intake" => intake::build;
+    /// Brings in subscriptions from other books.
+    import, "import" => imports::build;
     /// Reads and manages everything else over HTTP.
     api, "api" => api::build;
     /// Checks an order that is being placed, collects its payment and makes its subscriptions.

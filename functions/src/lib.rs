@@ -12,6 +12,7 @@ mod follow_up;
 mod goods;
 mod http;
 mod https;
+mod import;
 mod intake;
 mod order_copy;
 mod payment_retry;

@@ -89,12 +89,17 @@ fn refuse_credit_of_channels(context: &Context<'_>, change: &mut Change) {
 
 fn check_email(change: &mut Change) {
     let Some(email) = change.text("email") else { return };
-    let parts = email.split_once('@');
-    let sound = parts.is_some_and(|(local, domain)| {
-        !local.is_empty() && !domain.is_empty() && !domain.contains('@')
-    });
-    if !sound || email.chars().any(char::is_whitespace) {
+    if !is_email(email) {
         let detail = format!("email must be an address such as \"ada@example.com\", not {email:?}");
         change.refuse("email", Code::InvalidValue, detail);
     }
+}
+
+/// Whether a text is an e-mail address, as far as can be told from the outside.
+pub(super) fn is_email(text: &str) -> bool {
+    let parts = text.split_once('@');
+    let sound = parts.is_some_and(|(local, domain)| {
+        !local.is_empty() && !domain.is_empty() && !domain.contains('@')
+    });
+    sound && !text.chars().any(char::is_whitespace)
 }

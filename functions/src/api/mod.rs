@@ -48,6 +48,7 @@ mod sold;
 mod stock_items;
 mod stock_locations;
 mod subscription_edit;
+pub(crate) mod subscription_imports;
 mod subscription_models;
 mod swap;
 pub(crate) mod tags;
@@ -115,6 +116,7 @@ pub(crate) static RESOURCE_TYPES: &[&ResourceType] = &[
     &versions::KIND,
     &webhooks::KIND,
     &event_callbacks::KIND,
+    &subscription_imports::KIND,
     &previews::schedule_previews::KIND,
     &previews::proration_previews::KIND,
     &previews::billing_period_previews::KIND,
@@ -140,6 +142,7 @@ static OPERATIONS: &[&[Operation]] = &[
     events::OPERATIONS,
     versions::OPERATIONS,
     event_callbacks::OPERATIONS,
+    subscription_imports::DESCRIBED,
     previews::schedule_previews::OPERATIONS,
     previews::proration_previews::OPERATIONS,
     previews::billing_period_previews::OPERATIONS,

@@ -274,7 +274,7 @@ pub(super) fn coming(
         ),
         relationships: vec![
             ("order_subscription", Linkage::one("order_subscriptions", Some(&subscription.id))),
-            ("source_order", Linkage::one("orders", Some(&subscription.source_order_id))),
+            ("source_order", Linkage::one("orders", subscription.source_order_id.as_ref())),
             ("target_order", Linkage::One(None)),
             ("job_run", Linkage::one("job_runs", subscription.job_run_id.as_ref())),
             ("events", Linkage::Unknown),
@@ -512,6 +512,7 @@ pub(super) async fn source_of_run(context: &Context<'_>, id: &str) -> Outcome<Ve
     let Some(subscription) = order_subscriptions::find(context, &subscription).await? else {
         return Ok(Vec::new());
     };
-    let order = orders::find(context, &subscription.source_order_id).await?;
+    let Some(source) = &subscription.source_order_id else { return Ok(Vec::new()) };
+    let order = orders::find(context, source).await?;
     Ok(order.iter().map(orders::stored_object).collect())
 }

@@ -465,7 +465,7 @@ pub(super) fn object(subscription: &Subscription) -> Object {
             ("market", Linkage::one("markets", Some(market_id))),
             ("subscription_model", Linkage::one("subscription_models", model_id.as_ref())),
             ("price_list", Linkage::one("price_lists", price_list_id.as_ref())),
-            ("source_order", Linkage::one("orders", Some(source_order_id))),
+            ("source_order", Linkage::one("orders", source_order_id.as_ref())),
             ("customer", Linkage::one("customers", customer_id.as_ref())),
             (
                 "customer_payment_source",

@@ -188,10 +188,12 @@ async fn create(context: &Context<'_>) -> Outcome<Answer> {
     let found = order_subscriptions::find(context, &id).await?;
     let found = found.ok_or_else(|| no_such("order_subscriptions", id.as_str(), at))?;
     if let Related::To(source) = &source
-        && *source != found.source_order_id
+        && Some(source) != found.source_order_id.as_ref()
     {
-        let expected = &found.source_order_id;
-        let detail = format!("order subscription {id} repeats order {expected}, not {source}");
+        let detail = match &found.source_order_id {
+            Some(own) => format!("order subscription {id} repeats order {own}, not {source}"),
+            None => format!("order subscription {id} was imported and has no source order"),
+        };
         return Err(Problem::new(Code::InvalidValue, detail)
             .at("/data/relationships/source_order/data/id")
             .with("value", source.as_str())

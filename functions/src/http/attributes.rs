@@ -185,6 +185,11 @@ impl Attributes {
         self.given.contains_key(name)
     }
 
+    /// Takes an attribute as it was given: its parts are to be checked one by one.
+    pub(crate) fn take_unread(&mut self, name: &str) -> Option<Value> {
+        self.given.remove(name)
+    }
+
     /// Reads an attribute that may be left out or be null.
     pub(crate) fn optional<T: DeserializeOwned>(
         &mut self,

@@ -42,6 +42,8 @@ pub(crate) enum Action {
 pub(crate) enum Surface {
     /// Writes of orders and their lines.
     Intake,
+    /// Subscriptions from other books.
+    Import,
     /// Everything else.
     Api,
 }

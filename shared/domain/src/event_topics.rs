@@ -9,6 +9,7 @@ use thiserror::Error;
 
 use crate::{
     ids::{OrderCopyId, OrderId, SubscriptionId},
+    import::IMPORTED,
     journal::Entry,
     time::OccurrenceNumber,
 };

@@ -12,6 +12,7 @@
 //! - [`payment`]: refunds, disputes, and the order of a customer's payment sources
 //! - [`placement`]: whether an order may be placed
 //! - [`manual_subscription`], [`copy_order`], [`order_copy`]: subscriptions and copies made by hand
+//! - [`import`]: subscriptions that come from another book
 //! - [`journal`]: how every change is recorded, and [`event_topics`] what that means to subscribers
 //! - [`webhook`]: who is told of it, and what is done when a message does not arrive
 
@@ -22,6 +23,7 @@ pub mod country;
 pub mod dunning;
 pub mod event_topics;
 pub mod ids;
+pub mod import;
 pub mod invoice;
 pub mod journal;
 pub mod lifecycle;

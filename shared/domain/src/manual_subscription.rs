@@ -83,7 +83,8 @@ pub fn create_manual(
     let active = terms.activate_by_source_order && !waits;
     let status = if active { SubscriptionStatus::Active } else { SubscriptionStatus::Draft };
     let frequency = terms.frequency.clone();
-    let beginning = Beginning { id, status, order, market, model, items, frequency, anchor, now };
+    let origin = order.into();
+    let beginning = Beginning { id, status, origin, market, model, items, frequency, anchor, now };
     let mut subscription = beginning.subscription();
     if model.is_none() {
         subscription.factory = Factory::OrderCopies;

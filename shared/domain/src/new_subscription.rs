@@ -5,10 +5,11 @@ use serde_json::Value;
 
 use crate::{
     catalog::{Market, SubscriptionModel},
-    ids::{SubscriptionId, SubscriptionItemId},
+    ids::{CustomerId, OrderId, PaymentSourceId, SubscriptionId, SubscriptionItemId},
     journal::Head,
     lifecycle::SubscriptionStatus,
-    order::{Annotations, LineItem, Order},
+    money::Currency,
+    order::{Addresses, Annotations, LineItem, Order},
     order_copy::Factory,
     pricing::PriceSource,
     run::Skipped,
@@ -20,7 +21,7 @@ use crate::{
 pub(crate) struct Beginning<'a> {
     pub(crate) id: SubscriptionId,
     pub(crate) status: SubscriptionStatus,
-    pub(crate) order: &'a Order,
+    pub(crate) origin: Origin,
     pub(crate) market: &'a Market,
     pub(crate) model: Option<&'a SubscriptionModel>,
     pub(crate) items: Vec<SubscriptionItem>,
@@ -30,21 +31,46 @@ pub(crate) struct Beginning<'a> {
     pub(crate) now: DateTime<Utc>,
 }
 
+/// Where it comes from, and what it takes over from there.
+pub(crate) struct Origin {
+    /// The order that it repeats; `None` where that was made in another book.
+    pub(crate) order_id: Option<OrderId>,
+    pub(crate) customer_id: Option<CustomerId>,
+    pub(crate) payment_source_id: Option<PaymentSourceId>,
+    pub(crate) addresses: Addresses,
+    pub(crate) currency: Currency,
+    /// When the order was placed.
+    pub(crate) placed_at: Option<DateTime<Utc>>,
+}
+
+impl From<&Order> for Origin {
+    fn from(order: &Order) -> Self {
+        Self {
+            order_id: Some(order.id.clone()),
+            customer_id: order.customer_id.clone(),
+            payment_source_id: order.payment_source_id.clone(),
+            addresses: order.addresses.clone(),
+            currency: order.currency,
+            placed_at: order.placed_at,
+        }
+    }
+}
+
 impl Beginning<'_> {
     /// The subscription, without a next run.
     pub(crate) fn subscription(self) -> Subscription {
-        let Self { id, status, order, market, model, items, frequency, anchor, now } = self;
+        let Self { id, status, origin, market, model, items, frequency, anchor, now } = self;
         Subscription {
             id,
             status,
             market_id: market.id.clone(),
             model_id: model.map(|model| model.id.clone()),
-            source_order_id: order.id.clone(),
-            customer_id: order.customer_id.clone(),
-            payment_source_id: order.payment_source_id.clone(),
-            addresses: order.addresses.clone(),
+            source_order_id: origin.order_id,
+            customer_id: origin.customer_id,
+            payment_source_id: origin.payment_source_id,
+            addresses: origin.addresses,
             tags: Vec::new(),
-            currency: order.currency,
+            currency: origin.currency,
             items,
             price_list_id: model.and_then(|model| model.followed_list(market)),
             frequency,
@@ -63,7 +89,7 @@ impl Beginning<'_> {
             cancelled_at: None,
             renewal_alert_period: model.and_then(|model| model.renewal_alert_period),
             alerted: None,
-            last_run_at: order.placed_at,
+            last_run_at: origin.placed_at,
             last_ordered_at: None,
             factory: Factory::default(),
             activate_by_source_order: true,

@@ -459,7 +459,7 @@ pub fn create_subscriptions(
             let beginning = Beginning {
                 id,
                 status,
-                order,
+                origin: order.into(),
                 market,
                 model: Some(model),
                 items,

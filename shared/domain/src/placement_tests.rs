@@ -544,7 +544,7 @@ fn a_subscription_begins_with_its_order_and_repeats_from_there() -> TestResult {
     let placed_at: DateTime<Utc> = "2027-01-31T10:00:00Z".parse()?;
     assert_eq!((monthly.anchor, monthly.last_run_at), (placed_at, Some(placed_at)));
     assert_eq!(monthly.status, SubscriptionStatus::Active);
-    assert_eq!(monthly.source_order_id, case.order.id);
+    assert_eq!(monthly.source_order_id.as_ref(), Some(&case.order.id));
     assert_eq!(monthly.payment_source_id, case.order.payment_source_id);
     let model = case.model.as_ref().ok_or("a model")?;
     assert_eq!((monthly.catch_up, &monthly.retry), (model.catch_up, &model.retry));

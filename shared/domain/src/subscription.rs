@@ -75,8 +75,10 @@ pub struct Subscription {
     /// The model that made it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model_id: Option<ModelId>,
-    /// The order that it repeats; its first run.
-    pub source_order_id: OrderId,
+    /// The order that it repeats; its first run. `None` where that was made in another book, from
+    /// which it was imported.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_order_id: Option<OrderId>,
     /// Whose it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub customer_id: Option<CustomerId>,

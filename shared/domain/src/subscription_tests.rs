@@ -28,7 +28,7 @@ pub(crate) fn subscription(frequency: &str, anchor: &str) -> Result<Subscription
         status: Active,
         market_id: MarketId::derived(&["market"]),
         model_id: None,
-        source_order_id: OrderId::derived(&["order"]),
+        source_order_id: Some(OrderId::derived(&["order"])),
         customer_id: Some(CustomerId::derived(&["customer"])),
         payment_source_id: Some(PaymentSourceId::derived(&["source"])),
         addresses: Addresses::default(),

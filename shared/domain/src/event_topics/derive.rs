@@ -2,7 +2,7 @@
 //! because ids of events are given out.
 
 use super::{
-    Concerned, Entry, Event, EventId, OccurrenceNumber, OrderCopyId, OrderId, RUN_PREFIX,
+    Concerned, Entry, Event, EventId, IMPORTED, OccurrenceNumber, OrderCopyId, OrderId, RUN_PREFIX,
     SubscriptionId, UNLISTED, Value, topic,
 };
 
@@ -13,6 +13,11 @@ pub fn events(entry: &Entry) -> Vec<Event> {
     match entry.event.as_str() {
         "orders.delete" => {
             told.add("orders.destroy", told.subject());
+            return told.events;
+        }
+        // What it became active by lies in the other book: nobody is to be greeted again.
+        IMPORTED => {
+            told.add(IMPORTED, told.subject());
             return told.events;
         }
         "order_subscriptions.last_run_succeeded"

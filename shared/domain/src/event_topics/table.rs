@@ -103,6 +103,12 @@ pub const TOPICS: &[Topic] = &[
         "order_subscriptions.reprice",
         "It, or an open run of it, took the prices that its list has by now.",
     ),
+    of(
+        25,
+        SUBSCRIPTION,
+        "order_subscriptions.import",
+        "It was brought in from another book. Sent alone: neither create nor activate is.",
+    ),
     of(30, RUN, "recurring_order_copies.create", "A run was made."),
     of(31, RUN, "recurring_order_copies.start", "A run began; sent with create."),
     of(

@@ -10,6 +10,7 @@ use super::{
     standing,
 };
 use crate::{
+    ids::OrderId,
     journal::Change,
     lifecycle::{SubscriptionStatus, Trigger},
     subscription::Subscription,
@@ -52,13 +53,18 @@ pub fn activate(
     now: DateTime<Utc>,
 ) -> Result<(Subscription, Change), PlanError> {
     let never_was = before.status == SubscriptionStatus::Draft;
-    if never_was && before.activate_by_source_order {
-        return Err(PlanError::WaitsForSource(before.source_order_id.clone()));
+    if let Some(source) = waits_for(before).filter(|_| never_was) {
+        return Err(PlanError::WaitsForSource(source));
     }
     let going_on = if never_was { GoingOn::Creation } else { GoingOn::Pause };
     let (after, change, _) = go_on(before, going_on, now, now)?;
     within_term(&after, now)?;
     Ok((after, change))
+}
+
+/// The order whose placement makes it active, if one does.
+fn waits_for(before: &Subscription) -> Option<OrderId> {
+    before.source_order_id.clone().filter(|_| before.activate_by_source_order)
 }
 
 /// Refuses to let something go on that would end again at once.
@@ -83,8 +89,8 @@ pub fn reactivate(
     now: DateTime<Utc>,
 ) -> Result<(Subscription, Change), PlanError> {
     let (after, change, _) = go_on(before, GoingOn::Cancellation, now, now)?;
-    if before.activate_by_source_order && before.expected().is_none() {
-        return Err(PlanError::WaitsForSource(before.source_order_id.clone()));
+    if let Some(source) = waits_for(before).filter(|_| before.expected().is_none()) {
+        return Err(PlanError::WaitsForSource(source));
     }
     let cancelled_at = before.cancelled_at.unwrap_or(before.updated_at);
     let until = cancelled_at.checked_add_signed(TimeDelta::days(i64::from(days)));

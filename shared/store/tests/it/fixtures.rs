@@ -62,7 +62,7 @@ pub(crate) fn subscription(name: &str, items: usize) -> Made<Subscription> {
         status: SubscriptionStatus::Active,
         market_id: MarketId::derived(&["eu"]),
         model_id: Some(ModelId::derived(&["model"])),
-        source_order_id: OrderId::derived(&[name]),
+        source_order_id: Some(OrderId::derived(&[name])),
         customer_id: Some(CustomerId::derived(&[name])),
         payment_source_id: Some(PaymentSourceId::derived(&[name])),
         addresses: Addresses::default(),
