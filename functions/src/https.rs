@@ -21,15 +21,9 @@ use aws_smithy_runtime_api::{
     },
 };
 use aws_smithy_types::body::SdkBody;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::{
-    client::legacy::{Client, connect},
-    rt::{TokioExecutor, TokioTimer},
-};
+use perennial_https::pool;
 
-use crate::tls;
-
-type Pool = Client<HttpsConnector<connect::HttpConnector>, SdkBody>;
+type Pool = perennial_https::Pool<SdkBody>;
 
 /// The HTTP client. All that are cloned from one share its connections.
 #[derive(Debug, Clone)]
@@ -52,19 +46,6 @@ impl Https {
         let pool = self.0.pool.get_or_init(|| pool(self.0.connect_timeout));
         pool.clone().map_err(|reason| ConnectorError::other(reason.into(), None))
     }
-}
-
-fn pool(connect_timeout: Duration) -> Result<Pool, String> {
-    let mut tcp = connect::HttpConnector::new();
-    tcp.enforce_http(false);
-    tcp.set_nodelay(true);
-    tcp.set_connect_timeout(Some(connect_timeout));
-    let connector = HttpsConnectorBuilder::new()
-        .with_tls_config(tls::settings()?)
-        .https_or_http()
-        .enable_http1()
-        .wrap_connector(tcp);
-    Ok(Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build(connector))
 }
 
 impl HttpClient for Https {

@@ -25,7 +25,6 @@ mod settings;
 mod sqs_batch;
 mod stock;
 mod subscribe;
-mod tls;
 mod validation;
 mod webhooks;
 mod work_queues;

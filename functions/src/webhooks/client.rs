@@ -12,6 +12,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::{Request, Response, body::Incoming, client::conn::http1, http::uri::PathAndQuery};
 use hyper_util::rt::TokioIo;
 use perennial_domain::webhook::{CallbackUrl, Outcome};
+use perennial_https::tls;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
@@ -21,7 +22,6 @@ use tokio::{
 use tokio_rustls::{TlsConnector, rustls::pki_types::ServerName};
 
 use super::resolve;
-use crate::tls;
 
 /// How long a delivery may take, and how much of the answer is read.
 #[derive(Debug, Clone, Copy)]

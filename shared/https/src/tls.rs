@@ -8,7 +8,7 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto::ring};
 ///
 /// # Errors
 /// When the system trusts none.
-pub(crate) fn settings() -> Result<ClientConfig, String> {
+pub fn settings() -> Result<ClientConfig, String> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if roots.is_empty() {
