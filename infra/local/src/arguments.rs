@@ -37,11 +37,11 @@ pub(crate) struct Bench {
     pub(crate) renewals: u32,
 
     /// Orders sent per second, whether or not earlier ones were answered
-    #[arg(long, default_value_t = 50, value_parser = value_parser!(u32).range(1..=1_000))]
+    #[arg(long, default_value_t = 100, value_parser = value_parser!(u32).range(1..=1_000))]
     pub(crate) orders_per_second: u32,
 
     /// For how many seconds orders are sent
-    #[arg(long, default_value_t = 10, value_parser = value_parser!(u32).range(1..=600))]
+    #[arg(long, default_value_t = 60, value_parser = value_parser!(u32).range(1..=600))]
     pub(crate) seconds: u32,
 
     /// Keep everything in memory, which is the default
@@ -51,6 +51,10 @@ pub(crate) struct Bench {
     /// Keep everything in files in this directory, which must be empty
     #[arg(long, value_name = "DIR", conflicts_with = "memory")]
     pub(crate) data: Option<PathBuf>,
+
+    /// Write the distributions of all latencies to this file, too (.hgrm, in milliseconds)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) histogram: Option<PathBuf>,
 
     /// Write what was measured to this file, too
     #[arg(long, value_name = "FILE")]

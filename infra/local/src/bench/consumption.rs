@@ -10,6 +10,12 @@ use serde::Serialize;
 /// how long nothing happens, and not on the work.
 const EMPTY_RECEIVE: &str = "ReceiveMessage (empty)";
 
+/// What tells webhooks of events: the queue, the function, and the index in which it looks for them,
+/// which nothing else reads in a renewal.
+const WEBHOOK_QUEUE: &str = "WebhookQueue";
+const WEBHOOK_FUNCTION: &str = "WebhooksFunction";
+const WEBHOOK_INDEX: &str = "BookTable/list";
+
 /// Begins to count.
 pub(super) struct Meter {
     functions: BTreeMap<String, FunctionStats>,
@@ -23,7 +29,7 @@ pub(super) struct Consumption {
     /// Capacity of the test payment provider's own table, which is not billed to a renewal: in its
     /// place stands a real provider.
     pub(super) test_provider: Vec<TableUse>,
-    /// Calls of SQS by action.
+    /// Calls of SQS by queue and action.
     pub(super) queues: Vec<QueueUse>,
     /// Events on the bus, as billed.
     pub(super) events: u64,
@@ -44,9 +50,10 @@ pub(super) struct TableUse {
     pub(super) write_half_units: u64,
 }
 
-/// Calls of one action of SQS.
+/// Calls of one action on one queue.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct QueueUse {
+    pub(super) queue: String,
     pub(super) action: &'static str,
     pub(super) billed_requests: u64,
     pub(super) messages: u64,
@@ -93,10 +100,11 @@ impl Meter {
         let queues = cloud
             .queues
             .take_usage()
-            .actions
+            .by_action
             .into_iter()
-            .filter(|(action, _)| *action != EMPTY_RECEIVE)
-            .map(|(action, usage)| QueueUse {
+            .filter(|((_, action), _)| *action != EMPTY_RECEIVE)
+            .map(|((queue, action), usage)| QueueUse {
+                queue,
                 action,
                 billed_requests: usage.billed_requests,
                 messages: usage.messages,
@@ -140,6 +148,33 @@ fn test_tables(stack: &Stack) -> BTreeSet<String> {
 }
 
 impl Consumption {
+    /// What the renewals themselves consumed, and what went into telling of them: the events, and
+    /// looking for webhooks that want them.
+    pub(super) fn split(self) -> (Self, Self) {
+        let (telling_tables, tables) =
+            self.tables.into_iter().partition(|usage| usage.table == WEBHOOK_INDEX);
+        let (telling_queues, queues) =
+            self.queues.into_iter().partition(|usage| usage.queue == WEBHOOK_QUEUE);
+        let (telling_functions, functions) =
+            self.functions.into_iter().partition(|usage| usage.function == WEBHOOK_FUNCTION);
+        let renewing = Self {
+            tables,
+            test_provider: self.test_provider,
+            queues,
+            functions,
+            ..Self::default()
+        };
+        let telling = Self {
+            tables: telling_tables,
+            test_provider: Vec::new(),
+            queues: telling_queues,
+            events: self.events,
+            event_bytes: self.event_bytes,
+            functions: telling_functions,
+        };
+        (renewing, telling)
+    }
+
     /// Half read units of all tables that are billed.
     pub(super) fn read_half_units(&self) -> u64 {
         self.tables.iter().map(|usage| usage.read_half_units).sum()

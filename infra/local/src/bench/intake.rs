@@ -11,22 +11,20 @@
 //!   is work too, so only one order in ten is followed so.
 
 use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
-use hdrhistogram::Histogram;
 use indicatif::ProgressBar;
-use perennial_local::{cloud::eventbridge::Event, identity::Role, stack::Stack};
+use perennial_local::{identity::Role, stack::Stack};
 use reqwest::{Client, header};
 use serde::Serialize;
 use serde_json::{Value, json};
-use tokio::{sync::broadcast, task::JoinSet, time::sleep};
+use tokio::{task::JoinSet, time::sleep};
 
 use super::{
     Failure,
-    figures::Thousandths,
+    latency::{Latency, Published, listen},
     seed::{Buyer, ORGANIZATION, SKU, Shop},
 };
 
@@ -53,27 +51,6 @@ pub(super) struct Intake {
     pub(super) placed_ms: Latency,
 }
 
-/// Quantiles of a latency, in milliseconds.
-#[derive(Debug, Clone, Copy, Serialize)]
-pub(super) struct Latency {
-    /// How many were measured.
-    pub(super) count: u64,
-    pub(super) p50: Thousandths,
-    pub(super) p99: Thousandths,
-    pub(super) max: Thousandths,
-}
-
-impl Latency {
-    fn of(latencies: impl IntoIterator<Item = Duration>) -> Result<Self, Failure> {
-        let mut histogram = Histogram::<u64>::new(3)?;
-        for latency in latencies {
-            histogram.record(u64::try_from(latency.as_micros())?)?;
-        }
-        let at = |quantile| Thousandths(histogram.value_at_quantile(quantile));
-        Ok(Self { count: histogram.len(), p50: at(0.5), p99: at(0.99), max: at(1.0) })
-    }
-}
-
 /// One order as the client saw it.
 struct Sent {
     id: String,
@@ -81,9 +58,6 @@ struct Sent {
     answered: Duration,
     placed: Option<Duration>,
 }
-
-/// The instants at which orders were told to be placed.
-type Published = Arc<Mutex<HashMap<String, Instant>>>;
 
 /// Sends orders at a rate for so many seconds, and waits until all are placed.
 pub(super) async fn measure(
@@ -97,7 +71,7 @@ pub(super) async fn measure(
     let shopper = Arc::new(Shopper::new(stack, shop)?);
     let published = Published::default();
     let events = stack.cloud().buses.subscribe();
-    let listener = tokio::spawn(listen(events, Arc::clone(&published)));
+    let listener = tokio::spawn(listen(events, Some("orders.place"), published.clone()));
     let mut buyers = buyers.iter().cycle();
     let mut next = || buyers.next().cloned().ok_or("there are no buyers");
 
@@ -121,7 +95,7 @@ pub(super) async fn measure(
     }
     let deadline = Instant::now() + PATIENCE;
     let published = loop {
-        let known = published.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let known = published.known();
         let missing = sent.iter().filter(|order| !known.contains_key(&order.id)).count();
         if missing == 0 {
             break known;
@@ -140,18 +114,6 @@ pub(super) async fn measure(
         published_ms: Latency::of(sent.iter().filter_map(at))?,
         placed_ms: Latency::of(sent.iter().filter_map(|order| order.placed))?,
     })
-}
-
-/// Notes when each order was told to be placed. Ends when events come faster than they are read.
-async fn listen(mut events: broadcast::Receiver<Arc<Event>>, published: Published) {
-    while let Ok(event) = events.recv().await {
-        let now = Instant::now();
-        let subject = event.detail.get("subject").and_then(Value::as_str);
-        if let ("orders.place", Some(subject)) = (event.detail_type.as_str(), subject) {
-            let mut published = published.lock().unwrap_or_else(PoisonError::into_inner);
-            published.insert(subject.to_owned(), now);
-        }
-    }
 }
 
 /// A client of the API.

@@ -7,11 +7,15 @@
 mod consumption;
 mod figures;
 mod intake;
+mod latency;
 mod prices;
 mod process;
 mod renewals;
 mod report;
 mod seed;
+mod trouble;
+
+use std::path::Path;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use perennial_local::stack::{Stack, StackOptions, find_template};
@@ -52,15 +56,22 @@ pub(crate) async fn run(options: Bench) -> Result<(), Failure> {
     if let Some(file) = &options.json {
         let mut text = serde_json::to_string_pretty(&report)?;
         text.push('\n');
-        std::fs::write(file, text).map_err(|error| format!("{}: {error}", file.display()))?;
+        write(file, &text)?;
+    }
+    if let Some(file) = &options.histogram {
+        write(file, &report.distributions())?;
     }
     Ok(())
+}
+
+fn write(file: &Path, text: &str) -> Result<(), Failure> {
+    std::fs::write(file, text).map_err(|error| format!("{}: {error}", file.display()).into())
 }
 
 async fn measure(stack: &Stack, options: &Bench) -> Result<Report, Failure> {
     let now = stack.clock().now();
     let shop = Shop::open(stack, now).await?;
-    let buyers = shop.buyers(options.renewals, now).await?;
+    let buyers = shop.buyers(options.renewals, now, |_| "tok_paid".to_owned()).await?;
     let bar = progress(u64::from(options.renewals), "subscriptions seeded")?;
     let renewals = renewals::measure(stack, &shop, &buyers, &bar).await?;
     bar.finish_and_clear();
@@ -70,7 +81,11 @@ async fn measure(stack: &Stack, options: &Bench) -> Result<Report, Failure> {
         intake::measure(stack, &shop, &buyers, options.orders_per_second, options.seconds, &bar)
             .await?;
     bar.finish_and_clear();
-    Ok(Report::new(renewals, intake, options.data.is_some()))
+    let troubled = shop.buyers(options.renewals, now, trouble::token).await?;
+    let bar = progress(u64::from(options.renewals), "subscriptions seeded")?;
+    let trouble = trouble::measure(stack, &shop, &troubled, &bar).await?;
+    bar.finish_and_clear();
+    Ok(Report::new(renewals, trouble, intake, options.data.is_some()))
 }
 
 /// A bar on standard error; nothing where that is no terminal.
@@ -81,6 +96,8 @@ fn progress(length: u64, what: &'static str) -> Result<ProgressBar, Failure> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[tokio::test(flavor = "multi_thread")]
@@ -93,6 +110,7 @@ mod tests {
             memory: true,
             data: None,
             json: None,
+            histogram: None,
         };
         let report = measure(&stack, &options).await?;
         stack.shutdown().await;
@@ -100,6 +118,9 @@ mod tests {
         let number = |pointer: &str| json.pointer(pointer).and_then(serde_json::Value::as_u64);
         assert_eq!(number("/renewals/renewals"), Some(30));
         assert_eq!(number("/renewals/consumption/events"), Some(30));
+        assert_eq!(number("/trouble/renewals"), Some(30));
+        assert_eq!(number("/trouble/declined"), Some(2));
+        assert_eq!(number("/trouble/published_ms/count"), Some(30));
         assert_eq!(number("/intake/orders"), Some(20));
         assert_eq!(number("/intake/published_ms/count"), Some(20));
         let functions = json.pointer("/renewals/consumption/functions").and_then(|f| f.as_array());
@@ -111,7 +132,14 @@ mod tests {
         let all =
             ["EventRelayFunction", "OrderCopyFunction", "RenewalTickFunction", "WebhooksFunction"];
         assert_eq!(names, all, "{json}");
+        let tables = json.pointer("/renewals/consumption/tables").and_then(|t| t.as_array());
+        let indexes = tables.into_iter().flatten().filter_map(|one| one.get("table")?.as_str());
+        let indexes: BTreeSet<&str> = indexes.filter(|name| name.contains('/')).collect();
+        assert_eq!(indexes, BTreeSet::from(["BookTable/due", "BookTable/list"]), "{json}");
         assert!(report.to_string().contains("DOLLARS PER MILLION RENEWALS"));
+        let told = report.distributions();
+        let whole = told.lines().filter(|line| line.ends_with(" 1.000000         20")).count();
+        assert_eq!(whole, 2, "answered and published, to the last of 20 orders: {told}");
         Ok(())
     }
 
@@ -126,6 +154,7 @@ mod tests {
             memory: false,
             data: Some(directory.path().to_owned()),
             json: None,
+            histogram: None,
         };
         let refused = run(options).await.err().map(|error| error.to_string());
         assert!(refused.is_some_and(|reason| reason.contains("is not empty")));

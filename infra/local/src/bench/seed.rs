@@ -2,8 +2,6 @@
 //! and the store, as validation writes them, and not over HTTP: it is their renewal that is
 //! measured.
 
-use std::collections::HashMap;
-
 use chrono::{DateTime, SubsecRound, Utc};
 use futures::{StreamExt, TryStreamExt, stream};
 use perennial_domain::{
@@ -42,7 +40,6 @@ pub(super) struct Shop {
     pub(super) store: Store,
     pub(super) market: Market,
     model: SubscriptionModel,
-    skus: HashMap<SkuId, Sku>,
     sku: Sku,
 }
 
@@ -120,24 +117,29 @@ impl Shop {
         store.create(&organization, &model).await?;
         store.create(&organization, &market).await?;
         store.create(&organization, &sku).await?;
-        let skus = HashMap::from([(sku.id.clone(), sku.clone())]);
-        Ok(Self { organization, store, market, model, skus, sku })
+        Ok(Self { organization, store, market, model, sku })
     }
 
-    /// Makes so many buyers, each with a card that always pays.
+    /// Makes so many buyers, each with the card that `token` has for its number.
     pub(super) async fn buyers(
         &self,
         count: u32,
         now: DateTime<Utc>,
+        token: impl Fn(u32) -> String,
     ) -> Result<Vec<Buyer>, Failure> {
         stream::iter(0..count)
-            .map(|number| self.buyer(number, now))
+            .map(|number| self.buyer(number, token(number), now))
             .buffer_unordered(CONCURRENCY)
             .try_collect()
             .await
     }
 
-    async fn buyer(&self, number: u32, now: DateTime<Utc>) -> Result<Buyer, Failure> {
+    async fn buyer(
+        &self,
+        number: u32,
+        token: String,
+        now: DateTime<Utc>,
+    ) -> Result<Buyer, Failure> {
         let customer = Customer {
             id: CustomerId::from_uuid(Uuid::now_v7()),
             email: format!("buyer-{number}@example.com"),
@@ -152,7 +154,7 @@ impl Shop {
         let source = PaymentSource {
             id: PaymentSourceId::from_uuid(Uuid::now_v7()),
             customer_id: customer.id.clone(),
-            token: "tok_paid".to_owned(),
+            token,
             name: Some("Visa ending 4242".to_owned()),
             expires_on: None,
             version: 1,
@@ -188,7 +190,7 @@ impl Shop {
         buyer: &Buyer,
         placed_at: DateTime<Utc>,
     ) -> Result<SubscriptionId, Failure> {
-        let Self { organization, store, market, model, skus, .. } = self;
+        let Self { organization, store, market, model, .. } = self;
         let draft = self.draft(buyer, placed_at);
         let collected = Collected::Paid("ch_seeded".to_owned());
         let (mut order, change) = place(&draft, collected, placed_at);
@@ -196,7 +198,7 @@ impl Shop {
         let cause = || Cause { actor: "system:bench".to_owned(), reason: "seeding".to_owned() };
         let id = order.id.to_string();
         let entry = append(&mut order.journal, organization, &id, placed_at, cause(), change);
-        let made = create_subscriptions(organization, &order, market, model, skus, placed_at)?;
+        let made = create_subscriptions(organization, &order, market, model, placed_at)?;
         let (mut subscription, change) =
             made.into_iter().next().ok_or("the order made no subscription")?;
         let id = subscription.id.to_string();

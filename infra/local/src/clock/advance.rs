@@ -269,13 +269,13 @@ impl Advance {
 
     fn tally(&self) -> Tally {
         let stats = self.host.stats();
-        let usage = self.cloud.queues.usage();
+        let actions = self.cloud.queues.usage().actions();
         Tally {
             invocations: stats.iter().map(|(name, s)| (name.clone(), s.invocations)).collect(),
             failures: stats.iter().map(|(name, s)| (name.clone(), s.errors)).collect(),
             messages: ["SendMessage", "SendMessageBatch"]
                 .iter()
-                .filter_map(|action| usage.actions.get(*action))
+                .filter_map(|action| actions.get(*action))
                 .map(|usage| usage.messages)
                 .sum(),
         }

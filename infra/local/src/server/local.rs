@@ -147,8 +147,8 @@ fn queues(server: &Server) -> Value {
 fn stats(server: &Server) -> Value {
     let sqs = server.cloud.queues.usage();
     let actions: Map<String, Value> = sqs
-        .actions
-        .iter()
+        .actions()
+        .into_iter()
         .map(|(action, usage)| {
             let value = json!({
                 "calls": usage.calls,
@@ -156,7 +156,7 @@ fn stats(server: &Server) -> Value {
                 "billed_requests": usage.billed_requests,
                 "bytes": usage.bytes,
             });
-            ((*action).to_owned(), value)
+            (action.to_owned(), value)
         })
         .collect();
     let capacity = server.cloud.dynamodb.usage();

@@ -10,6 +10,7 @@
 //! | `tok_needs_action_<n>` | the same, until the customer has confirmed between call n and the next one under the key, which is paid |
 //! | `tok_processing` | the same as `tok_needs_action`, but it waits for the provider, not for the customer |
 //! | `tok_slow_<ms>` | waits that many milliseconds, ten seconds at most, then paid |
+//! | `tok_slow_<ms>_<rest>` | waits, then does what `tok_<rest>` does: `tok_slow_200_declines_1` |
 //! | `tok_timeout_after_charge` | paid, but the call that makes the charge answers [`PaymentError::Unknown`]; a lookup or the same key again answers paid |
 //! | `tok_timeout_before_charge` | the first call under a key answers [`PaymentError::Unknown`] and charges nothing; a second call under the same key is paid |
 //! | `tok_unavailable_<n>` | the first n calls under a key answer [`PaymentError::Unavailable`], every later one is paid; n from 1 to 1000 |
@@ -169,7 +170,9 @@ impl TestProvider {
             let refundable_minor = outcome.is_paid().then_some(request.amount_minor);
             self.ledger.record(request, LedgerEntry { outcome, refundable_minor, ..entry }).await
         };
-        let recorded = match Behaviour::of(&request.token)? {
+        let (pause, behaviour) = Behaviour::of(&request.token)?;
+        tokio::time::sleep(pause).await;
+        let recorded = match behaviour {
             Behaviour::Paid | Behaviour::Later(_) => record(None).await?,
             Behaviour::DeclinedSoft { times } => {
                 let outcome = self.ledger.is_among_declines(request, times).await?.then(|| {
@@ -198,10 +201,6 @@ impl TestProvider {
                 } else {
                     recorded
                 }
-            }
-            Behaviour::Slow(duration) => {
-                tokio::time::sleep(duration).await;
-                record(None).await?
             }
             Behaviour::TimeoutAfterCharge => match record(None).await? {
                 Recorded::Now(_) => {

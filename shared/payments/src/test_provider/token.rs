@@ -24,7 +24,6 @@ pub(super) enum Behaviour {
         of: WaitsFor,
         calls: Option<u32>,
     },
-    Slow(Duration),
     TimeoutAfterCharge,
     TimeoutBeforeCharge,
     Unavailable {
@@ -70,10 +69,21 @@ impl Behaviour {
         Later::of(token.as_str()).is_some()
     }
 
-    /// Reads a token; any that is not documented is refused by name.
-    pub(super) fn of(token: &PaymentToken) -> Result<Self, PaymentError> {
+    /// Reads a token: how long the answer takes, and what it is. Any that is not documented is
+    /// refused by name.
+    pub(super) fn of(token: &PaymentToken) -> Result<(Duration, Self), PaymentError> {
         let name = token.as_str();
-        let behaviour = match name {
+        let read = match slow(name) {
+            Some((pause, rest)) => Self::named(&rest).map(|behaviour| (pause, behaviour)),
+            None => Self::named(name).map(|behaviour| (Duration::ZERO, behaviour)),
+        };
+        read.ok_or_else(|| {
+            PaymentError::refused(format!("the test provider has no token {name:?}"))
+        })
+    }
+
+    fn named(name: &str) -> Option<Self> {
+        match name {
             "tok_paid" => Some(Self::Paid),
             "tok_hard_decline" => Self::declined("stolen_card"),
             "tok_needs_action" => Some(Self::NeedsAction { of: WaitsFor::Customer, calls: None }),
@@ -81,10 +91,7 @@ impl Behaviour {
             "tok_timeout_after_charge" => Some(Self::TimeoutAfterCharge),
             "tok_timeout_before_charge" => Some(Self::TimeoutBeforeCharge),
             _ => Later::of(name).map(Self::Later).or_else(|| Self::with_parameter(name)),
-        };
-        behaviour.ok_or_else(|| {
-            PaymentError::refused(format!("the test provider has no token {name:?}"))
-        })
+        }
     }
 
     fn declined(code: &str) -> Option<Self> {
@@ -103,12 +110,16 @@ impl Behaviour {
         if let Some(times) = name.strip_prefix("tok_declines_") {
             return parse_times(times).map(|times| Self::DeclinedSoft { times });
         }
-        if let Some(times) = name.strip_prefix("tok_unavailable_") {
-            return parse_times(times).map(|times| Self::Unavailable { times });
-        }
-        let milliseconds = parse_digits(name.strip_prefix("tok_slow_")?)?;
-        Some(Self::Slow(Duration::from_millis(milliseconds.into()).min(SLOWEST)))
+        parse_times(name.strip_prefix("tok_unavailable_")?).map(|times| Self::Unavailable { times })
     }
+}
+
+/// Of `tok_slow_<ms>` the wait and `tok_paid`, of `tok_slow_<ms>_<rest>` the wait and `tok_<rest>`.
+fn slow(name: &str) -> Option<(Duration, String)> {
+    let told = name.strip_prefix("tok_slow_")?;
+    let (milliseconds, rest) = told.split_once('_').unwrap_or((told, "paid"));
+    let pause = Duration::from_millis(parse_digits(milliseconds)?.into()).min(SLOWEST);
+    Some((pause, format!("tok_{rest}")))
 }
 
 fn parse_times(text: &str) -> Option<u32> {
@@ -124,7 +135,7 @@ fn parse_digits(text: &str) -> Option<u32> {
 mod tests {
     use super::*;
 
-    fn read(token: &str) -> Result<Behaviour, PaymentError> {
+    fn read(token: &str) -> Result<(Duration, Behaviour), PaymentError> {
         Behaviour::of(&PaymentToken::new(token))
     }
 
@@ -153,18 +164,25 @@ mod tests {
             ("tok_timeout_after_refund", Behaviour::Later(Later::RefundTimeoutAfter)),
             ("tok_timeout_before_refund", Behaviour::Later(Later::RefundTimeoutBefore)),
             ("tok_refund_unavailable_3", Behaviour::Later(Later::RefundUnavailable { times: 3 })),
-            ("tok_slow_250", Behaviour::Slow(Duration::from_millis(250))),
             ("tok_timeout_after_charge", Behaviour::TimeoutAfterCharge),
             ("tok_timeout_before_charge", Behaviour::TimeoutBeforeCharge),
             ("tok_unavailable_2", Behaviour::Unavailable { times: 2 }),
         ] {
-            assert_eq!(read(token), Ok(behaviour), "{token}");
+            assert_eq!(read(token), Ok((Duration::ZERO, behaviour)), "{token}");
         }
     }
 
     #[test]
-    fn a_slow_token_waits_ten_seconds_at_most() {
-        assert_eq!(read("tok_slow_4000000000"), Ok(Behaviour::Slow(Duration::from_secs(10))));
+    fn a_slow_token_waits_ten_seconds_at_most_and_does_what_another_does() {
+        for (token, milliseconds, behaviour) in [
+            ("tok_slow_250", 250, Behaviour::Paid),
+            ("tok_slow_4000000000", 10_000, Behaviour::Paid),
+            ("tok_slow_200_declines_1", 200, Behaviour::DeclinedSoft { times: 1 }),
+            ("tok_slow_5_timeout_after_charge", 5, Behaviour::TimeoutAfterCharge),
+        ] {
+            let pause = Duration::from_millis(milliseconds);
+            assert_eq!(read(token), Ok((pause, behaviour)), "{token}");
+        }
     }
 
     #[test]
@@ -186,6 +204,8 @@ mod tests {
             "tok_refund_unavailable_",
             "tok_slow_",
             "tok_slow_99999999999",
+            "tok_slow_200_",
+            "tok_slow_200_slow_200",
             "tok_visa",
         ] {
             let refused = PaymentError::Refused {

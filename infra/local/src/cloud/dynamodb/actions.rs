@@ -33,7 +33,10 @@ macro_rules! metered {
         let request: $request = read($body)?;
         metered!($dynamo, $metered, request = request, $method, $action, $kind)
     }};
-    ($dynamo:ident, $metered:expr, request = $request:expr, $method:ident, $action:literal, $kind:ident) => {{
+    ($dynamo:ident, $metered:expr, request = $request:expr, $method:ident, $action:literal, $kind:ident) => {
+        metered!($dynamo, $metered, request = $request, index = None, $method, $action, $kind)
+    };
+    ($dynamo:ident, $metered:expr, request = $request:expr, index = $index:expr, $method:ident, $action:literal, $kind:ident) => {{
         let mut request = $request;
         let asked = request.return_consumed_capacity.as_deref().is_some_and(|c| c != "NONE");
         if $metered && !asked {
@@ -43,7 +46,7 @@ macro_rules! metered {
         if $metered {
             let mut usage = $dynamo.usage_mut();
             for table in answer.consumed_capacity.tables() {
-                usage.count($action, Kind::$kind, table);
+                usage.count($action, $index, Kind::$kind, table);
             }
         }
         if !asked {
@@ -75,7 +78,12 @@ pub(super) fn answer(
         "DeleteItem" => {
             metered!(db, metered, body, DeleteItemRequest, delete_item, "DeleteItem", Write)
         }
-        "Query" => metered!(db, metered, body, QueryRequest, query, "Query", Read),
+        "Query" => {
+            let request: QueryRequest = read(body)?;
+            let index = request.index_name.clone();
+            let index = index.as_deref();
+            metered!(db, metered, request = request, index = index, query, "Query", Read)
+        }
         "Scan" => metered!(db, metered, body, ScanRequest, scan, "Scan", Read),
         "BatchGetItem" => {
             metered!(db, metered, body, BatchGetItemRequest, batch_get_item, "BatchGetItem", Read)

@@ -8,7 +8,8 @@ use dynoxide::types::ConsumedCapacity;
 /// answers don't say what they consumed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Usage {
-    /// By table and action, indexes included in their table.
+    /// By table and action. Writes of indexes are included in their table's; a query of an index
+    /// stands under `table/index`.
     pub by_action: BTreeMap<(String, &'static str), CapacityUsage>,
 }
 
@@ -34,8 +35,18 @@ impl Usage {
         })
     }
 
-    pub(super) fn count(&mut self, action: &'static str, kind: Kind, consumed: &ConsumedCapacity) {
-        let table = self.by_action.entry((consumed.table_name.clone(), action)).or_default();
+    pub(super) fn count(
+        &mut self,
+        action: &'static str,
+        index: Option<&str>,
+        kind: Kind,
+        consumed: &ConsumedCapacity,
+    ) {
+        let name = match index {
+            Some(index) => format!("{}/{index}", consumed.table_name),
+            None => consumed.table_name.clone(),
+        };
+        let table = self.by_action.entry((name, action)).or_default();
         table.calls += 1;
         let halves = half_units(consumed.capacity_units);
         match kind {

@@ -186,7 +186,7 @@ impl Queues {
         message.check()?;
         let bytes = message.bytes();
         let sent = self.send_checked(queue, vec![message])?;
-        self.usage_mut().count("SendMessage", 1, bytes);
+        self.usage_mut().count(queue, "SendMessage", 1, bytes);
         sent.into_iter().next().ok_or(SqsError::QueueDoesNotExist)
     }
 
@@ -219,7 +219,7 @@ impl Queues {
         }
         let sent = self.send_checked(queue, messages)?;
         outcome.successful = accepted.into_iter().zip(sent).collect();
-        self.usage_mut().count("SendMessageBatch", outcome.successful.len(), bytes);
+        self.usage_mut().count(queue, "SendMessageBatch", outcome.successful.len(), bytes);
         Ok(outcome)
     }
 
@@ -268,7 +268,7 @@ impl Queues {
     /// # Errors
     /// When the queue doesn't exist or the handle is none.
     pub fn delete(&self, queue: &str, receipt_handle: &str) -> Result<(), SqsError> {
-        self.usage_mut().count("DeleteMessage", 1, 0);
+        self.usage_mut().count(queue, "DeleteMessage", 1, 0);
         let mut state = self.state();
         state.queue(queue)?;
         let receipt = Receipt::parse(receipt_handle)?;
@@ -285,7 +285,7 @@ impl Queues {
         entries: Vec<(String, String)>,
     ) -> Result<BatchOutcome<()>, SqsError> {
         check_batch("DeleteMessageBatchRequestEntry", entries.iter().map(|(id, _)| id.as_str()))?;
-        self.usage_mut().count("DeleteMessageBatch", entries.len(), 0);
+        self.usage_mut().count(queue, "DeleteMessageBatch", entries.len(), 0);
         let mut receipts = Vec::new();
         let outcomes = entries
             .into_iter()
@@ -307,7 +307,7 @@ impl Queues {
         receipt_handle: &str,
         timeout: Duration,
     ) -> Result<(), SqsError> {
-        self.usage_mut().count("ChangeMessageVisibility", 1, 0);
+        self.usage_mut().count(queue, "ChangeMessageVisibility", 1, 0);
         self.change_one_visibility(queue, receipt_handle, timeout)
     }
 
@@ -322,7 +322,7 @@ impl Queues {
     ) -> Result<BatchOutcome<()>, SqsError> {
         let kind = "ChangeMessageVisibilityBatchRequestEntry";
         check_batch(kind, entries.iter().map(|(id, _, _)| id.as_str()))?;
-        self.usage_mut().count("ChangeMessageVisibilityBatch", entries.len(), 0);
+        self.usage_mut().count(queue, "ChangeMessageVisibilityBatch", entries.len(), 0);
         self.state().queue(queue)?;
         let change = |(id, handle, timeout): (String, String, Duration)| {
             let outcome = self.change_one_visibility(queue, &handle, timeout);

@@ -47,7 +47,7 @@ impl Queues {
         source: &str,
         destination: Option<&str>,
     ) -> Result<MoveTask, SqsError> {
-        self.usage_mut().count("StartMessageMoveTask", 0, 0);
+        self.usage_mut().count(source, "StartMessageMoveTask", 0, 0);
         let started_at = self.clock.now();
         let now = started_at.timestamp_millis();
         let mut state = self.state();

@@ -29,7 +29,7 @@ impl Queues {
         visibility: Option<Duration>,
     ) -> Result<Vec<Received>, SqsError> {
         let received = self.take(queue, most, visibility)?;
-        self.count_receive(&received);
+        self.count_receive(queue, &received);
         Ok(received)
     }
 
@@ -53,7 +53,7 @@ impl Queues {
             arrival.as_mut().enable();
             let received = self.take(queue, most, visibility)?;
             if !received.is_empty() || Instant::now() >= deadline {
-                self.count_receive(&received);
+                self.count_receive(queue, &received);
                 return Ok(received);
             }
             let until = self.next_visible_at(queue)?.map_or(deadline, |at| at.min(deadline));
@@ -124,10 +124,10 @@ impl Queues {
             .collect())
     }
 
-    fn count_receive(&self, received: &[Received]) {
+    fn count_receive(&self, queue: &str, received: &[Received]) {
         let action = if received.is_empty() { EMPTY_RECEIVE } else { "ReceiveMessage" };
         let bytes = received.iter().map(|message| message.content.bytes()).sum();
-        self.usage_mut().count(action, received.len(), bytes);
+        self.usage_mut().count(queue, action, received.len(), bytes);
     }
 }
 

@@ -306,7 +306,7 @@ fn usage_counts_requests_as_they_are_billed() -> Outcome {
     let usage = queues.take_usage();
     assert_eq!(usage.billed_requests(), 2 + 2 + 1);
     assert_eq!(usage.bytes(), 2 * (64 * 1024 + 1));
-    assert_eq!(usage.actions.get("ReceiveMessage (empty)").map(|u| u.calls), Some(1));
+    assert_eq!(usage.actions().get("ReceiveMessage (empty)").map(|u| u.calls), Some(1));
     assert_eq!(queues.usage(), Usage::default());
     Ok(())
 }

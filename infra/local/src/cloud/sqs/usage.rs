@@ -8,9 +8,9 @@ const BILLED_CHUNK: usize = 64 * 1024;
 /// What was asked of the queues since the tally was last reset.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Usage {
-    /// By action, under its API name. Receives that found nothing are under
+    /// By queue and action, under its API name. Receives that found nothing are under
     /// `ReceiveMessage (empty)`, since their number depends on how often one polls.
-    pub actions: BTreeMap<&'static str, ActionUsage>,
+    pub by_action: BTreeMap<(String, &'static str), ActionUsage>,
 }
 
 /// How often one action was asked for, and how much it carried.
@@ -30,9 +30,9 @@ impl Usage {
     /// All billed requests, receives that found nothing left out.
     #[must_use]
     pub fn billed_requests(&self) -> u64 {
-        self.actions
+        self.by_action
             .iter()
-            .filter(|(action, _)| **action != EMPTY_RECEIVE)
+            .filter(|((_, action), _)| *action != EMPTY_RECEIVE)
             .map(|(_, usage)| usage.billed_requests)
             .sum()
     }
@@ -40,11 +40,31 @@ impl Usage {
     /// All bytes of payload.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        self.actions.values().map(|usage| usage.bytes).sum()
+        self.by_action.values().map(|usage| usage.bytes).sum()
     }
 
-    pub(super) fn count(&mut self, action: &'static str, messages: usize, bytes: usize) {
-        let tally = self.actions.entry(action).or_default();
+    /// By action, whatever the queue.
+    #[must_use]
+    pub fn actions(&self) -> BTreeMap<&'static str, ActionUsage> {
+        let mut actions: BTreeMap<&'static str, ActionUsage> = BTreeMap::new();
+        for ((_, action), usage) in &self.by_action {
+            let sum = actions.entry(action).or_default();
+            sum.calls += usage.calls;
+            sum.messages += usage.messages;
+            sum.billed_requests += usage.billed_requests;
+            sum.bytes += usage.bytes;
+        }
+        actions
+    }
+
+    pub(super) fn count(
+        &mut self,
+        queue: &str,
+        action: &'static str,
+        messages: usize,
+        bytes: usize,
+    ) {
+        let tally = self.by_action.entry((queue.to_owned(), action)).or_default();
         tally.calls += 1;
         tally.messages += messages as u64;
         tally.billed_requests += bytes.div_ceil(BILLED_CHUNK).max(1) as u64;
