@@ -296,9 +296,20 @@ impl JobRunId {
     /// same one. `tick_ms` is the tick's instant in milliseconds of Unix time.
     #[must_use]
     pub fn of_tick(organization: &OrganizationId, tick_ms: i64) -> Self {
-        let hash = derived_body(&["tick", organization.as_str(), &tick_ms.to_string()]);
+        Self::at("tick", organization, tick_ms)
+    }
+
+    /// The reconciliation of one organization that a schedule has started. `at_ms` is its instant in
+    /// milliseconds of Unix time.
+    #[must_use]
+    pub fn of_day(organization: &OrganizationId, at_ms: i64) -> Self {
+        Self::at("day", organization, at_ms)
+    }
+
+    fn at(what: &str, organization: &OrganizationId, at_ms: i64) -> Self {
+        let hash = derived_body(&[what, organization.as_str(), &at_ms.to_string()]);
         let tail: String = hash.chars().take(20).collect();
-        Self(format!("{}{:012x}{tail}", Self::PREFIX, tick_ms.max(0)))
+        Self(format!("{}{:012x}{tail}", Self::PREFIX, at_ms.max(0)))
     }
 }
 

@@ -126,23 +126,31 @@ pub fn append(
 /// # Errors
 /// The first thing that is wrong.
 pub fn verify<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Result<Head, ChainError> {
-    entries.into_iter().try_fold(Head::default(), |head, entry| {
+    entries.into_iter().try_fold(Head::default(), |head, entry| head.follow(entry))
+}
+
+impl Head {
+    /// The head after `entry`, which must follow from this one.
+    ///
+    /// # Errors
+    /// What is wrong with the entry.
+    pub fn follow(&self, entry: &Entry) -> Result<Self, ChainError> {
         let subject = || entry.subject.clone();
-        if entry.sequence != head.sequence + 1 {
+        if entry.sequence != self.sequence + 1 {
             return Err(ChainError::Sequence {
                 subject: subject(),
-                expected: head.sequence + 1,
+                expected: self.sequence + 1,
                 found: entry.sequence,
             });
         }
-        if entry.previous != head.hash {
+        if entry.previous != self.hash {
             return Err(ChainError::Link { subject: subject(), sequence: entry.sequence });
         }
         if entry.computed_hash() != entry.hash {
             return Err(ChainError::Content { subject: subject(), sequence: entry.sequence });
         }
-        Ok(Head { sequence: entry.sequence, hash: entry.hash.clone() })
-    })
+        Ok(Self { sequence: entry.sequence, hash: entry.hash.clone() })
+    }
 }
 
 impl Entry {

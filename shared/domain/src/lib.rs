@@ -7,6 +7,7 @@
 //! - [`lifecycle`], [`subscription`], [`run`], [`plan`]: what a subscription may do, and what is to
 //!   be done when it is due
 //! - [`proration`]: what part of it is due when terms change within a period
+//! - [`reconciliation`]: the proof that nothing was lost, repeated, or taken without an order
 //! - [`renewal_alert`]: when a run is announced, and whether it can be paid
 //! - [`dunning`]: what follows a declined payment
 //! - [`payment`]: refunds, disputes, and the order of a customer's payment sources
@@ -42,5 +43,6 @@ pub mod proration;
 pub mod renewal_alert;
 pub mod run;
 pub mod subscription;
+pub mod reconciliation;
 pub mod time;
 pub mod webhook;
