@@ -1,4 +1,4 @@
-//! Payment providers behind a trait, with a test provider.
+//! Payment providers behind a trait: [Stripe](stripe), and a [test provider](test_provider).
 //!
 //! The rules that keep a customer from being charged twice:
 //!
@@ -39,6 +39,8 @@ mod lost_answers;
 mod outcome;
 mod provider;
 mod refund;
+mod secret;
+pub mod stripe;
 pub mod test_provider;
 
 pub use authorization::{CaptureRequest, VoidOutcome};
@@ -50,3 +52,4 @@ pub use lost_answers::{authorize_safely, capture_safely, charge_safely, refund_s
 pub use outcome::{Action, ChargeOutcome, DeclineKind, PaymentState, WaitsFor};
 pub use provider::PaymentProvider;
 pub use refund::{RefundKey, RefundOutcome, RefundRequest};
+pub use secret::{Secret, SecretError, SecretSource};
