@@ -5,7 +5,7 @@ use std::sync::Arc;
 use perennial_domain::{dunning, plan::Outcome};
 use perennial_payments::{
     Action, ChargeOutcome, ChargeRequest, DeclineKind, PaymentError, PaymentProvider, VoidOutcome,
-    charge_safely, decline_code, test_provider::TestProvider,
+    WaitsFor, charge_safely, decline_code, test_provider::TestProvider,
 };
 use perennial_runtime::{Environment, SettingError};
 
@@ -29,8 +29,9 @@ pub(crate) fn provider(
     }
 }
 
-/// Collects a payment. A decline is an outcome; an error says that nothing is known to have
-/// happened, and the same request may be made again under the same key.
+/// Collects a payment now, or not at all: what waits for its customer is ended. A decline is an
+/// outcome; an error says that nothing is known to have happened, and the same request may be made
+/// again under the same key.
 pub(crate) async fn collect(
     provider: &dyn PaymentProvider,
     request: &ChargeRequest,
@@ -42,6 +43,14 @@ pub(crate) async fn collect(
     }
 }
 
+/// Collects a payment, or leaves it open until its customer has confirmed it.
+pub(crate) async fn collect_or_wait(
+    provider: &dyn PaymentProvider,
+    request: &ChargeRequest,
+) -> Result<Outcome, HandleError> {
+    charge_safely(provider, request).await.map(outcome_of).map_err(|error| failure(&error))
+}
+
 /// Ends a payment that waits for its customer, so that it can't be paid beside the next attempt: a
 /// decline like any other. What was confirmed meanwhile is paid.
 async fn end(
@@ -50,7 +59,12 @@ async fn end(
     action: Action,
 ) -> Result<Outcome, HandleError> {
     match provider.void(&request.lookup()).await.map_err(|error| failure(&error))? {
-        VoidOutcome::Voided => Ok(outcome_of(ChargeOutcome::NeedsAction(action))),
+        VoidOutcome::Voided => Ok(Outcome::Declined {
+            kind: dunning::DeclineKind::Soft,
+            code: decline_code::AUTHENTICATION_REQUIRED.to_owned(),
+            message: action.message,
+            resource: None,
+        }),
         VoidOutcome::Paid { charge_id } => Ok(Outcome::Paid { charge_id }),
         VoidOutcome::NotFound => {
             Err(HandleError::Transient(format!("payment {} is not found", action.payment_id)))
@@ -71,12 +85,9 @@ pub(crate) fn outcome_of(outcome: ChargeOutcome) -> Outcome {
             message,
             resource: None,
         },
-        ChargeOutcome::NeedsAction(action) => Outcome::Declined {
-            kind: dunning::DeclineKind::Soft,
-            code: decline_code::AUTHENTICATION_REQUIRED.to_owned(),
-            message: action.message,
-            resource: None,
-        },
+        ChargeOutcome::NeedsAction(Action { waits_for, url, message, .. }) => {
+            Outcome::NeedsAction { by_customer: waits_for == WaitsFor::Customer, url, message }
+        }
     }
 }
 

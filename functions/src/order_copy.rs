@@ -7,7 +7,6 @@ use std::{
 };
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
 use futures::{StreamExt, stream};
 use perennial_domain::{
     catalog::{PaymentSource, Sku},
@@ -17,8 +16,9 @@ use perennial_domain::{
     lifecycle::SubscriptionStatus,
     order_copy::Culprit,
     plan::{
-        AbortReason, Outcome, PlanError, PlannedRun, Settled, abandon_run, abort_run, discard_run,
-        fix_prices, plan_run, settle_run, unpriced,
+        AbortReason, NO_PAYMENT_SOURCE, Outcome, PlanError, PlannedRun, Settled, abandon_run,
+        abort_run, discard_run, fix_prices, plan_passed, plan_run, settle_passed, settle_retry,
+        settle_run, unpriced,
     },
     pricing::NoPrice,
     run::{RunStatus, charge_key},
@@ -57,6 +57,14 @@ struct Loaded {
     subscriptions: HashMap<(OrganizationId, SubscriptionId), Subscription>,
     sources: HashMap<String, PaymentSource>,
     skus: HashMap<String, Sku>,
+}
+
+/// What the provider has collected for a run in this invocation.
+struct Collected {
+    paid: Outcome,
+    /// The subscription as it was charged.
+    subscription: Subscription,
+    planned: PlannedRun,
 }
 
 impl OrderCopy {
@@ -165,27 +173,11 @@ impl OrderCopy {
         message: &RunDue,
         subscription: &Subscription,
         loaded: &Loaded,
-        collected: &mut Option<Outcome>,
+        collected: &mut Option<Collected>,
     ) -> Result<Option<RunResult>, HandleError> {
-        let RunDue { organization, subscription_id, number, give_up, .. } = message;
+        let RunDue { organization, number, give_up, .. } = message;
         if subscription.run_number != Some(*number) {
-            // Made already, or passed over: the message came late, or twice.
-            let run = self.store.run(organization, subscription_id, *number).await?;
-            return match (run, collected) {
-                // Given up by another worker while the provider was collecting.
-                (Some(run), Some(Outcome::Paid { charge_id }))
-                    if run.status != RunStatus::Successful =>
-                {
-                    Err(HandleError::Permanent(format!(
-                        "charge {charge_id} was collected for a run that another worker gave up"
-                    )))
-                }
-                (Some(run), _) => Ok(Some(result_of(run.status))),
-                (None, Some(Outcome::Paid { charge_id })) => Err(HandleError::Permanent(format!(
-                    "charge {charge_id} was collected for a run that another worker passed over"
-                ))),
-                (None, _) => Ok(Some(RunResult::Skipped)),
-            };
+            return self.made_before(message, subscription, collected.as_ref()).await;
         }
         match (&subscription.blocked_by, give_up) {
             (Some(blocked_by), Some(letter)) if blocked_by == letter.as_str() => {
@@ -224,8 +216,75 @@ impl OrderCopy {
                 }
             }
         };
-        *collected = Some(outcome.clone());
+        if matches!(outcome, Outcome::Paid { .. }) {
+            *collected = Some(Collected {
+                paid: outcome.clone(),
+                subscription: subscription.clone(),
+                planned: planned.clone(),
+            });
+        }
         self.commit(message, subscription, &planned, &outcome).await
+    }
+
+    /// The run was made already, or passed over: the message came late, or twice. Whatever was
+    /// collected for a run that others have given up meanwhile is settled all the same: money that is
+    /// found always ends in a run that is paid.
+    async fn made_before(
+        &self,
+        message: &RunDue,
+        subscription: &Subscription,
+        collected: Option<&Collected>,
+    ) -> Result<Option<RunResult>, HandleError> {
+        let RunDue { organization, subscription_id, number, .. } = message;
+        let run = self.store.run(organization, subscription_id, *number).await?;
+        if let Some(run) = &run
+            && (run.status == RunStatus::Successful || (collected.is_none() && run.attempts > 0))
+        {
+            // Its first attempt is settled, and the later ones are not made from here.
+            return Ok(Some(result_of(run.status)));
+        }
+        let now = self.clock.now();
+        let (paid, settled, seen) = match (&run, collected) {
+            (run, None) => {
+                let planned = plan_passed(subscription, *number)?;
+                let paid = self.collected_before(organization, subscription, &planned).await?;
+                let Some(paid) = paid else {
+                    let result =
+                        run.as_ref().map_or(RunResult::Skipped, |run| result_of(run.status));
+                    return Ok(Some(result));
+                };
+                let settled = match run {
+                    Some(run) => settle_retry(subscription, run, None, &paid, now)?,
+                    None => settle_passed(subscription, subscription, &planned, &paid, now)?,
+                };
+                (paid, settled, run.as_ref().map(|run| run.version))
+            }
+            (Some(run), Some(Collected { paid, .. })) => {
+                let settled = settle_retry(subscription, run, None, paid, now)?;
+                (paid.clone(), settled, Some(run.version))
+            }
+            (None, Some(Collected { paid, subscription: charged, planned })) => {
+                (paid.clone(), settle_passed(subscription, charged, planned, paid, now)?, None)
+            }
+        };
+        tracing::warn!(
+            %organization, %subscription_id, run = %number, ?paid,
+            "a charge was found for a run that was given up; it is settled"
+        );
+        let Settled { subscription: mut after, run, change } = settled;
+        let id = subscription_id.as_str();
+        let entry = append(&mut after.journal, organization, id, now, cause(message), change);
+        let commit = self.store.commit(organization);
+        let commit = commit.subscription(&after, Expect::Version(subscription.version));
+        let commit = match seen {
+            Some(version) => commit.changed_run(&run, version).entry("S", &entry),
+            None => commit.new_run(&run, &entry),
+        };
+        match commit.run().await {
+            Ok(()) => Ok(Some(result_of(run.status))),
+            Err(StoreError::Conflict(_)) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Gives a run the prices that its list has, before anything is charged: should the message
@@ -314,7 +373,7 @@ impl OrderCopy {
             requested_at: self.clock.now(),
             key_since: planned.due_at,
         };
-        charging::collect(self.provider.as_ref(), &request).await
+        charging::collect_or_wait(self.provider.as_ref(), &request).await
     }
 
     /// The payment source as it is now: the joint read may be a moment behind.
@@ -387,13 +446,14 @@ impl OrderCopy {
             let entry = append(journal, organization, &id, now, cause(message), change);
             commit = commit.order(&draft, Expect::New).entry("O", &entry);
         }
-        match commit.run().await {
+        let committed = match settled.run.status {
+            RunStatus::Failed | RunStatus::Aborted => commit.run_releasing(&planned.order_id).await,
+            RunStatus::Open | RunStatus::Successful => commit.run().await,
+        };
+        match committed {
             Ok(()) => {}
             Err(StoreError::Conflict(Part::Run | Part::Subscription)) => return Ok(None),
             Err(error) => return Err(error.into()),
-        }
-        if matches!(settled.run.status, RunStatus::Failed | RunStatus::Aborted) {
-            self.release_stock(organization, &planned.order_id).await;
         }
         count(settled.run.status);
         tracing::info!(
@@ -430,12 +490,7 @@ impl OrderCopy {
         let Some((after, change)) = discard_run(&subscription, now)? else {
             return Ok(Some(RunResult::Skipped));
         };
-        let given_up = self.end_without_order(message, blocked, after, change, now).await?;
-        if given_up.is_some() {
-            let order = OrderId::of_run(&subscription.id, message.number);
-            self.release_stock(organization, &order).await;
-        }
-        Ok(given_up)
+        self.end_without_order(message, blocked, after, change).await
     }
 
     /// Ends a run whose subscription was cancelled or paused before anything was collected.
@@ -446,7 +501,7 @@ impl OrderCopy {
     ) -> Result<Option<RunResult>, HandleError> {
         let now = self.clock.now();
         let (after, change) = abandon_run(before, now);
-        self.end_without_order(message, before, after, change, now).await
+        self.end_without_order(message, before, after, change).await
     }
 
     async fn end_without_order(
@@ -455,13 +510,12 @@ impl OrderCopy {
         before: &Subscription,
         mut after: Subscription,
         change: Change,
-        now: DateTime<Utc>,
     ) -> Result<Option<RunResult>, HandleError> {
         let entry = append(
             &mut after.journal,
             &message.organization,
             message.subscription_id.as_str(),
-            now,
+            self.clock.now(),
             cause(message),
             change,
         );
@@ -470,19 +524,12 @@ impl OrderCopy {
             .commit(&message.organization)
             .subscription(&after, Expect::Version(before.version))
             .entry("S", &entry)
-            .run()
+            .run_releasing(&OrderId::of_run(&message.subscription_id, message.number))
             .await;
         match committed {
             Ok(()) => Ok(Some(RunResult::Skipped)),
             Err(StoreError::Conflict(_)) => Ok(None),
             Err(error) => Err(error.into()),
-        }
-    }
-
-    /// A failure here leaves units out of stock that nobody gets; it is logged for an operator.
-    async fn release_stock(&self, organization: &OrganizationId, order: &OrderId) {
-        if let Err(error) = self.store.release_stock(organization, order).await {
-            tracing::error!(%error, order_id = %order, "held stock was not put back");
         }
     }
 }
@@ -507,11 +554,7 @@ pub(crate) fn no_source(subscription: &Subscription) -> Outcome {
             Culprit::new("order_subscriptions", &subscription.id),
         ),
     };
-    Outcome::Refused {
-        code: "payment_source_missing".to_owned(),
-        message,
-        resource: Some(resource),
-    }
+    Outcome::Refused { code: NO_PAYMENT_SOURCE.to_owned(), message, resource: Some(resource) }
 }
 
 fn key(

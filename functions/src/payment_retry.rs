@@ -4,6 +4,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use async_trait::async_trait;
+use chrono::TimeDelta;
 use futures::{StreamExt, stream};
 use perennial_domain::{
     catalog::PaymentSource,
@@ -11,7 +12,10 @@ use perennial_domain::{
     journal::{Cause, append},
     lifecycle::SubscriptionStatus,
     order_copy::Culprit,
-    plan::{Outcome, PlanError, Settled, price_run, settle_retry, unpriced},
+    plan::{
+        Outcome, PlanError, RetryClaim, Settled, begin_anew, claim_retry, price_run, settle_retry,
+        unpriced,
+    },
     pricing::{NoPrice, Wanted},
     run::{Run, RunStatus, charge_key},
     subscription::Subscription,
@@ -19,6 +23,7 @@ use perennial_domain::{
 use perennial_messages::RetryDue;
 use perennial_payments::{
     ChargeKey, ChargeLookup, ChargeOutcome, ChargeRequest, PaymentProvider, PaymentToken,
+    VoidOutcome,
 };
 use perennial_runtime::{Clock, Environment, Function, FunctionError, Invocation, SettingError};
 use perennial_store::{Expect, RunResult, Store, StoreError};
@@ -37,7 +42,9 @@ use crate::{
 /// Payments tried at once.
 const CONCURRENCY: usize = 10;
 /// Attempts at a commit that others keep getting ahead of.
-const COMMIT_ATTEMPTS: u32 = 5;
+const COMMIT_ATTEMPTS: u32 = 7;
+/// How long a payment that nobody has claimed for it is left alone by others.
+const LEASE: TimeDelta = TimeDelta::minutes(20);
 
 /// The payment-retry function.
 pub(crate) struct PaymentRetry {
@@ -87,6 +94,7 @@ impl PaymentRetry {
 
     async fn retry(&self, message: &RetryDue) -> Result<RunResult, HandleError> {
         let RetryDue { organization, subscription_id, number, .. } = message;
+        let mut attempts = message.attempts;
         for _ in 0..COMMIT_ATTEMPTS {
             let (subscription, run) = futures::try_join!(
                 self.store.subscription(organization, subscription_id),
@@ -97,71 +105,131 @@ impl PaymentRetry {
                     "there is no run {number} of subscription {subscription_id}"
                 )));
             };
-            if run.status == RunStatus::Successful || run.attempts != message.attempts {
+            if run.status == RunStatus::Successful || run.attempts != attempts {
                 return Ok(result_of(run.status));
             }
-            if let Some(result) = self.attempt(message, &subscription, &run).await? {
-                return Ok(result);
+            match self.attempt(message, &subscription, &run).await? {
+                Step::Done(result) => return Ok(result),
+                Step::LookAgain => {}
+                Step::NextAttempt(next) => attempts = next,
             }
         }
         Err(HandleError::Transient(format!("subscription {subscription_id} keeps changing")))
     }
 
-    /// One attempt; `None` when subscription or run changed meanwhile.
+    /// One attempt against subscription and run as read.
     async fn attempt(
         &self,
         message: &RetryDue,
         subscription: &Subscription,
         run: &Run,
-    ) -> Result<Option<RunResult>, HandleError> {
-        let RetryDue { organization, subscription_id, number, .. } = message;
+    ) -> Result<Step, HandleError> {
+        let organization = &message.organization;
         // What was given up with its subscription is not taken up again by a message that comes late.
         let goes_on = subscription.status.repeats() && run.status != RunStatus::Aborted;
-        let outcome = if goes_on {
-            match self.priced(message, subscription, run).await? {
-                Priced::Before => match self.collect(organization, subscription, run).await? {
-                    // An attempt that was cut short may have collected it before that was so.
-                    refused @ Outcome::Refused { .. } => {
-                        self.collected_before(organization, run).await?.unwrap_or(refused)
-                    }
-                    outcome => outcome,
+        let mut outcome = if goes_on {
+            if let Some(step) = self.claim(message, subscription, run).await? {
+                return Ok(step);
+            }
+            match self.outstanding(message, subscription, run).await? {
+                Outstanding::Settled(outcome) => outcome,
+                Outstanding::GivenUp(attempts) => return Ok(Step::NextAttempt(attempts)),
+                Outstanding::Changed => return Ok(Step::LookAgain),
+                Outstanding::None => match self.priced(message, subscription, run).await? {
+                    Priced::Before => match self.collect(organization, subscription, run).await? {
+                        // An attempt that was cut short may have collected it before that was so.
+                        refused @ Outcome::Refused { .. } => {
+                            self.collected_before(organization, run).await?.unwrap_or(refused)
+                        }
+                        outcome => outcome,
+                    },
+                    Priced::Now => return Ok(Step::LookAgain),
+                    Priced::Not(outcome) => outcome,
                 },
-                Priced::Now => return Ok(None),
-                Priced::Not(outcome) => outcome,
             }
         } else {
             match self.closing(organization, subscription, run).await? {
                 Some(outcome) => outcome,
-                None => return Ok(Some(RunResult::Skipped)),
+                None => return Ok(Step::Done(RunResult::Skipped)),
             }
         };
         let now = self.clock.now();
         let source = subscription.payment_source_id.clone();
-        let Settled { subscription: mut after, run: run_after, change } =
-            settle_retry(subscription, run, source, &outcome, now)?;
+        let settle =
+            |outcome: &Outcome| settle_retry(subscription, run, source.clone(), outcome, now);
+        let mut settled = settle(&outcome)?;
+        if matches!(outcome, Outcome::NeedsAction { .. }) && settled.run.status == RunStatus::Failed
+        {
+            // Nobody is to pay for what is given up.
+            if let Ended::Paid(paid) = self.end(organization, run).await? {
+                outcome = paid;
+                settled = settle(&outcome)?;
+            }
+        }
+        self.commit(message, subscription, run, settled).await
+    }
+
+    /// Makes sure that nobody cancels or pauses the subscription while its payment is tried; `None`
+    /// where that is so.
+    async fn claim(
+        &self,
+        message: &RetryDue,
+        subscription: &Subscription,
+        run: &Run,
+    ) -> Result<Option<Step>, HandleError> {
+        let now = self.clock.now();
+        let until = now + LEASE;
+        match claim_retry(subscription, run, &message.job.job_run_id, (now, until)) {
+            RetryClaim::Held => Ok(None),
+            RetryClaim::Waits => Ok(Some(Step::Done(RunResult::Pending))),
+            RetryClaim::Busy => Err(HandleError::Transient(format!(
+                "a run of subscription {} is under way",
+                subscription.id
+            ))),
+            RetryClaim::Take(claimed) => {
+                let commit = self.store.commit(&message.organization);
+                let commit = commit.subscription(&claimed, Expect::Version(subscription.version));
+                match commit.run().await {
+                    Ok(()) | Err(StoreError::Conflict(_)) => Ok(Some(Step::LookAgain)),
+                    Err(error) => Err(error.into()),
+                }
+            }
+        }
+    }
+
+    async fn commit(
+        &self,
+        message: &RetryDue,
+        before: &Subscription,
+        run: &Run,
+        settled: Settled,
+    ) -> Result<Step, HandleError> {
+        let RetryDue { organization, subscription_id, number, .. } = message;
+        let Settled { subscription: mut after, run: run_after, change } = settled;
         let entry = append(
             &mut after.journal,
             organization,
             subscription_id.as_str(),
-            now,
+            self.clock.now(),
             cause(message),
             change,
         );
-        let committed = self
+        let commit = self
             .store
             .commit(organization)
-            .subscription(&after, Expect::Version(subscription.version))
+            .subscription(&after, Expect::Version(before.version))
             .changed_run(&run_after, run.version)
-            .entry("S", &entry)
-            .run()
-            .await;
+            .entry("S", &entry);
+        let committed = match run_after.status {
+            RunStatus::Failed | RunStatus::Aborted => {
+                commit.run_releasing(&run_after.order_id()).await
+            }
+            RunStatus::Open | RunStatus::Successful => commit.run().await,
+        };
         match committed {
             Ok(()) => {}
-            Err(StoreError::Conflict(_)) => return Ok(None),
+            Err(StoreError::Conflict(_)) => return Ok(Step::LookAgain),
             Err(error) => return Err(error.into()),
-        }
-        if matches!(run_after.status, RunStatus::Failed | RunStatus::Aborted) {
-            self.release_stock(organization, &run_after).await;
         }
         count(run_after.status);
         tracing::info!(
@@ -172,7 +240,68 @@ impl PaymentRetry {
             status = ?run_after.status,
             "payment tried again"
         );
-        Ok(Some(result_of(run_after.status)))
+        Ok(Step::Done(result_of(run_after.status)))
+    }
+
+    /// What has become of a payment that waits for its customer. Where the subscription has another
+    /// payment source by now, it is ended, and the next attempt begins.
+    async fn outstanding(
+        &self,
+        message: &RetryDue,
+        subscription: &Subscription,
+        run: &Run,
+    ) -> Result<Outstanding, HandleError> {
+        let organization = &message.organization;
+        if run.action.is_none() {
+            return Ok(Outstanding::None);
+        }
+        let source = subscription.payment_source_id.clone();
+        if source.is_none() || source == run.payment_source_id {
+            let lookup = self.lookup(organization, run);
+            let found = self.provider.lookup(&lookup).await;
+            let found = found.map_err(|error| charging::failure(&error))?;
+            return Ok(found.map_or(Outstanding::None, |outcome| {
+                Outstanding::Settled(charging::outcome_of(outcome))
+            }));
+        }
+        if let Ended::Paid(paid) = self.end(organization, run).await? {
+            return Ok(Outstanding::Settled(paid));
+        }
+        let now = self.clock.now();
+        let (mut after, anew, change) = begin_anew(subscription, run, source, now);
+        let id = message.subscription_id.as_str();
+        let entry = append(&mut after.journal, organization, id, now, cause(message), change);
+        let committed = self
+            .store
+            .commit(organization)
+            .subscription(&after, Expect::Version(subscription.version))
+            .changed_run(&anew, run.version)
+            .entry("S", &entry)
+            .run()
+            .await;
+        match committed {
+            Ok(()) => Ok(Outstanding::GivenUp(anew.attempts)),
+            Err(StoreError::Conflict(_)) => Ok(Outstanding::Changed),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Ends a payment that waits for its customer, so that it can't be paid any more.
+    async fn end(&self, organization: &OrganizationId, run: &Run) -> Result<Ended, HandleError> {
+        let ended = self.provider.void(&self.lookup(organization, run)).await;
+        match ended.map_err(|error| charging::failure(&error))? {
+            VoidOutcome::Voided => Ok(Ended::Unpaid),
+            VoidOutcome::Paid { charge_id } => Ok(Ended::Paid(Outcome::Paid { charge_id })),
+            VoidOutcome::NotFound => Err(HandleError::Transient(format!(
+                "the payment of order {} that waits for its customer is not found",
+                run.order_id()
+            ))),
+        }
+    }
+
+    /// The next attempt at a run, to ask the provider about.
+    fn lookup(&self, organization: &OrganizationId, run: &Run) -> ChargeLookup {
+        ChargeLookup::new(organization.as_str(), key(organization, run)).since(run.started_at)
     }
 
     /// Gives a run that had no prices when it was due those that its list has by now, and takes
@@ -231,8 +360,16 @@ impl PaymentRetry {
         if let Some(paid) = self.collected_before(organization, run).await? {
             return Ok(Some(paid));
         }
-        let cancelled = subscription.status == SubscriptionStatus::Cancelled;
-        Ok(cancelled.then_some(Outcome::Cancelled))
+        let waits = subscription.unsettled.iter().any(|unsettled| unsettled.number == run.number);
+        if subscription.status != SubscriptionStatus::Cancelled || !waits {
+            return Ok(None);
+        }
+        if run.action.is_some()
+            && let Ended::Paid(paid) = self.end(organization, run).await?
+        {
+            return Ok(Some(paid));
+        }
+        Ok(Some(Outcome::Cancelled))
     }
 
     /// What an attempt that was cut short has collected, under the key of this one.
@@ -241,12 +378,8 @@ impl PaymentRetry {
         organization: &OrganizationId,
         run: &Run,
     ) -> Result<Option<Outcome>, HandleError> {
-        let lookup = ChargeLookup::new(organization.as_str(), key(organization, run));
-        let found = self
-            .provider
-            .lookup(&lookup.since(run.started_at))
-            .await
-            .map_err(|error| charging::failure(&error))?;
+        let found = self.provider.lookup(&self.lookup(organization, run)).await;
+        let found = found.map_err(|error| charging::failure(&error))?;
         Ok(found.filter(ChargeOutcome::is_paid).map(charging::outcome_of))
     }
 
@@ -285,7 +418,7 @@ impl PaymentRetry {
             requested_at: self.clock.now(),
             key_since: run.started_at,
         };
-        charging::collect(self.provider.as_ref(), &request).await
+        charging::collect_or_wait(self.provider.as_ref(), &request).await
     }
 
     /// Takes what a run orders out of stock; or why it can't be had.
@@ -306,13 +439,36 @@ impl PaymentRetry {
             Err(error) => Err(error),
         }
     }
+}
 
-    /// A failure here leaves units out of stock that nobody gets; it is logged for an operator.
-    async fn release_stock(&self, organization: &OrganizationId, run: &Run) {
-        if let Err(error) = self.store.release_stock(organization, &run.order_id()).await {
-            tracing::error!(%error, order_id = %run.order_id(), "held stock was not put back");
-        }
-    }
+/// What one attempt has come to.
+enum Step {
+    /// It is settled, or not to be tried.
+    Done(RunResult),
+    /// Subscription or run are others by now.
+    LookAgain,
+    /// So many attempts are settled, and another one begins.
+    NextAttempt(u32),
+}
+
+/// What has become of a payment that waited for its customer.
+enum Outstanding {
+    /// There is none.
+    None,
+    /// It stands so.
+    Settled(Outcome),
+    /// It was given up; so many attempts are settled by now.
+    GivenUp(u32),
+    /// Subscription or run are others by now.
+    Changed,
+}
+
+/// How a payment has ended that was to be ended.
+enum Ended {
+    /// Nothing will be taken.
+    Unpaid,
+    /// It was paid before that.
+    Paid(Outcome),
 }
 
 /// Whether a run has prices.

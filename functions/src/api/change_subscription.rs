@@ -8,8 +8,8 @@ use perennial_domain::{
     lifecycle::SubscriptionStatus,
     placement::frequency_refusals,
     plan::{
-        PlanError, activate, cancel, convert, pause, reactivate, rest_so_far, run_now,
-        skip_next_run,
+        PlanError, activate, cancel, convert, pause, reactivate, rest_so_far, retry_open_runs,
+        run_now, skip_next_run,
     },
     subscription::Subscription,
     time::Frequency,
@@ -18,10 +18,10 @@ use perennial_store::Expect;
 use serde_json::{Map, Value, json};
 
 use super::{
-    answer, change_items,
+    answer, asked_before, change_items,
     editable::{self, invalid_status},
     order_subscriptions::{KIND, in_path, object},
-    sold,
+    organizations, sold,
     subscription_edit::{Asked, Settled, Wanted, no_pause, told},
     wake,
 };
@@ -35,9 +35,15 @@ use crate::http::{
 pub(super) async fn update(context: &Context<'_>) -> Outcome<Answer> {
     let before = in_path(context).await?;
     let mut document = Document::update(context.request, &KIND, context.id)?;
-    context.check_version(before.version)?;
     let mut problems = Problems::default();
     let wanted = Wanted::read(&mut document, &mut problems);
+    let request = request(context, wanted.asked);
+    let of = ("S", before.id.as_str());
+    if asked_before::entry(context, of, request.as_deref()).await?.is_some() {
+        // Done by this very request, which then died before it could answer.
+        return answer::one(context, 200, &object(&before)).await;
+    }
+    context.check_version(before.version)?;
     if let Related::To(id) = &wanted.payment_source {
         check_payment_source(context, &before, id, &mut problems).await?;
     }
@@ -50,6 +56,9 @@ pub(super) async fn update(context: &Context<'_>) -> Outcome<Answer> {
         return answer::one(context, 200, &object(&before)).await;
     }
     editable::check(&before, wanted.touches(), wanted.asked, context.now)?;
+    if matches!(wanted.asked, Some(Asked::Activate | Asked::Reactivate | Asked::RunNow)) {
+        organizations::check_enabled(context).await?;
+    }
     refuse_by_status(&before, &wanted)?;
     let (after, changes) = decide(context, &before, &wanted, settled).await?;
     let meta = meta(&before, &after, &wanted, &changes);
@@ -58,12 +67,21 @@ pub(super) async fn update(context: &Context<'_>) -> Outcome<Answer> {
         context.store().lock_addresses(organization, &after.addresses, context.now).await?;
     }
     let after = commit(context, &before, after, changes).await?;
-    if wanted.asked == Some(Asked::RunNow) {
+    let tried_again = before.payment_source_id != after.payment_source_id
+        && after.status.repeats()
+        && after.next_retry().is_some_and(|first| first.retry_at <= context.now);
+    if wanted.asked == Some(Asked::RunNow) || tried_again {
         wake::wake(context, &after).await;
     }
     let mut changed = object(&after);
     changed.meta = meta;
     answer::one(context, 200, &changed).await
+}
+
+/// The name of this request, where what it asks for happens each time it is asked for.
+fn request(context: &Context<'_>, asked: Option<Asked>) -> Option<String> {
+    let asked = asked.filter(|asked| matches!(asked, Asked::RunNow | Asked::SkipNext))?;
+    asked_before::request(context, asked.name())
 }
 
 /// What the answer tells beside the subscription: the old and the new next run, and the occurrences
@@ -221,6 +239,13 @@ async fn decide(
         }
         changes.push(Change { event: "order_subscriptions.update", before: was, after: is });
     }
+    if after.payment_source_id.is_some() && after.payment_source_id != before.payment_source_id {
+        // Another payment method is tried at once.
+        if let Some((retried, change)) = retry_open_runs(&after, now) {
+            after = retried;
+            changes.push(change);
+        }
+    }
     if let Some(swap) = &wanted.swap {
         let swap = swap.decide(context, &after).await?;
         let (swapped, change) = change_items::decided(&after, &swap, context)?;
@@ -244,7 +269,8 @@ async fn decide(
                 convert(&after, &market, &model, now)
             }
         };
-        let (changed, change) = changed.map_err(|error| refused(&error, asked))?;
+        let (changed, mut change) = changed.map_err(|error| refused(&error, asked))?;
+        asked_before::mark(&mut change, request(context, wanted.asked));
         after = changed;
         changes.push(change);
         if asked == Asked::Convert {
@@ -265,6 +291,7 @@ fn refused(error: &PlanError, asked: Asked) -> ApiError {
         | PlanError::CancelledForGood { .. }
         | PlanError::WaitsForSource(_)
         | PlanError::Converted
+        | PlanError::Retrying
         | PlanError::NoNextRun => Code::InvalidStatus,
         PlanError::Schedule(_) | PlanError::Money(_) | PlanError::NotOffered(_) => {
             Code::InvalidValue

@@ -99,9 +99,9 @@ fn while_busy(before: &Subscription, touches: Touches, asked: Option<Asked>) -> 
              running, it can: {possible}"
         )));
     }
-    let retrying = before.lease_claims.is_some() && before.run_number.is_none();
-    let disturbs = matches!(asked, Some(Asked::Cancel | Asked::RunNow));
-    if retrying && before.blocked_by.is_none() && (touches.anything() || disturbs) {
+    // What is cancelled or rests is not charged: not by a payment that is under way, either.
+    let disturbs = matches!(asked, Some(Asked::Cancel | Asked::Deactivate | Asked::RunNow));
+    if before.is_retrying() && (touches.anything() || disturbs) {
         return Err(busy(format!(
             "a payment of order subscription {id} is being tried again right now: ask again when \
              that has ended"
@@ -173,7 +173,7 @@ fn by_status(before: &Subscription, touches: Touches) -> Outcome<()> {
         let possible = before.status.possible();
         let detail = format!(
             "order subscription {id} is cancelled and can't be edited, but for reference, \
-             reference_origin and metadata; it can: {possible}"
+             reference_origin, metadata and tags; it can: {possible}"
         );
         return Err(invalid_status(detail).into());
     }

@@ -1,11 +1,13 @@
 //! Markets: where, in which currency and by which model orders are taken.
 
+use perennial_domain::dunning::RetryPolicy;
 use perennial_store::Part;
 use serde_json::json;
 
 use super::{
     CREATED_AT, UPDATED_AT,
     catalog::{Catalog, Change, METADATA, Need, REFERENCE, REFERENCE_ORIGIN, done, text},
+    subscription_models::RETRY_POLICY,
 };
 use crate::http::{
     attributes::{Attribute, Kind},
@@ -26,6 +28,12 @@ pub(crate) static KIND: ResourceType = ResourceType {
             Kind::Zone,
             "Zone on whose wall clock its subscriptions repeat; UTC unless given.",
         ),
+        Attribute::write(
+            "retry_policy",
+            RETRY_POLICY,
+            "What happens after a declined payment of what is sold here: the whole policy, in place of \
+             the subscription model's. Null leaves it to the model.",
+        ),
         REFERENCE,
         REFERENCE_ORIGIN,
         METADATA,
@@ -42,7 +50,10 @@ pub(super) static CATALOG: Catalog = Catalog {
     required: &["name", "currency_code"],
     defaults: || json!({"time_zone": "UTC"}),
     market: Some("id"),
-    take: refuse_confined,
+    take: |context, change| {
+        refuse_confined(context, change);
+        change.read_as::<RetryPolicy>("retry_policy");
+    },
     settle: |_, change| {
         check_price_list(change);
         done()
@@ -52,7 +63,7 @@ pub(super) static CATALOG: Catalog = Catalog {
         Need::of("order_subscriptions", "S", "market_id"),
         Need::of("orders", "O", "market_id"),
     ],
-    on_update: "Subscriptions made before keep zone, model and price list.",
+    on_update: "Subscriptions made before keep zone, model, price list and retry policy.",
     ..Catalog::new(&KIND, "M", Part::Market, "mkt_")
 };
 

@@ -16,7 +16,7 @@ use serde_json::json;
 use super::{
     CREATED_AT, UPDATED_AT,
     annotations::AnnotationChange,
-    answer,
+    answer, asked_before,
     catalog::{METADATA, REFERENCE, REFERENCE_ORIGIN},
     change_subscription::differing,
     instalment::{INSTALMENT_COUNT, JOB_RUN_STATUS, NEXT_RUN_AT, PROCESSED},
@@ -26,8 +26,8 @@ use super::{
     },
     orders,
     recurring_order_copies::{
-        CURRENCY, DUE_AT, NUMBER, PAYMENT_STATE, RETRY, RETRY_AT, RETRY_COUNT, SKIPPED, TOTAL,
-        retry_run,
+        ACCESS_UNTIL, ACTION_URL, CURRENCY, DUE_AT, NUMBER, PAYMENT_STATE, RETRY, RETRY_AT,
+        RETRY_COUNT, SKIPPED, TOTAL, retry_run,
     },
 };
 use crate::{
@@ -98,6 +98,8 @@ pub(crate) static KIND: ResourceType = ResourceType {
         COMPLETED_AT,
         FAILED_AT,
         RETRY_AT,
+        ACCESS_UNTIL,
+        ACTION_URL,
         ERRORS_LOG,
         ERRORS_COUNT,
         SKIPPED,
@@ -461,6 +463,12 @@ async fn try_again(context: &Context<'_>, before: &OrderCopy) -> Outcome<OrderCo
     let invalid = |detail: String| {
         ApiError::from(Problem::new(Code::InvalidStatus, detail).at("/data/attributes/_retry"))
     };
+    let request = asked_before::request(context, RETRY.name);
+    let of = ("Y", before.id.as_str());
+    if asked_before::entry(context, of, request.as_deref()).await?.is_some() {
+        // Tried by this very request, which then died before it could answer.
+        return Ok(before.clone());
+    }
     if before.status != CopyStatus::Failed {
         let status = json!(before.status);
         let status = status.as_str().unwrap_or_default();
@@ -475,7 +483,7 @@ async fn try_again(context: &Context<'_>, before: &OrderCopy) -> Outcome<OrderCo
         Some(target) => orders::find(context, target).await?,
         None => None,
     };
-    let made = match target {
+    let mut made = match target {
         Some(StoredOrder::Client(target)) => {
             let again = place_again(before, &target, context.now);
             again.ok_or_else(|| {
@@ -489,5 +497,8 @@ async fn try_again(context: &Context<'_>, before: &OrderCopy) -> Outcome<OrderCo
         }
         _ => attempt(context, before, &source_of(&found)).await?,
     };
+    if let Some(change) = made.changes.first_mut() {
+        asked_before::mark(change, request);
+    }
     commit(context, Some(before), &found, made).await
 }

@@ -51,10 +51,13 @@ pub(super) const ERRORS_LOG: Attribute = Attribute::read(
     Kind::Anything(0),
     "What went wrong, by its code (`payment_source_missing`, `sku_missing`, `out_of_stock`, a decline \
      code of the provider): a list, oldest first, of `at`, `message` and `resource`, the `type` and \
-     `id` of what is missing or bad, with the `code` of a sku.",
+     `id` of what is missing or bad, with the `code` of a sku. The newest 50 are kept.",
 );
-pub(super) const ERRORS_COUNT: Attribute =
-    Attribute::read("errors_count", Kind::Integer(0, 1_000), "How much went wrong.");
+pub(super) const ERRORS_COUNT: Attribute = Attribute::read(
+    "errors_count",
+    Kind::Integer(0, u32::MAX as i64),
+    "How much went wrong, with what errors_log has let go of.",
+);
 
 pub(crate) static KIND: ResourceType = ResourceType {
     name: "order_factories",
@@ -194,7 +197,9 @@ pub(super) fn of_run(run: &Run) -> Object {
                 "failed_at": run.failed_at,
                 "retry_at": run.retry_at,
                 "errors_log": errors_by_code(&run.errors_log),
-                "errors_count": run.errors_log.len(),
+                "errors_count": run.errors_count(),
+                "access_until": run.access_until,
+                "action_url": run.action.as_ref().and_then(|action| action.url.as_ref()),
                 "skipped": run.skipped,
                 "total_amount_cents": run.total,
                 "currency_code": run.currency,
@@ -223,6 +228,28 @@ pub(super) fn of_run(run: &Run) -> Object {
         meta: None,
         brings,
     }
+}
+
+/// When the payment of a run is tried again whose subscription rests: not before that goes on, and
+/// nobody knows when where it has no date for it.
+fn resting(mut run: Run, subscription: Option<&Subscription>) -> Run {
+    if let Some(rests) = subscription.filter(|one| !one.status.repeats()) {
+        run.retry_at = run.retry_at.and_then(|at| Some(rests.resumes_at?.max(at)));
+    }
+    run
+}
+
+/// The subscription of open runs, which tells whether they wait for it to go on: one read unit where
+/// one of them is open.
+async fn of_open(
+    context: &Context<'_>,
+    subscription: &SubscriptionId,
+    runs: &[Run],
+) -> Outcome<Option<Subscription>> {
+    if runs.iter().all(|run| run.status != RunStatus::Open) {
+        return Ok(None);
+    }
+    Ok(context.store().subscription(&context.caller.organization, subscription).await?)
 }
 
 /// A run that is due or under way, and not committed yet. `None` where that number is neither.
@@ -255,6 +282,8 @@ pub(super) fn coming(
                 "retry_at": null,
                 "errors_log": {},
                 "errors_count": 0,
+                "access_until": null,
+                "action_url": null,
                 "skipped": null,
                 "total_amount_cents": total,
                 "currency_code": subscription.currency,
@@ -297,6 +326,7 @@ pub(super) fn of_copy(copy: &OrderCopy) -> Object {
         completed_at,
         failed_at,
         errors_log,
+        errors_forgotten: _,
         reference,
         reference_origin,
         metadata,
@@ -323,7 +353,9 @@ pub(super) fn of_copy(copy: &OrderCopy) -> Object {
                 "failed_at": failed_at,
                 "retry_at": null,
                 "errors_log": errors_by_code(errors_log),
-                "errors_count": errors_log.len(),
+                "errors_count": copy.errors_count(),
+                "access_until": null,
+                "action_url": null,
                 "skipped": null,
                 "total_amount_cents": null,
                 "currency_code": null,
@@ -374,10 +406,14 @@ impl listing::Source for OfSubscription<'_> {
     ) -> Outcome<Result<Page<Object>, CursorError>> {
         let organization = &context.caller.organization;
         let page = context.store().runs(organization, &self.subscription, limit, cursor).await?;
-        Ok(page.map(|page| {
-            let runs = page.items.iter().filter(|run| wanted(self.kind, run.factory));
-            Page { items: runs.map(of_run).collect(), next: page.next }
-        }))
+        let page = match page {
+            Ok(page) => page,
+            Err(error) => return Ok(Err(error)),
+        };
+        let owner = of_open(context, &self.subscription, &page.items).await?;
+        let runs = page.items.into_iter().filter(|run| wanted(self.kind, run.factory));
+        let items = runs.map(|run| of_run(&resting(run, owner.as_ref()))).collect();
+        Ok(Ok(Page { items, next: page.next }))
     }
 }
 
@@ -390,7 +426,9 @@ pub(super) async fn newest(
     let organization = &context.caller.organization;
     let page = context.store().runs(organization, subscription, NEWEST, None).await?;
     let runs = page.map(|page| page.items).unwrap_or_default();
-    Ok(runs.iter().filter(|run| wanted(kind, run.factory)).map(of_run).collect())
+    let owner = of_open(context, subscription, &runs).await?;
+    let runs = runs.into_iter().filter(|run| wanted(kind, run.factory));
+    Ok(runs.map(|run| of_run(&resting(run, owner.as_ref()))).collect())
 }
 
 /// The copies of one kind that an order is the source of: those made by hand, and the newest runs of
@@ -494,7 +532,11 @@ pub(super) async fn find(context: &Context<'_>, id: &str) -> Outcome<Option<Obje
     };
     let run = context.store().run(organization, &subscription, number).await?;
     if let Some(run) = run {
-        return Ok(context.caller.sees(&run.market_id).then(|| of_run(&run)));
+        if !context.caller.sees(&run.market_id) {
+            return Ok(None);
+        }
+        let owner = of_open(context, &subscription, std::slice::from_ref(&run)).await?;
+        return Ok(Some(of_run(&resting(run, owner.as_ref()))));
     }
     let subscription = order_subscriptions::find(context, &subscription).await?;
     Ok(subscription.and_then(|subscription| coming(&subscription, number, context.now)))

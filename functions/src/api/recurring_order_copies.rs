@@ -43,8 +43,23 @@ pub(super) const RETRY_COUNT: Attribute = Attribute::read(
 );
 pub(super) const DUE_AT: Attribute =
     Attribute::read("due_at", Kind::Instant, "When the occurrence was due.");
-pub(super) const RETRY_AT: Attribute =
-    Attribute::read("retry_at", Kind::Instant, "When its payment is tried again.");
+pub(super) const RETRY_AT: Attribute = Attribute::read(
+    "retry_at",
+    Kind::Instant,
+    "When its payment is tried again. While its subscription rests nothing is tried: then it is \
+         not before resumes_at, and null where there is no such date.",
+);
+pub(super) const ACCESS_UNTIL: Attribute = Attribute::read(
+    "access_until",
+    Kind::Instant,
+    "Until when its customer keeps access while it is not paid: due_at, and the grace period of the \
+     retry policy after that. Null before an attempt has failed, and once it is paid.",
+);
+pub(super) const ACTION_URL: Attribute = Attribute::read(
+    "action_url",
+    Kind::Text(2_000),
+    "Where its customer confirms the payment that waits for that, if the provider has a page for it.",
+);
 pub(super) const SKIPPED: Attribute = Attribute::read(
     "skipped",
     Kind::Anything(0),
@@ -61,7 +76,8 @@ pub(super) const RETRY: Attribute = Attribute::of(
     "_retry",
     Kind::Boolean,
     Access::UpdateTrigger,
-    "Tries again what has failed, now. What it lacked must be there by then.",
+    "Tries again what has failed, or waits for its payment, now. What it lacked must be there by then. \
+     Of the retries of its policy it uses up one only where that says manual_retries_count.",
 );
 
 pub(crate) static KIND: ResourceType = ResourceType {
@@ -82,6 +98,8 @@ pub(crate) static KIND: ResourceType = ResourceType {
         COMPLETED_AT,
         FAILED_AT,
         RETRY_AT,
+        ACCESS_UNTIL,
+        ACTION_URL,
         ERRORS_LOG,
         ERRORS_COUNT,
         SKIPPED,

@@ -2,18 +2,19 @@
 //! once more. Both go the way of every other run, and make no second order or charge for one number.
 
 use perennial_domain::{
-    plan::{PlanError, run_now},
+    plan::{PlanError, retry_run_now, run_now},
     run::{Run, RunStatus},
     subscription::Subscription,
     time::OccurrenceNumber,
 };
 use perennial_messages::{JobRef, Outgoing, RetryDue};
-use perennial_store::{Direction, JobBatch, JobKind, JobRun, RunResult};
-use serde_json::{Value, json};
+use perennial_store::{JobBatch, JobKind, JobRun, RunResult};
+use serde_json::json;
 use uuid::Uuid;
 
 use super::{
-    change_subscription, editable, editable::Touches, job_runs, subscription_edit::Asked, wake,
+    asked_before, change_subscription, editable, editable::Touches, job_runs, organizations,
+    subscription_edit::Asked, wake,
 };
 use crate::{
     http::{
@@ -23,11 +24,6 @@ use crate::{
     work_queues::WorkQueue,
 };
 
-/// Journal entries among which a request looks for what it has done itself before it died.
-const LATEST: u16 = 50;
-/// Where the journal entry of a run that was asked for tells which request it was.
-const REQUEST: &str = "request";
-
 /// Brings the next run of a subscription forward to now and wakes it; answers its number. A request
 /// that is sent again under its idempotency key finds the run that it has asked for, even where that
 /// was made by then.
@@ -35,18 +31,18 @@ pub(super) async fn run_next_now(
     context: &Context<'_>,
     before: Subscription,
 ) -> Outcome<(Subscription, OccurrenceNumber)> {
-    let request = context.once.as_ref().map(|_| context.new_uuid("run_now").to_string());
-    if let Some(request) = &request
-        && let Some(number) = asked_before(context, &before, request).await?
-    {
-        return Ok((before, number));
+    let request = asked_before::request(context, "run_now");
+    let of = ("S", before.id.as_str());
+    if let Some(entry) = asked_before::entry(context, of, request.as_deref()).await? {
+        let number = entry.after.get("next_number").and_then(serde_json::Value::as_u64);
+        let number = number.and_then(|number| u32::try_from(number).ok()).unwrap_or_default();
+        return Ok((before, OccurrenceNumber::new(number)));
     }
     editable::check(&before, Touches::default(), Some(Asked::RunNow), context.now)?;
+    organizations::check_enabled(context).await?;
     let (after, mut change) =
         run_now(&before, context.now).map_err(|error| refused(&before, &error))?;
-    if let (Value::Object(told), Some(request)) = (&mut change.after, request) {
-        told.insert(REQUEST.to_owned(), json!(request));
-    }
+    asked_before::mark(&mut change, request);
     let number = after.expected().map(|next| next.number).unwrap_or_default();
     let after = change_subscription::commit(context, &before, after, vec![change]).await?;
     wake::wake(context, &after).await;
@@ -58,25 +54,8 @@ fn refused(before: &Subscription, error: &PlanError) -> ApiError {
     Problem::new(Code::InvalidStatus, detail).at("/data/relationships/order_subscription").into()
 }
 
-/// The number of the run that this request has asked for, if it has.
-async fn asked_before(
-    context: &Context<'_>,
-    subscription: &Subscription,
-    request: &str,
-) -> Outcome<Option<OccurrenceNumber>> {
-    let of = ("S", subscription.id.as_str());
-    let organization = &context.caller.organization;
-    let page = context.store().journal(organization, of, Direction::Backward, LATEST, None).await?;
-    let entries = page.map(|page| page.items).unwrap_or_default();
-    let asked = entries
-        .iter()
-        .find(|entry| entry.after.get(REQUEST).and_then(Value::as_str) == Some(request));
-    let number = asked.and_then(|entry| entry.after.get("next_number")?.as_u64());
-    Ok(number.and_then(|number| u32::try_from(number).ok()).map(OccurrenceNumber::new))
-}
-
-/// Sends a run that failed, or that waits for its payment, to have that tried again now, by a job run
-/// of whoever asks.
+/// Has the payment of a run tried again now that failed, or that waits for it, by a job run of whoever
+/// asks. The commit is the promise: where the message is lost, a tick finds the run in the due index.
 pub(super) async fn retry(
     context: &Context<'_>,
     run: &Run,
@@ -85,6 +64,11 @@ pub(super) async fn retry(
     let id = super::order_factories::id_of_run(run.factory, &run.subscription_id, run.number);
     let at = "/data/attributes/_retry";
     let invalid = |detail: String| ApiError::from(Problem::new(Code::InvalidStatus, detail).at(at));
+    let request = asked_before::request(context, "retry");
+    let of = ("S", subscription.id.as_str());
+    if asked_before::entry(context, of, request.as_deref()).await?.is_some() {
+        return Ok(());
+    }
     match run.status {
         RunStatus::Failed | RunStatus::Open => {}
         RunStatus::Successful => {
@@ -104,6 +88,28 @@ pub(super) async fn retry(
             status.as_str().unwrap_or_default()
         )));
     }
+    organizations::check_enabled(context).await?;
+    let under_way = subscription.run_number.is_some();
+    if under_way || subscription.is_retrying() {
+        let what = if under_way { "a run" } else { "a payment" };
+        let mut error = invalid(format!(
+            "{what} of order subscription {} is under way: ask again when that has ended",
+            subscription.id
+        ));
+        error.headers.push(("retry-after", "5".to_owned()));
+        return Err(error);
+    }
+    let (after, mut change) = retry_run_now(subscription, run, context.now);
+    asked_before::mark(&mut change, request);
+    change_subscription::commit(context, subscription, after, vec![change]).await?;
+    if let Err(error) = send(context, run).await {
+        let inside = error.inside.as_deref().unwrap_or_default();
+        tracing::warn!(inside, subscription_id = %subscription.id, "a retry waits for the next tick");
+    }
+    Ok(())
+}
+
+async fn send(context: &Context<'_>, run: &Run) -> Outcome<()> {
     let organization = &context.caller.organization;
     let job = JobRun {
         id: job_runs::new_id(context.now),
@@ -111,6 +117,7 @@ pub(super) async fn retry(
         actor: context.caller.actor(),
         retry_of: None,
         started_at: context.now,
+        status: None,
     };
     let batch = JobBatch {
         name: Uuid::now_v7().simple().to_string(),

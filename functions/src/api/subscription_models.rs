@@ -2,7 +2,7 @@
 
 use perennial_domain::{
     catalog::DEFAULT_REACTIVATION_DAYS,
-    dunning::{MAXIMUM_DELAY_MINUTES, MAXIMUM_RETRIES, RetryPolicy},
+    dunning::{MAXIMUM_DELAY_MINUTES, MAXIMUM_GRACE_HOURS, MAXIMUM_RETRIES, RetryPolicy},
     time::{CatchUp, Frequency, ScheduleRules},
 };
 use perennial_store::{Part, Record};
@@ -84,27 +84,8 @@ pub(crate) static KIND: ResourceType = ResourceType {
         Attribute::write("catch_up", CATCH_UP, "What happens to runs missed during downtime."),
         Attribute::write(
             "retry_policy",
-            Kind::Members(&[
-                Attribute::write(
-                    "delays_in_minutes",
-                    Kind::List(
-                        &Kind::Integer(1, MAXIMUM_DELAY_MINUTES as i64),
-                        MAXIMUM_RETRIES as usize,
-                    ),
-                    "Wait before each retry; the last repeats.",
-                ),
-                Attribute::write(
-                    "maximum",
-                    Kind::Integer(0, MAXIMUM_RETRIES as i64),
-                    "Most retries after the first attempt.",
-                ),
-                Attribute::write(
-                    "on_exhausted",
-                    Kind::Choice(&["keep_active", "pause", "skip", "cancel"]),
-                    "What happens to the subscription when its payment is given up.",
-                ),
-            ]),
-            "What happens after a declined payment.",
+            RETRY_POLICY,
+            "What happens after a declined payment; that of a market goes before it, as a whole.",
         ),
         REFERENCE,
         REFERENCE_ORIGIN,
@@ -117,6 +98,43 @@ pub(crate) static KIND: ResourceType = ResourceType {
         Relationship::listed("order_subscriptions", "order_subscriptions"),
     ],
 };
+
+/// What happens after a declined payment.
+pub(super) const RETRY_POLICY: Kind = Kind::Members(&[
+    Attribute::write(
+        "delays_in_minutes",
+        Kind::List(&Kind::Integer(1, MAXIMUM_DELAY_MINUTES as i64), MAXIMUM_RETRIES as usize),
+        "Wait before each retry; the last repeats.",
+    ),
+    Attribute::write(
+        "maximum",
+        Kind::Integer(0, MAXIMUM_RETRIES as i64),
+        "Most retries after the first attempt.",
+    ),
+    Attribute::write(
+        "on_exhausted",
+        Kind::Choice(&["keep_active", "pause", "skip", "cancel"]),
+        "What happens to the subscription when its payment is given up.",
+    ),
+    Attribute::write(
+        "local_hour",
+        Kind::Integer(0, 23),
+        "The hour of the subscription's zone at which waits of whole days end; none given lets them \
+         end at the time of the decline.",
+    ),
+    Attribute::write(
+        "grace_hours",
+        Kind::Integer(0, MAXIMUM_GRACE_HOURS as i64),
+        "For how many hours after an unpaid run was due its customer keeps access (`access_until`); 0 \
+         unless given.",
+    ),
+    Attribute::write(
+        "manual_retries_count",
+        Kind::Boolean,
+        "Whether retries by hand, or by a new payment method, are among the maximum; false unless \
+         given.",
+    ),
+]);
 
 /// What happens to runs missed during downtime.
 pub(super) const CATCH_UP: Kind = Kind::Members(&[

@@ -39,12 +39,24 @@ pub struct Sku {
     /// Units in stock; `None` when stock isn't tracked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stock: Option<u32>,
+    /// Units that are to come, by date; they count for the availability of runs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub replenishments: Vec<Replenishment>,
     /// Counts changes, for `If-Match` and conditional writes.
     pub version: u64,
     /// When it was made.
     pub created_at: DateTime<Utc>,
     /// When it last changed.
     pub updated_at: DateTime<Utc>,
+}
+
+/// Units that are to come into stock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Replenishment {
+    /// The day on which they come, in UTC.
+    pub date: NaiveDate,
+    /// How many.
+    pub units: u32,
 }
 
 /// A customer.
@@ -116,6 +128,10 @@ pub struct Market {
     /// How its orders become subscriptions; without one they don't.
     #[serde(rename = "subscription_model_id", default, skip_serializing_if = "Option::is_none")]
     pub model_id: Option<ModelId>,
+    /// What happens after a declined payment of what is sold here; the whole policy, in place of the
+    /// model's.
+    #[serde(rename = "retry_policy", default, skip_serializing_if = "Option::is_none")]
+    pub retry: Option<RetryPolicy>,
     /// Counts changes.
     pub version: u64,
     /// When it was made.
@@ -207,6 +223,16 @@ pub struct SubscriptionModel {
     pub created_at: DateTime<Utc>,
     /// When it last changed.
     pub updated_at: DateTime<Utc>,
+}
+
+impl Market {
+    /// What happens after a declined payment of a subscription of this market: by its own policy, or
+    /// else by that of the model that makes it.
+    #[must_use]
+    pub fn retry_policy(&self, model: Option<&SubscriptionModel>) -> RetryPolicy {
+        let policy = self.retry.as_ref().or(model.map(|model| &model.retry));
+        policy.cloned().unwrap_or_default()
+    }
 }
 
 impl SubscriptionModel {

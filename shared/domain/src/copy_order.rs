@@ -60,6 +60,7 @@ pub fn new_copy(
         completed_at: None,
         failed_at: None,
         errors_log: Vec::new(),
+        errors_forgotten: 0,
         reference: None,
         reference_origin: None,
         metadata: Value::Null,
@@ -87,14 +88,14 @@ pub fn copy_order(
     let (lines, errors) = lines_of(context, copy.options, &target, now);
     let skips = copy.options.skip_errors && context.market.is_some();
     let fails = lines.is_empty() || (!errors.is_empty() && !skips);
-    copy.errors_log.extend(errors);
+    copy.note_errors(errors);
     if lines.is_empty() {
-        copy.errors_log.push(RunError {
+        copy.note_errors([RunError {
             at: now,
             code: "nothing_to_copy".to_owned(),
             message: format!("no line item of order {} can be copied", context.source.id),
             resource: Some(Culprit::new("orders", &context.source.id)),
-        });
+        }]);
     }
     let started = told(&copy, "order_copies.start", before.status, CopyStatus::InProgress);
     if fails {
@@ -158,7 +159,7 @@ pub fn target_rejected(
         return None;
     }
     let mut copy = before.clone();
-    copy.errors_log.extend(rejections.iter().map(|rejection| RunError {
+    copy.note_errors(rejections.iter().map(|rejection| RunError {
         at: now,
         code: rejection.code.clone(),
         message: rejection.detail.clone(),
@@ -332,7 +333,10 @@ fn draft_of(source: &Order, id: OrderId, line_items: Vec<LineItem>, now: DateTim
         order_subscription_id: None,
         order_copy_id: None,
         subscriptions_expire_at: None,
+        channel: None,
         rejections: Vec::new(),
+        checks: Vec::new(),
+        overturn: None,
         placements: 0,
         charge_id: None,
         reversals: None,
@@ -416,7 +420,10 @@ pub fn order_of_run(run: &Run) -> Order {
         order_subscription_id: Some(run.subscription_id.clone()),
         order_copy_id: None,
         subscriptions_expire_at: None,
+        channel: None,
         rejections: Vec::new(),
+        checks: Vec::new(),
+        overturn: None,
         placements: 0,
         charge_id: run.charge_id.clone(),
         reversals: run.reversals.clone(),

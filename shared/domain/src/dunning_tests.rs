@@ -8,7 +8,7 @@ use super::*;
 type TestResult = Result<(), Box<dyn Error>>;
 
 fn retries(policy: &RetryPolicy, done: u32, now: DateTime<Utc>) -> Option<(i64, u32)> {
-    match policy.decide(done, DeclineKind::Soft, now) {
+    match policy.decide(done, DeclineKind::Soft, now, Zone::utc()) {
         RetryDecision::RetryAt { at, retry_count } => Some(((at - now).num_minutes(), retry_count)),
         RetryDecision::GiveUp { .. } => None,
     }
@@ -54,7 +54,7 @@ fn a_maximum_below_the_list_cuts_it_short() -> TestResult {
     let policy = RetryPolicy::new(vec![RetryDelay::from_days(1); 5], 2, FinalAction::Cancel)?;
     assert_eq!(retries(&policy, 1, now), Some((1_440, 2)));
     assert_eq!(
-        policy.decide(2, DeclineKind::Soft, now),
+        policy.decide(2, DeclineKind::Soft, now, Zone::utc()),
         RetryDecision::GiveUp {
             reason: GiveUpReason::RetriesExhausted,
             action: FinalAction::Cancel
@@ -68,7 +68,7 @@ fn a_hard_decline_stops_at_once() -> TestResult {
     let policy = RetryPolicy::new(vec![RetryDelay::from_days(1)], 3, FinalAction::Pause)?;
     for done in [0, 1, 3, 4, u32::MAX] {
         assert_eq!(
-            policy.decide(done, DeclineKind::Hard, "2027-01-31T10:00:00Z".parse()?),
+            policy.decide(done, DeclineKind::Hard, "2027-01-31T10:00:00Z".parse()?, Zone::utc()),
             RetryDecision::GiveUp { reason: GiveUpReason::HardDecline, action: FinalAction::Pause }
         );
     }
@@ -124,7 +124,89 @@ fn a_policy_survives_storage_and_unnamed_fields_take_their_defaults() -> TestRes
     Ok(())
 }
 
+#[test]
+fn waits_of_whole_days_end_at_the_local_hour_of_the_subscription() -> TestResult {
+    let (day, hours) = (RetryDelay::from_days, RetryDelay::from_hours);
+    // Worked out by hand. Berlin: clocks go from 02:00 to 03:00 on 28 March 2027 and from 03:00 to
+    // 02:00 on 31 October. Auckland is 13 hours ahead in January, Kathmandu 5:45 all year.
+    for (zone, hour, wait, declined, expected) in [
+        ("Europe/Berlin", 9, day(1), "2027-03-24T08:30:00Z", "2027-03-25T08:00:00Z"),
+        ("Europe/Berlin", 9, day(3), "2027-03-25T08:00:00Z", "2027-03-28T07:00:00Z"),
+        ("Europe/Berlin", 9, day(5), "2027-03-28T07:00:00Z", "2027-04-02T07:00:00Z"),
+        ("Europe/Berlin", 9, day(7), "2027-04-02T07:00:00Z", "2027-04-09T07:00:00Z"),
+        // There is no 02:00 on the 28th: the first instant after the jump is 03:00.
+        ("Europe/Berlin", 2, day(1), "2027-03-27T10:00:00Z", "2027-03-28T01:00:00Z"),
+        // There are two: the first is still summer time.
+        ("Europe/Berlin", 2, day(1), "2027-10-30T10:00:00Z", "2027-10-31T00:00:00Z"),
+        ("Europe/Berlin", 3, day(1), "2027-10-30T10:00:00Z", "2027-10-31T02:00:00Z"),
+        // A minute before midnight, a day is a minute long.
+        ("Europe/Berlin", 0, day(1), "2027-01-15T22:59:00Z", "2027-01-15T23:00:00Z"),
+        // It is the 16th there already.
+        ("Pacific/Auckland", 9, day(1), "2027-01-15T12:30:00Z", "2027-01-16T20:00:00Z"),
+        ("Asia/Kathmandu", 9, day(1), "2027-05-01T00:00:00Z", "2027-05-02T03:15:00Z"),
+        ("UTC", 23, day(366), "2027-01-01T00:00:00Z", "2028-01-02T23:00:00Z"),
+        // Other waits are as long as they say.
+        ("Europe/Berlin", 9, hours(36), "2027-03-27T10:00:00Z", "2027-03-28T22:00:00Z"),
+        ("Europe/Berlin", 9, hours(48), "2027-03-26T10:00:00Z", "2027-03-28T07:00:00Z"),
+    ] {
+        let policy = RetryPolicy::new(vec![wait], 1, FinalAction::default())?;
+        let policy = policy.at_local_hour(LocalHour::new(hour))?;
+        let decided = policy.decide(0, DeclineKind::Soft, declined.parse()?, zone.parse()?);
+        let expected = RetryDecision::RetryAt { at: expected.parse()?, retry_count: 1 };
+        assert_eq!(decided, expected, "{zone} at {hour}, {} minutes after {declined}", wait.0);
+    }
+    Ok(())
+}
+
+#[test]
+fn hours_and_grace_out_of_range_are_refused_and_stored_where_they_are_set() -> TestResult {
+    let policy = RetryPolicy::default();
+    let hour = |hour| policy.clone().at_local_hour(LocalHour::new(hour)).map(|_| ());
+    assert_eq!((hour(0), hour(23)), (Ok(()), Ok(())));
+    assert_eq!(hour(24), Err(RetryPolicyError::NoSuchHour(24)));
+    let grace = |hours| policy.clone().with_grace(GraceHours::new(hours)).map(|_| ());
+    assert_eq!((grace(0), grace(8_784)), (Ok(()), Ok(())));
+    assert_eq!(grace(8_785), Err(RetryPolicyError::GraceTooLong(8_785)));
+    let given = json!({"local_hour": 9, "grace_hours": 72, "manual_retries_count": true});
+    let policy: RetryPolicy = from_value(given)?;
+    assert!(policy.manual_retries_count());
+    let due = "2027-02-28T10:00:00Z".parse()?;
+    assert_eq!(policy.grace().after(due), "2027-03-03T10:00:00Z".parse::<DateTime<Utc>>()?);
+    let stored = to_value(&policy)?;
+    assert_eq!(stored.get("local_hour"), Some(&json!(9)));
+    assert_eq!(from_value::<RetryPolicy>(stored)?, policy);
+    assert!(from_value::<RetryPolicy>(json!({"local_hour": 24})).is_err());
+    Ok(())
+}
+
 proptest! {
+    #[test]
+    fn a_retry_comes_after_its_decline_whatever_clocks_do(
+        days in 1_u32..=366,
+        hour in 0_u32..24,
+        zone in 0_usize..600,
+        second in 0_i64..4_000_000_000,
+    ) {
+        let policy = RetryPolicy::new(vec![RetryDelay::from_days(days)], 1, FinalAction::default());
+        let policy = policy.and_then(|policy| policy.at_local_hour(LocalHour::new(hour)));
+        let policy = policy.map_err(|error| TestCaseError::fail(error.to_string()))?;
+        let zone = Zone::all().nth(zone).unwrap_or(Zone::utc());
+        let now = DateTime::from_timestamp(second, 0).unwrap_or_default();
+        if let RetryDecision::RetryAt { at, .. } = policy.decide(0, DeclineKind::Soft, now, zone) {
+            prop_assert!(at > now);
+            let (shortest, longest) = (i64::from(days) - 2, i64::from(days) + 2);
+            prop_assert!((shortest..=longest).contains(&(at - now).num_days()), "{at} after {now}");
+        }
+    }
+
+    #[test]
+    fn more_grace_is_never_less_access(one in 0_u32..=8_784, other in 0_u32..=8_784, second: i32) {
+        let due = DateTime::from_timestamp(i64::from(second), 0).unwrap_or_default();
+        let (one, other) = (GraceHours::new(one), GraceHours::new(other));
+        prop_assert_eq!(one.cmp(&other), one.after(due).cmp(&other.after(due)));
+        prop_assert!(one.after(due) >= due);
+    }
+
     #[test]
     fn a_run_is_tried_exactly_as_often_as_the_maximum_says(
         minutes in prop::collection::vec(1_u32..=MAXIMUM_DELAY_MINUTES, 1..20),
@@ -136,7 +218,7 @@ proptest! {
             .map_err(|error| TestCaseError::fail(error.to_string()))?;
         let mut now = DateTime::from_timestamp_millis(start).unwrap_or(DateTime::<Utc>::MAX_UTC);
         let mut done = 0;
-        while let RetryDecision::RetryAt { at, retry_count } = policy.decide(done, DeclineKind::Soft, now) {
+        while let RetryDecision::RetryAt { at, retry_count } = policy.decide(done, DeclineKind::Soft, now, Zone::utc()) {
             prop_assert!(at >= now);
             prop_assert_eq!(retry_count, done + 1);
             (now, done) = (at, retry_count);

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::{
     ids::{MarketId, OrderCopyId, OrderId, PaymentSourceId, SkuId},
     journal::Head,
-    run::RunError,
+    run::{RunError, is_zero, keep_newest},
 };
 
 /// Which kind of copy makes the orders of a subscription's runs.
@@ -133,6 +133,9 @@ pub struct OrderCopy {
     /// What went wrong or was left out, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors_log: Vec<RunError>,
+    /// How many errors before those the log has let go of.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub errors_forgotten: u32,
     /// The client's own id for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
@@ -150,6 +153,20 @@ pub struct OrderCopy {
     pub version: u64,
     /// The last entry of its journal.
     pub journal: Head,
+}
+
+impl OrderCopy {
+    /// Notes what went wrong or was left out.
+    pub(crate) fn note_errors(&mut self, errors: impl IntoIterator<Item = RunError>) {
+        self.errors_log.extend(errors);
+        keep_newest(&mut self.errors_log, &mut self.errors_forgotten);
+    }
+
+    /// How much went wrong or was left out, with what the log has let go of.
+    #[must_use]
+    pub fn errors_count(&self) -> usize {
+        self.errors_log.len().saturating_add(self.errors_forgotten as usize)
+    }
 }
 
 #[cfg(test)]

@@ -32,6 +32,10 @@ pub enum RunStatus {
     Aborted,
 }
 
+/// Most errors that a run or a copy keeps. Of more, the newest are kept and the others counted: each
+/// try by hand may add one, and the item must stay small.
+pub const MAX_LOGGED_ERRORS: usize = 50;
+
 /// One thing that went wrong in a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunError {
@@ -44,6 +48,21 @@ pub struct RunError {
     /// What is missing or bad.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resource: Option<Culprit>,
+}
+
+/// Keeps the newest of the errors, and counts the others as forgotten.
+pub(crate) fn keep_newest(log: &mut Vec<RunError>, forgotten: &mut u32) {
+    let surplus = log.len().saturating_sub(MAX_LOGGED_ERRORS);
+    log.drain(..surplus);
+    *forgotten = forgotten.saturating_add(u32::try_from(surplus).unwrap_or(u32::MAX));
+}
+
+/// What a customer has to do before a payment goes on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CustomerAction {
+    /// Where they do it, if the provider has a page for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
 }
 
 /// One line of the order that a run makes.
@@ -105,9 +124,26 @@ pub struct Run {
     /// When the payment is tried again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_at: Option<DateTime<Utc>>,
-    /// What went wrong, oldest first.
+    /// Those of the attempts that somebody asked for, or that a new payment method set off, and that
+    /// its policy does not count.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub uncounted_attempts: u32,
+    /// Tries that found the payment still waiting for its customer. They use up no attempt, but a
+    /// retry of the policy.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub waits: u32,
+    /// What its customer has to do before the payment of the next attempt goes on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub action: Option<CustomerAction>,
+    /// Until when its customer keeps access, as long as it is not paid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access_until: Option<DateTime<Utc>>,
+    /// What went wrong, oldest first: the newest [`MAX_LOGGED_ERRORS`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors_log: Vec<RunError>,
+    /// How many errors before those the log has let go of.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub errors_forgotten: u32,
     /// Occurrences passed over before this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub skipped: Option<Skipped>,
@@ -135,6 +171,9 @@ pub struct Run {
     /// The provider's charge, once paid.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub charge_id: Option<String>,
+    /// What went back of what was collected; `None` as long as nothing has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reversals: Option<Reversals>,
     /// How many of the numbers before it no occurrence had: see [`Run::instalment`].
     #[serde(default, skip_serializing_if = "is_zero")]
     pub jumped_numbers: u32,
@@ -147,11 +186,29 @@ pub struct Run {
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
-const fn is_zero(count: &u32) -> bool {
+pub(crate) const fn is_zero(count: &u32) -> bool {
     *count == 0
 }
 
 impl Run {
+    /// How often its payment was tried as its policy counts: the first time, and each retry.
+    #[must_use]
+    pub fn tries(&self) -> u32 {
+        self.attempts.saturating_sub(self.uncounted_attempts).saturating_add(self.waits)
+    }
+
+    /// Notes what went wrong.
+    pub(crate) fn note_error(&mut self, error: RunError) {
+        self.errors_log.push(error);
+        keep_newest(&mut self.errors_log, &mut self.errors_forgotten);
+    }
+
+    /// How much went wrong, with what the log has let go of.
+    #[must_use]
+    pub fn errors_count(&self) -> usize {
+        self.errors_log.len().saturating_add(self.errors_forgotten as usize)
+    }
+
     /// Which instalment it is: 1 is the first after the source order. One that was skipped or passed
     /// over counts; numbers that changes of frequency jumped over do not.
     #[must_use]
@@ -171,9 +228,6 @@ impl Run {
 
     /// What its lines cost together.
     ///
-    /// What went back of what was collected; `None` as long as nothing has.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reversals: Option<Reversals>,
     /// # Errors
     /// When a sum is out of range.
     pub fn totals(&self) -> Result<Totals, MoneyError> {
@@ -200,6 +254,13 @@ impl Run {
     /// Where that order's payment stands: what has gone back of it counts.
     #[must_use]
     pub fn payment_status(&self) -> PaymentStatus {
+        let collected = self.collected_status();
+        self.reversals.as_ref().map_or(collected, |back| back.status(collected, self.total))
+    }
+
+    /// Where that order's payment stood before anything went back.
+    #[must_use]
+    pub fn collected_status(&self) -> PaymentStatus {
         match self.status {
             RunStatus::Successful if self.total == MinorUnits::ZERO => PaymentStatus::Free,
             RunStatus::Successful => PaymentStatus::Paid,
@@ -220,13 +281,31 @@ pub fn charge_key(
     format!("{organization}:{}:{attempt}", OrderId::of_run(subscription, number))
 }
 
+/// The attempt at a run that a key of [`charge_key`] names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempt {
+    /// Whose it is.
+    pub organization: OrganizationId,
+    /// The subscription.
+    pub subscription: SubscriptionId,
+    /// Which occurrence.
+    pub number: OccurrenceNumber,
+    /// Which attempt, from 1.
+    pub attempt: u32,
+}
+
+impl Attempt {
+    /// Reads a key; `None` where it is not that of a run.
+    #[must_use]
+    pub fn of_key(key: &str) -> Option<Self> {
+        let (rest, attempt) = key.rsplit_once(':')?;
+        let (organization, order) = rest.split_once(':')?;
+        let (subscription, number) = order.parse::<OrderId>().ok()?.run()?;
+        let attempt = attempt.parse().ok().filter(|attempt| *attempt > 0)?;
+        Some(Self { organization: organization.parse().ok()?, subscription, number, attempt })
+    }
+}
+
 #[cfg(test)]
 #[path = "run_tests.rs"]
 mod tests;
-        let collected = self.collected_status();
-        self.reversals.as_ref().map_or(collected, |back| back.status(collected, self.total))
-    }
-
-    /// Where that order's payment stood before anything went back.
-    #[must_use]
-    pub fn collected_status(&self) -> PaymentStatus {

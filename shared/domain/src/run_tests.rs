@@ -18,7 +18,12 @@ fn run(status: RunStatus, total: i64) -> Result<Run, Box<dyn Error>> {
         failed_at: None,
         attempts: 0,
         retry_at: None,
+        uncounted_attempts: 0,
+        waits: 0,
+        action: None,
+        access_until: None,
         errors_log: Vec::new(),
+        errors_forgotten: 0,
         skipped: None,
         market_id: "mkt_1".parse()?,
         customer_id: None,
@@ -101,6 +106,20 @@ fn a_run_leaves_a_draft_where_it_succeeded_and_its_order_is_not_to_be_placed() -
         assert_eq!(one.order_id().run().is_some(), place_target_order);
         let stored = serde_json::to_value(&one)?;
         assert_eq!(serde_json::from_value::<Run>(stored)?, one);
+    }
+    Ok(())
+}
+
+#[test]
+fn a_key_names_its_attempt() -> Result<(), Box<dyn Error>> {
+    let organization: OrganizationId = "acme".parse()?;
+    let subscription = SubscriptionId::derived(&["subscription"]);
+    let number = OccurrenceNumber::new(7);
+    let key = charge_key(&organization, &subscription, number, 3);
+    let attempt = Attempt { organization, subscription, number, attempt: 3 };
+    assert_eq!(Attempt::of_key(&key), Some(attempt));
+    for other in ["", "acme", "acme:ord_1:1", "acme:ord_1", &key.replace(":3", ":0")] {
+        assert_eq!(Attempt::of_key(other), None, "{other}");
     }
     Ok(())
 }

@@ -61,6 +61,26 @@ pub struct Unsettled {
     pub attempts: u32,
     /// When its payment is tried again.
     pub retry_at: DateTime<Utc>,
+    /// Whether that is ahead of its policy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<AskedRetry>,
+}
+
+/// A retry that somebody asked for, or that a new payment method set off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AskedRetry {
+    /// When the policy retries; `None` where it has given the run up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy_at: Option<DateTime<Utc>>,
+}
+
+/// A run that was given up for want of a payment method that pays.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AwaitsMethod {
+    /// The run.
+    pub number: OccurrenceNumber,
+    /// Payment attempts so far.
+    pub attempts: u32,
 }
 
 /// A subscription.
@@ -177,6 +197,13 @@ pub struct Subscription {
     /// Runs waiting for their payment.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unsettled: Vec<Unsettled>,
+    /// The run that a new payment method tries again, though it was given up. Only until the next
+    /// run is made, so that nobody pays for several periods at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub awaits_method: Option<AwaitsMethod>,
+    /// Until when the customer keeps access, as long as the last run is not paid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access_until: Option<DateTime<Utc>>,
     /// What happens to runs missed during downtime.
     #[serde(default, skip_serializing_if = "is_default")]
     pub catch_up: CatchUp,
@@ -315,6 +342,28 @@ impl Subscription {
             return Some(Occurrence { number: coming.number, at: coming.at, reason });
         }
         self.schedule().explained(coming).ok()
+    }
+
+    /// The next occurrence of its schedule on the date that it serves by `now`: one that was brought
+    /// forward stands for a date of its crontab expression, and serves that once it has passed.
+    #[must_use]
+    pub fn served(&self, now: DateTime<Utc>) -> Option<Slot> {
+        let expected = self.expected()?;
+        let at = self.stands_for.filter(|at| *at <= now).unwrap_or(expected.at);
+        Some(Slot { at, ..expected })
+    }
+
+    /// The open run whose payment is tried again first.
+    #[must_use]
+    pub fn next_retry(&self) -> Option<&Unsettled> {
+        self.unsettled.iter().min_by_key(|unsettled| (unsettled.retry_at, unsettled.number))
+    }
+
+    /// Whether it is claimed, and not for a run that is to be made: a payment may be tried right
+    /// now, and what that finds must not change under it.
+    #[must_use]
+    pub fn is_retrying(&self) -> bool {
+        self.lease_claims.is_some() && self.run_number.is_none() && self.blocked_by.is_none()
     }
 
     /// Sets the next occurrence of its schedule.

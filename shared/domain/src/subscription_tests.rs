@@ -61,6 +61,8 @@ pub(crate) fn subscription(frequency: &str, anchor: &str) -> Result<Subscription
         errors_count: 0,
         succeeded_on_last_run: None,
         unsettled: Vec::new(),
+        awaits_method: None,
+        access_until: None,
         catch_up: CatchUp::default(),
         retry: RetryPolicy::default(),
         reference: None,
@@ -84,7 +86,7 @@ pub(crate) fn subscription(frequency: &str, anchor: &str) -> Result<Subscription
 }
 
 fn unsettled(retry_at: DateTime<Utc>) -> Unsettled {
-    Unsettled { number: OccurrenceNumber::ANCHOR, attempts: 1, retry_at }
+    Unsettled { number: OccurrenceNumber::ANCHOR, attempts: 1, retry_at, asked: None }
 }
 
 #[test]

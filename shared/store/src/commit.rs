@@ -92,7 +92,7 @@ pub enum Expect {
 }
 
 /// The writes of one decision. Nothing is written before [`Commit::run`].
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Commit<'a> {
     store: &'a Store,
     organization: &'a OrganizationId,
@@ -119,6 +119,17 @@ impl<'a> Commit<'a> {
     pub(crate) fn organization(&self) -> &'a OrganizationId {
         self.organization
     }
+
+    /// Where it is written.
+    pub(crate) fn store(&self) -> &'a Store {
+        self.store
+    }
+
+    /// The number of partitions of the due index.
+    pub(crate) fn shards(&self) -> u16 {
+        self.store.shards
+    }
+
     /// Writes a subscription, its place in the list, and its place in the due index.
     #[must_use]
     pub fn subscription(mut self, subscription: &Subscription, expect: Expect) -> Self {
@@ -198,6 +209,8 @@ impl<'a> Commit<'a> {
                 ("failed_at", run.failed_at.is_none()),
                 ("completed_at", run.completed_at.is_none()),
                 ("unpriced", !run.unpriced),
+                ("action", run.action.is_none()),
+                ("access_until", run.access_until.is_none()),
             ];
             let lost: Vec<_> =
                 lost.iter().filter(|(_, gone)| *gone).map(|(name, _)| *name).collect();
@@ -281,7 +294,7 @@ impl<'a> Commit<'a> {
         self.delete(Part::Subscription, ("S", subscription.as_str()), seen)
     }
 
-    fn delete(mut self, part: Part, (kind, id): (&str, &str), seen: u64) -> Self {
+    pub(crate) fn delete(mut self, part: Part, (kind, id): (&str, &str), seen: u64) -> Self {
         let key = Key::of(self.organization, kind, id);
         let delete = Delete::builder()
             .table_name(&self.store.book)
@@ -323,7 +336,7 @@ impl<'a> Commit<'a> {
         self
     }
 
-    fn list(&self, item: &mut Item, kind: &str, at: chrono::DateTime<chrono::Utc>) {
+    pub(crate) fn list(&self, item: &mut Item, kind: &str, at: chrono::DateTime<chrono::Utc>) {
         item.insert("list_pk".to_owned(), s(list_pk(self.organization, kind)));
         item.insert("list_sk".to_owned(), s(list_sk(at)));
     }
@@ -347,6 +360,22 @@ impl<'a> Commit<'a> {
         match built {
             Ok(put) => self.writes.push((
                 part,
+                String::new(),
+                TransactWriteItem::builder().put(put).build(),
+            )),
+            Err(error) => self.fail(error),
+        }
+    }
+
+    /// Writes an item whatever stands there: what is committed with it has the conditions.
+    pub(crate) fn replace(&mut self, item: Result<Item, StoreError>) {
+        let put = item.and_then(|item| {
+            let put = Put::builder().table_name(&self.store.book).set_item(Some(item));
+            put.build().map_err(|error| StoreError::Refused(error.to_string()))
+        });
+        match put {
+            Ok(put) => self.writes.push((
+                Part::Order,
                 String::new(),
                 TransactWriteItem::builder().put(put).build(),
             )),

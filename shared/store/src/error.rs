@@ -9,7 +9,7 @@ use thiserror::Error;
 use crate::Part;
 
 /// Why a read or write did not happen.
-#[derive(Debug, Error)]
+#[derive(Debug, Clone, Error)]
 pub enum StoreError {
     /// A condition did not hold: somebody else was faster, or it exists already. Read again and
     /// decide anew.

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use perennial_domain::ids::{OrderId, OrganizationId};
 use serde::{Deserialize, Serialize};
 
-use crate::{Part, Store, StoreError, item::from_item, keys::Key};
+use crate::{Commit, Part, Store, StoreError, item::from_item, keys::Key};
 
 /// What an order holds of stock.
 #[derive(Debug, Serialize, Deserialize)]
@@ -69,20 +69,40 @@ impl Store {
         organization: &OrganizationId,
         order: &OrderId,
     ) -> Result<(), StoreError> {
-        let key = StockNote::key(organization, order);
-        let Some(note) = self.get_item(&self.book, &key, true).await? else { return Ok(()) };
-        let mut note: StockNote = from_item(note)?;
+        self.commit(organization).run_releasing(order).await
+    }
+}
+
+impl Commit<'_> {
+    /// Writes it all and, in the same transaction, puts back what an order holds of stock: whoever
+    /// dies before it leaves both undone, and whoever dies after it has nothing left to do.
+    ///
+    /// # Errors
+    /// As [`Commit::run`].
+    pub async fn run_releasing(self, order: &OrderId) -> Result<(), StoreError> {
+        let key = StockNote::key(self.organization(), order);
+        let note = self.store().get_item(&self.store().book, &key, true).await?;
+        let mut note: Option<StockNote> = note.map(from_item).transpose()?;
         loop {
-            let commit = self.commit(organization).stock_note(order, None);
-            let held = note.held.iter();
-            let commit =
-                held.fold(commit, |commit, (code, units)| commit.take_stock(code, -*units));
-            match commit.run().await {
+            let commit = match &note {
+                Some(StockNote { held }) => held
+                    .iter()
+                    .fold(self.clone().stock_note(order, None), |commit, (code, units)| {
+                        commit.take_stock(code, -*units)
+                    }),
+                None => self.clone(),
+            };
+            match (commit.run().await, &mut note) {
                 // There is always room to put something back: the sku is gone.
-                Err(StoreError::OutOfStock { sku } | StoreError::NotTracked { sku })
-                    if note.held.remove(&sku).is_some() => {}
-                Err(StoreError::Conflict(Part::Stock)) => return Ok(()),
-                sent => return sent,
+                (
+                    Err(StoreError::OutOfStock { sku } | StoreError::NotTracked { sku }),
+                    Some(note),
+                ) if note.held.contains_key(&sku) => {
+                    note.held.remove(&sku);
+                }
+                // Somebody else has put it back by now.
+                (Err(StoreError::Conflict(Part::Stock)), Some(_)) => note = None,
+                (sent, _) => return sent,
             }
         }
     }

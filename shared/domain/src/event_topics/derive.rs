@@ -28,6 +28,7 @@ pub fn events(entry: &Entry) -> Vec<Event> {
     }
     told.add(&entry.event, told.subject());
     told.of_status();
+    told.of_method();
     told.of_payment();
     told.events
 }
@@ -88,6 +89,13 @@ impl Told<'_> {
         self.add(name, self.subject());
     }
 
+    /// Whether the customer is to give another payment method.
+    fn of_method(&mut self) {
+        if self.entry.after.get("payment_method_required") == Some(&Value::Bool(true)) {
+            self.add("order_subscriptions.payment_method_required", self.subject());
+        }
+    }
+
     /// What became of a run, its order and its payment.
     fn of_run(&mut self) {
         let Some(RunTold { copy, order, first, status }) = self.run() else { return };
@@ -100,6 +108,9 @@ impl Told<'_> {
         }
         if declined {
             of_order.push("payments.decline");
+        }
+        if member("action_required") == Some(&Value::Bool(true)) {
+            of_order.push("payments.action_required");
         }
         let ended = match status {
             "successful" => {
@@ -171,6 +182,19 @@ impl Told<'_> {
         let after = &self.entry.after;
         let paid = after.get("payment_status").and_then(Value::as_str) == Some("paid");
         let declined = after.get("payment_declined") == Some(&Value::Bool(true));
+        let order = after.get("order_id").and_then(Value::as_str);
+        let order = order.map(|id| Concerned { kind: "orders", id: id.to_owned() });
+        let first = self.entry.before.is_null();
+        match (self.entry.event.as_str(), order) {
+            ("refunds.succeed", Some(order)) => {
+                self.add("payments.refund", order.clone());
+                return self.add("orders.refund", order);
+            }
+            ("disputes.open" | "disputes.lose", Some(order)) if first => {
+                return self.add("payments.dispute", order);
+            }
+            _ => {}
+        }
         match self.entry.event.as_str() {
             "orders.place" if paid => self.add("payments.collect", self.subject()),
             "orders.reject" if declined => self.add("payments.decline", self.subject()),

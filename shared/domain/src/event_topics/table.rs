@@ -11,6 +11,9 @@ const SUBSCRIPTION: &str = "order_subscriptions";
 const RUN: &str = "recurring_order_copies";
 const COPY: &str = "order_copies";
 const ORDER: &str = "orders";
+const REFUND: &str = "refunds";
+const DISPUTE: &str = "disputes";
+const SOURCE: &str = "customer_payment_sources";
 
 /// Every topic that webhooks can subscribe to.
 pub const TOPICS: &[Topic] = &[
@@ -109,6 +112,32 @@ pub const TOPICS: &[Topic] = &[
         "order_subscriptions.import",
         "It was brought in from another book. Sent alone: neither create nor activate is.",
     ),
+    of(
+        26,
+        SUBSCRIPTION,
+        "order_subscriptions.retry_now",
+        "The payment of an open run was brought forward: by request, or because there is a new \
+         payment method.",
+    ),
+    of(
+        27,
+        SUBSCRIPTION,
+        "order_subscriptions.payment_superseded",
+        "A payment that waited for its customer gave way to another payment method.",
+    ),
+    of(
+        28,
+        SUBSCRIPTION,
+        "order_subscriptions.payment_method_required",
+        "Its run can't be paid by the payment method that it has: the customer is to give another, \
+         which is tried at once.",
+    ),
+    of(
+        29,
+        SUBSCRIPTION,
+        "order_subscriptions.hold",
+        "It rests because a payment of it is disputed, until somebody activates it.",
+    ),
     of(30, RUN, "recurring_order_copies.create", "A run was made."),
     of(31, RUN, "recurring_order_copies.start", "A run began; sent with create."),
     of(
@@ -118,7 +147,12 @@ pub const TOPICS: &[Topic] = &[
         "A run has its order, paid where it had a price.",
     ),
     of(33, RUN, "recurring_order_copies.fail", "A run was given up."),
-    of(34, RUN, "recurring_order_copies.destroy", "A run was deleted."),
+    of(
+        34,
+        RUN,
+        "recurring_order_copies.destroy",
+        "Never sent: runs stay, even when their subscription is deleted.",
+    ),
     of(
         35,
         RUN,
@@ -134,7 +168,7 @@ pub const TOPICS: &[Topic] = &[
     of(41, COPY, "order_copies.start", "It began."),
     of(42, COPY, "order_copies.complete", "It has its target order."),
     of(43, COPY, "order_copies.fail", "It was given up."),
-    of(44, COPY, "order_copies.destroy", "It was deleted."),
+    of(44, COPY, "order_copies.destroy", "Never sent: copies are not deleted."),
     of(45, COPY, "order_copies.abort", "It was given up before anything was collected."),
     of(46, COPY, "order_copies.update", "What its client keeps with it was edited."),
     of(50, ORDER, "orders.create", "An order was made, by a client or a run."),
@@ -155,4 +189,33 @@ pub const TOPICS: &[Topic] = &[
     of(60, ORDER, "orders.remove_line_item", "A line of it was removed."),
     of(70, ORDER, "payments.collect", "A payment was collected for an order."),
     of(71, ORDER, "payments.decline", "A payment for an order was declined."),
+    of(
+        72,
+        ORDER,
+        "payments.action_required",
+        "The customer has to confirm the payment for an order before it goes on.",
+    ),
+    of(61, ORDER, "orders.refund", "Money was given back for it, in full or in part."),
+    of(73, ORDER, "payments.refund", "A payment for an order was given back, in full or in part."),
+    of(74, ORDER, "payments.dispute", "A payment for an order is disputed by the customer."),
+    of(80, REFUND, "refunds.create", "A refund was asked for, and its amount reserved."),
+    of(81, REFUND, "refunds.succeed", "The money went back."),
+    of(82, REFUND, "refunds.fail", "The payment provider refused it: nothing went back."),
+    of(85, DISPUTE, "disputes.open", "A customer has their bank take a payment back."),
+    of(86, DISPUTE, "disputes.win", "The bank has decided it for the merchant."),
+    of(87, DISPUTE, "disputes.lose", "The bank has decided it for the customer."),
+    of(90, SOURCE, "customer_payment_sources.create", "A payment method was saved."),
+    of(
+        91,
+        SOURCE,
+        "customer_payment_sources.update",
+        "It was changed, by a client or by the provider's card updater, or the default moved.",
+    ),
+    of(92, SOURCE, "customer_payment_sources.destroy", "It was deleted."),
+    of(
+        93,
+        SOURCE,
+        "customer_payment_sources.expiring",
+        "It expires within 30 days, before runs that are to be paid by it.",
+    ),
 ];

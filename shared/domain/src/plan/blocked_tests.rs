@@ -24,7 +24,7 @@ fn a_block_keeps_the_run_and_its_end_lets_it_be_claimed_again() -> TestResult {
 #[test]
 fn a_retry_that_fails_for_another_reason_than_a_decline_is_put_off_by_a_day() -> TestResult {
     let (now, tomorrow) = (at("2027-04-02T06:00:00Z")?, at("2027-04-03T06:00:00Z")?);
-    let open = |number| Unsettled { number: n(number), attempts: 1, retry_at: now };
+    let open = |number| Unsettled { number: n(number), attempts: 1, retry_at: now, asked: None };
     let idle = Subscription {
         unsettled: vec![open(1), open(2)],
         lease_claims: Some(1),

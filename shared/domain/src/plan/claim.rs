@@ -23,7 +23,8 @@ pub enum ClaimPlan {
         /// The next one.
         next: Option<Slot>,
     },
-    /// Try the payments of these runs again.
+    /// Try the payments of these runs again: one at a time, as long as anything may be charged, so that
+    /// none is without a claim when another one ends it.
     Retry(Vec<Unsettled>),
     /// Its expiry or its last occurrence is reached.
     Expire,
@@ -51,6 +52,7 @@ pub fn plan_claim(subscription: &Subscription, now: DateTime<Utc>) -> Result<Cla
         }
         let schedule = subscription.schedule();
         let term = subscription.numbered_term();
+        let next = subscription.served(now).unwrap_or(next);
         let plan = plan_catch_up(&schedule, next, now, subscription.catch_up, term)?;
         return Ok(claim_of(plan, number));
     }
@@ -58,6 +60,9 @@ pub fn plan_claim(subscription: &Subscription, now: DateTime<Utc>) -> Result<Cla
         Some((at, _)) if at > now => ClaimPlan::Nothing,
         Some((_, WakeKind::Expire)) => ClaimPlan::Expire,
         Some((_, WakeKind::Resume)) => ClaimPlan::Resume,
+        Some((_, WakeKind::Retry)) if subscription.status.repeats() => {
+            ClaimPlan::Retry(subscription.next_retry().into_iter().cloned().collect())
+        }
         Some((_, WakeKind::Retry)) => ClaimPlan::Retry(
             subscription
                 .unsettled

@@ -14,7 +14,8 @@ use crate::{
 };
 
 /// Lets a subscription that was made by hand go on as if a model had made it: its runs copy its
-/// items, and what follows a declined payment or an outage is the model's to say. Its dates, its
+/// items, and what follows a declined payment or an outage is the model's to say (or, for payments, the
+/// market's). Its dates, its
 /// frequency and what it has been through stay as they are.
 ///
 /// # Errors
@@ -40,7 +41,7 @@ pub fn convert(
     after.model_id = Some(model.id.clone());
     after.price_list_id = model.followed_list(market);
     after.catch_up = model.catch_up;
-    after.retry = model.retry.clone();
+    after.retry = market.retry_policy(Some(model));
     after.renewal_alert_period = before.renewal_alert_period.or(model.renewal_alert_period);
     after.version += 1;
     after.updated_at = now;

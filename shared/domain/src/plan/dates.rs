@@ -75,10 +75,12 @@ fn set_term(after: &mut Subscription, term: Term, now: DateTime<Utc>) -> Result<
     // An anchor that was moved to a run is no start.
     let begins_there = !after.activate_by_source_order && after.last_run_at.is_none();
     let is_start = begins_there || after.rules.anchor_number == OccurrenceNumber::ANCHOR;
-    if let Some(expires_at) = expires_at.filter(|_| expires_at != after.expires_at)
-        && (expires_at <= now || (is_start && expires_at <= starts_at))
-    {
-        return Err(DatesError::ExpiryPassed { expires_at, starts_at });
+    if let Some(expires_at) = expires_at.filter(|_| expires_at != after.expires_at) {
+        let bounds = [("now", now, true), ("starts_at", starts_at, is_start)];
+        let broken = bounds.into_iter().find(|(_, at, counts)| *counts && expires_at <= *at);
+        if let Some((bound, at, _)) = broken {
+            return Err(DatesError::ExpiryPassed { expires_at, bound, at });
+        }
     }
     let been = after.next_number.map(|number| after.occurrences_before(number));
     if let (Some(maximum), Some(been)) = (max_occurrences, been)

@@ -28,18 +28,20 @@ pub enum DatesError {
         error: ScheduleError,
     },
     /// The expiry is over already.
-    #[error(
-        "expires_at must be after starts_at ({}) and now, not {}", text(*.starts_at),
-        text(*.expires_at)
-    )]
+    #[error("expires_at must be after {bound} ({}), not {}", text(*.at), text(*.expires_at))]
     ExpiryPassed {
         /// What was asked for.
         expires_at: DateTime<Utc>,
-        /// The anchor.
-        starts_at: DateTime<Utc>,
+        /// What it is not after: `now` or `starts_at`.
+        bound: &'static str,
+        /// When that is.
+        at: DateTime<Utc>,
     },
     /// There have been more occurrences than there are to be at all.
-    #[error("max_occurrences must be at least {been}, as many as there have been, not {maximum}")]
+    #[error(
+        "max_occurrences must be at least {been}, as many as there have been, the source order \
+         counted, not {maximum}"
+    )]
     MaximumPassed {
         /// What was asked for.
         maximum: u32,

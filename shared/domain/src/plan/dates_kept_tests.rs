@@ -121,7 +121,7 @@ fn a_refused_date_names_the_attribute() -> TestResult {
         (DatesError::Frequency { frequency: "daily".to_owned(), error }, "frequency"),
         (DatesError::ScheduleEnded, "frequency"),
         (DatesError::Zone { zone: "UTC".to_owned(), error }, "time_zone"),
-        (DatesError::ExpiryPassed { expires_at: now, starts_at: now }, "expires_at"),
+        (DatesError::ExpiryPassed { expires_at: now, bound: "now", at: now }, "expires_at"),
         (DatesError::MaximumPassed { maximum: 1, been: 2 }, "max_occurrences"),
         (DatesError::NextRun(RescheduleError::CronHasNoAnchor), "next_run_at"),
         (DatesError::NotBeforeExpiry { to: now, expires_at: now }, "next_run_at"),

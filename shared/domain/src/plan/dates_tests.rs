@@ -362,7 +362,8 @@ fn a_longer_term_takes_up_the_date_at_which_the_shorter_one_ended() -> TestResul
     let late = at("2027-06-10T00:00:00Z")?;
     let fifth = begun("monthly", "2027-01-31T10:00:00Z", "UTC", late)?;
     let refused = change_dates(&fifth, &ends(Some(4), None)?, late).map_err(|e| e.to_string());
-    let text = "max_occurrences must be at least 5, as many as there have been, not 4";
+    let text = "max_occurrences must be at least 5, as many as there have been, the source order \
+                counted, not 4";
     assert_eq!(refused.err().as_deref(), Some(text), "the source order and four runs");
     let refused = change_dates(&fifth, &ends(None, Some("2027-06-10T00:00:00Z"))?, late);
     assert!(matches!(refused, Err(DatesError::ExpiryPassed { .. })));

@@ -11,7 +11,7 @@ fn every_change_makes_the_next_version_and_notes_when() -> TestResult {
     let active = monthly()?;
     let running = claimed(&active);
     let planned = plan_run(&running)?.ok_or("a run is under way")?;
-    let retry = Unsettled { number: n(0), attempts: 1, retry_at: now };
+    let retry = Unsettled { number: n(0), attempts: 1, retry_at: now, asked: None };
     let open = Subscription { unsettled: vec![retry], ..active.clone() };
     let resting = pause(&active, Pause::default(), now)?.0;
     let cancelled = cancel(&active, now)?.0;

@@ -12,10 +12,12 @@ mod items;
 mod pass_over;
 mod pause;
 mod prices;
+mod retry_now;
 mod run_now;
 mod settle;
 mod skip;
 mod status;
+mod unpaid;
 
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
@@ -42,10 +44,14 @@ pub(crate) use pass_over::standing_past;
 pub use pass_over::{AbortReason, SkipReason, abandon_run, abort_run, skip_missed};
 pub use pause::{PauseError, end_pause, pause, rest_so_far, rest_until};
 pub use prices::{fix_prices, price_run, unpriced};
+pub use retry_now::{RetryClaim, begin_anew, claim_retry, retry_open_runs, retry_run_now};
 pub use run_now::run_now;
-pub use settle::{Outcome, PlannedRun, Settled, plan_run, settle_retry, settle_run};
+pub use settle::{
+    Outcome, PlannedRun, Settled, plan_passed, plan_run, settle_passed, settle_retry, settle_run,
+};
 pub use skip::skip_next_run;
 pub use status::{activate, cancel, expire, reactivate};
+pub use unpaid::NO_PAYMENT_SOURCE;
 
 /// Why no decision could be made. None of these passes by waiting.
 #[derive(Debug, Error, Clone, PartialEq, Eq)]
@@ -94,6 +100,9 @@ pub enum PlanError {
     /// The model does not offer its frequency.
     #[error("{0}")]
     NotOffered(String),
+    /// What a payment finds that is under way must be settled first.
+    #[error("a payment of it is being tried again right now: ask again when that has ended")]
+    Retrying,
     /// There is no next run to be skipped, or made now.
     #[error("there is no next run: none comes before its end")]
     NoNextRun,

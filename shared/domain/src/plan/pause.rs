@@ -48,6 +48,9 @@ pub fn pause(
     pause: Pause,
     now: DateTime<Utc>,
 ) -> Result<(Subscription, Change), PlanError> {
+    if before.is_retrying() {
+        return Err(PlanError::Retrying);
+    }
     let mut after = before.clone();
     after.status = after.status.after(Trigger::Deactivate)?;
     if after.run_number.is_none() {
@@ -130,7 +133,7 @@ fn pass_until(
     after: &mut Subscription,
     from: DateTime<Utc>,
 ) -> Result<Option<Skipped>, ScheduleError> {
-    let Some(expected) = after.expected() else { return Ok(None) };
+    let Some(expected) = after.served(from) else { return Ok(None) };
     let Resumption { passed, next } = time::resume(&after.schedule(), expected, from)?;
     if passed.is_some() {
         after.set_next(next.map(Occurrence::slot));

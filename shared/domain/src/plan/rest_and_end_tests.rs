@@ -116,7 +116,7 @@ fn after_its_last_occurrence_a_subscription_ends_once_all_is_settled() -> TestRe
     assert_eq!(last.wake(), Some((now, WakeKind::Expire)));
     let mut owing = last.clone();
     let retry_at = at("2027-03-02T00:00:00Z")?;
-    owing.unsettled = vec![Unsettled { number: n(1), attempts: 1, retry_at }];
+    owing.unsettled = vec![Unsettled { number: n(1), attempts: 1, retry_at, asked: None }];
     assert_eq!(owing.wake(), Some((retry_at, WakeKind::Retry)), "what is owed comes first");
     assert_eq!(plan_claim(&last, now)?, ClaimPlan::Expire);
     let (ended, change) = expire(&last, now)?;

@@ -46,6 +46,44 @@ fn nothing_runs_now_that_is_not_active_or_has_no_run_to_come() -> TestResult {
     Ok(())
 }
 
+#[test]
+fn a_date_that_passes_before_the_run_made_in_its_place_is_counted_once() -> TestResult {
+    // Due at ten by its crontab expression, brought forward to eight, claimed after an outage.
+    let daily = subscription("0 10 * * *", "2027-01-31T09:00:00Z")?;
+    let (asked, _) = run_now(&daily, at("2027-01-31T09:30:00Z")?)?;
+    assert_eq!(asked.stands_for, Some(at("2027-01-31T10:00:00Z")?));
+    let late = at("2027-01-31T10:30:00Z")?;
+    for policy in [CatchUpPolicy::Latest, CatchUpPolicy::Each] {
+        let mut held = claimed(&asked);
+        held.catch_up.policy = policy;
+        assert_eq!(plan_claim(&held, late)?, ClaimPlan::Run(n(1)), "{policy:?}");
+        let planned = plan_run(&held)?.ok_or("a run is under way")?;
+        assert_eq!((planned.number, planned.skipped), (n(1), None));
+        assert_eq!(planned.next, Some(Slot { number: n(2), at: at("2027-02-01T10:00:00Z")? }));
+    }
+    // A day later the next date has passed as well: one is skipped, and no more.
+    let mut held = claimed(&asked);
+    let later = at("2027-02-01T10:30:00Z")?;
+    assert_eq!(plan_claim(&held, later)?, ClaimPlan::CatchUp(n(2)));
+    held.run_number = Some(n(2));
+    let planned = plan_run(&held)?.ok_or("a run is under way")?;
+    assert_eq!(planned.due_at, at("2027-02-01T10:00:00Z")?);
+    assert_eq!(planned.next, Some(Slot { number: n(3), at: at("2027-02-02T10:00:00Z")? }));
+    Ok(())
+}
+
+#[test]
+fn a_pause_over_the_date_of_a_run_brought_forward_passes_over_one() -> TestResult {
+    let daily = subscription("0 10 * * *", "2027-01-31T09:00:00Z")?;
+    let (asked, _) = run_now(&daily, at("2027-01-31T09:30:00Z")?)?;
+    let (rests, _) =
+        crate::plan::pause(&asked, crate::time::Pause::default(), at("2027-01-31T09:31:00Z")?)?;
+    let (goes_on, _) = crate::plan::activate(&rests, at("2027-01-31T12:00:00Z")?)?;
+    let next = Slot { number: n(2), at: at("2027-02-01T10:00:00Z")? };
+    assert_eq!(goes_on.next(), Some(next), "ten o'clock was number 1");
+    Ok(())
+}
+
 fn fails(error: impl std::fmt::Display) -> TestCaseError {
     TestCaseError::fail(error.to_string())
 }

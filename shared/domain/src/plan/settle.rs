@@ -3,17 +3,22 @@
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
-use super::{PlanError, pass_over::SUBSCRIPTION_CANCELLED, standing, tell_factory};
+use super::{
+    PlanError,
+    pass_over::SUBSCRIPTION_CANCELLED,
+    standing, tell_factory,
+    unpaid::{Attempt, Wanting},
+};
 use crate::{
-    dunning::{DeclineKind, FinalAction, GiveUpReason, RetryDecision},
+    dunning::DeclineKind,
     ids::{OrderId, PaymentSourceId},
     journal::Change,
-    lifecycle::{SubscriptionStatus, Trigger},
+    lifecycle::Trigger,
     money::MinorUnits,
     order_copy::Culprit,
     pricing::PRICE_MISSING,
-    run::{Run, RunError, RunLine, RunStatus, Skipped},
-    subscription::{Subscription, SubscriptionItem, Unsettled},
+    run::{CustomerAction, Run, RunError, RunLine, RunStatus, Skipped},
+    subscription::{Subscription, SubscriptionItem},
     time::{Occurrence, OccurrenceNumber, Slot},
 };
 
@@ -48,6 +53,26 @@ pub fn plan_run(subscription: &Subscription) -> Result<Option<PlannedRun>, PlanE
     plan_number(subscription, next, number).map(Some)
 }
 
+/// Plans a run that was passed over, for when its money is found. What it ordered is not known any
+/// more: it orders what its subscription orders now.
+///
+/// # Errors
+/// When amounts are out of range.
+pub fn plan_passed(
+    subscription: &Subscription,
+    number: OccurrenceNumber,
+) -> Result<PlannedRun, PlanError> {
+    let date = subscription.schedule().occurrence(number).ok().map(|occurrence| occurrence.at);
+    Ok(PlannedRun {
+        number,
+        due_at: date.or(subscription.last_run_at).unwrap_or(subscription.anchor),
+        order_id: OrderId::of_run(&subscription.id, number),
+        total: subscription.total()?,
+        skipped: None,
+        next: None,
+    })
+}
+
 /// Plans the next run as it would be made if nothing changed until it is due.
 pub(super) fn plan_next(subscription: &Subscription, next: Slot) -> Result<PlannedRun, PlanError> {
     plan_number(subscription, next, next.number)
@@ -62,7 +87,7 @@ fn plan_number(
     let schedule = subscription.schedule();
     let mut occurrence = next;
     while occurrence.number < number {
-        occurrence = schedule.following(occurrence)?.slot();
+        occurrence = schedule.following(served_by(subscription, occurrence))?.slot();
     }
     let skipped = number
         .previous()
@@ -82,7 +107,8 @@ fn plan_number(
     })
 }
 
-/// The occurrence that a run stands for: a run that was brought forward serves the date it had.
+/// The occurrence that a run stands for: a run that was brought forward serves the date it had, and
+/// the one after it is the next after that date.
 fn served_by(subscription: &Subscription, occurrence: Slot) -> Slot {
     let own = subscription.stands_for.filter(|_| subscription.expected() == Some(occurrence));
     Slot { at: own.unwrap_or(occurrence.at), ..occurrence }
@@ -118,6 +144,16 @@ pub enum Outcome {
         /// What is missing or bad.
         resource: Option<Culprit>,
     },
+    /// Nothing was collected yet: somebody else has to act first.
+    NeedsAction {
+        /// Whether it is the customer, who has to confirm the payment; else the provider or a bank
+        /// is still about it.
+        by_customer: bool,
+        /// Where they do it, if the provider has a page for it.
+        url: Option<String>,
+        /// For a person to read.
+        message: String,
+    },
     /// Its subscription was cancelled before anything was collected.
     Cancelled,
 }
@@ -148,7 +184,12 @@ pub(super) fn begin_run(before: &Subscription, planned: &PlannedRun, now: DateTi
         failed_at: None,
         attempts: 0,
         retry_at: None,
+        uncounted_attempts: 0,
+        waits: 0,
+        action: None,
+        access_until: None,
         errors_log: Vec::new(),
+        errors_forgotten: 0,
         skipped: planned.skipped,
         market_id: before.market_id.clone(),
         customer_id: before.customer_id.clone(),
@@ -182,9 +223,25 @@ pub fn settle_run(
     after.set_next(planned.next);
     after.last_run_at = Some(now);
     after.last_ordered_at = None;
+    after.awaits_method = None;
     after.drop_one_off_items();
     after.release();
     settle(before, after, run, outcome, now)
+}
+
+/// Settles a run whose money was found though it was passed over meanwhile: it is made after all, as
+/// it was planned when it was charged. The schedule has moved on without it, and stays where it is.
+///
+/// # Errors
+/// When the state machine does not allow it.
+pub fn settle_passed(
+    before: &Subscription,
+    charged: &Subscription,
+    planned: &PlannedRun,
+    outcome: &Outcome,
+    now: DateTime<Utc>,
+) -> Result<Settled, PlanError> {
+    settle_retry(before, &begin_run(charged, planned, now), None, outcome, now)
 }
 
 /// Settles another attempt at a run that was made before.
@@ -227,138 +284,84 @@ fn settle(
     outcome: &Outcome,
     now: DateTime<Utc>,
 ) -> Result<Settled, PlanError> {
+    let attempt = Attempt::at(before, &after, &run, now);
     after.unsettled.retain(|unsettled| unsettled.number != run.number);
+    if after.awaits_method.as_ref().is_some_and(|awaits| awaits.number == run.number) {
+        after.awaits_method = None;
+    }
     run.retry_at = None;
     run.unpriced = match outcome {
         Outcome::Declined { code, .. } => code == PRICE_MISSING,
-        Outcome::Paid { .. } | Outcome::Free => false,
+        Outcome::Paid { .. } | Outcome::Free | Outcome::NeedsAction { .. } => false,
         // Nothing was charged: what had no prices has none yet.
         Outcome::Refused { .. } | Outcome::Cancelled => run.unpriced,
     };
     run.version += 1;
-    let declined =
-        matches!(outcome, Outcome::Declined { code, .. } if code.as_str() != PRICE_MISSING);
+    let mut wanting = Wanting::Nothing;
     let event = match outcome {
         Outcome::Paid { .. } | Outcome::Free => {
             if let Outcome::Paid { charge_id } = outcome {
                 run.attempts += 1;
                 run.charge_id = Some(charge_id.clone());
             }
-            run.status = RunStatus::Successful;
-            run.completed_at = Some(now);
-            run.failed_at = None;
-            after.occurrencies = after.occurrencies.saturating_add(1);
-            after.succeeded_on_last_run = Some(true);
+            attempt.paid(&mut after, &mut run);
             "order_subscriptions.last_run_succeeded"
         }
         Outcome::Declined { kind, code, message, resource } => {
-            run.attempts += 1;
-            after.last_ordered_at = before.last_ordered();
             let source = || run.payment_source_id.as_ref().map(Culprit::payment_source);
             let culprit = resource.clone().or_else(source);
-            fail(&mut after, &mut run, code, message, culprit.clone(), now);
-            match after.retry.decide(run.attempts - 1, *kind, now) {
-                RetryDecision::RetryAt { at, .. } if after.status.repeats() => {
-                    run.status = RunStatus::Open;
-                    run.retry_at = Some(at);
-                    after.unsettled.push(Unsettled {
-                        number: run.number,
-                        attempts: run.attempts,
-                        retry_at: at,
-                    });
-                }
-                // What has ended or rests is not charged again behind its owner's back.
-                RetryDecision::RetryAt { .. } => give_up(&mut run, now),
-                RetryDecision::GiveUp { reason, action } => {
-                    give_up(&mut run, now);
-                    log(&mut run, give_up_code(reason), give_up_message(reason), culprit, now);
-                    finally(&mut after, action, now)?;
-                }
-            }
+            wanting = attempt.declined(&mut after, &mut run, *kind, (code, message), culprit)?;
             "order_subscriptions.last_run_failed"
         }
         Outcome::Refused { code, message, resource } => {
-            after.last_ordered_at = before.last_ordered();
-            fail(&mut after, &mut run, code, message, resource.clone(), now);
-            give_up(&mut run, now);
+            wanting = attempt.refused(&mut after, &mut run, (code, message), resource.clone());
             "order_subscriptions.last_run_failed"
         }
+        Outcome::NeedsAction { by_customer, url, message } => {
+            let action = CustomerAction { url: url.clone() };
+            wanting = attempt.needs_action(&mut after, &mut run, *by_customer, action, message)?;
+            "order_subscriptions.last_run_failed"
+        }
+        // It was given up before; what was to be tried again is not.
+        Outcome::Cancelled if run.status == RunStatus::Failed => {
+            "order_subscriptions.run_abandoned"
+        }
         Outcome::Cancelled => {
-            after.last_ordered_at = before.last_ordered();
             let message = "the subscription was cancelled before the run was paid";
-            let subscription = Some(Culprit::new("order_subscriptions", &before.id));
-            log(&mut run, SUBSCRIPTION_CANCELLED, message, subscription, now);
+            run.note_error(RunError {
+                at: now,
+                code: SUBSCRIPTION_CANCELLED.to_owned(),
+                message: message.to_owned(),
+                resource: Some(Culprit::new("order_subscriptions", &before.id)),
+            });
+            run.action = None;
             run.status = RunStatus::Aborted;
             "order_subscriptions.run_abandoned"
         }
     };
+    if !matches!(outcome, Outcome::Paid { .. } | Outcome::Free) {
+        after.last_ordered_at = before.last_ordered();
+    }
     after.version += 1;
     after.updated_at = now;
-    let mut told = standing_with(&after, &run);
-    if let (Value::Object(members), true) = (&mut told, declined) {
-        members.insert("declined".to_owned(), json!(true));
+    let given_up_before = matches!(outcome, Outcome::Cancelled) && run.status == RunStatus::Failed;
+    let mut told = if given_up_before { standing(&after) } else { standing_with(&after, &run) };
+    let declined =
+        matches!(outcome, Outcome::Declined { code, .. } if code.as_str() != PRICE_MISSING);
+    if let Value::Object(members) = &mut told {
+        for (name, _) in [
+            ("declined", declined),
+            ("payment_method_required", wanting == Wanting::Method),
+            ("action_required", wanting == Wanting::Action),
+        ]
+        .into_iter()
+        .filter(|(_, so)| *so)
+        {
+            members.insert(name.to_owned(), json!(true));
+        }
     }
     let change = Change { event, before: standing(before), after: told };
     Ok(Settled { subscription: after, run, change })
-}
-
-fn fail(
-    after: &mut Subscription,
-    run: &mut Run,
-    code: &str,
-    message: &str,
-    resource: Option<Culprit>,
-    now: DateTime<Utc>,
-) {
-    after.errors_count = after.errors_count.saturating_add(1);
-    after.succeeded_on_last_run = Some(false);
-    log(run, code, message, resource, now);
-}
-
-fn log(run: &mut Run, code: &str, message: &str, resource: Option<Culprit>, at: DateTime<Utc>) {
-    let (code, message) = (code.to_owned(), message.to_owned());
-    run.errors_log.push(RunError { at, code, message, resource });
-}
-
-fn give_up(run: &mut Run, now: DateTime<Utc>) {
-    run.status = RunStatus::Failed;
-    run.failed_at = Some(now);
-}
-
-fn give_up_code(reason: GiveUpReason) -> &'static str {
-    match reason {
-        GiveUpReason::HardDecline => "hard_decline",
-        GiveUpReason::RetriesExhausted => "retries_exhausted",
-    }
-}
-
-fn give_up_message(reason: GiveUpReason) -> &'static str {
-    match reason {
-        GiveUpReason::HardDecline => "the decline is final: a new payment source is needed",
-        GiveUpReason::RetriesExhausted => "every retry that the policy allows has been made",
-    }
-}
-
-fn finally(
-    after: &mut Subscription,
-    action: FinalAction,
-    now: DateTime<Utc>,
-) -> Result<(), PlanError> {
-    let trigger = match action {
-        FinalAction::KeepActive | FinalAction::Skip => return Ok(()),
-        FinalAction::Pause => Trigger::Deactivate,
-        FinalAction::Cancel => Trigger::Cancel,
-    };
-    if after.status.repeats() {
-        after.status = after.status.after(trigger)?;
-    }
-    if after.status == SubscriptionStatus::Cancelled {
-        after.cancelled_at.get_or_insert(now);
-    }
-    if trigger == Trigger::Cancel {
-        after.close_open_runs(now);
-    }
-    Ok(())
 }
 
 fn standing_with(subscription: &Subscription, run: &Run) -> Value {

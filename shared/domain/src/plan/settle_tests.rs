@@ -76,7 +76,7 @@ fn a_soft_decline_leaves_the_run_open_until_its_retry_and_the_schedule_moves_on(
     let retry_at = at("2027-05-01T09:00:00Z")?;
     assert_eq!((run.status, run.attempts, run.retry_at), (RunStatus::Open, 1, Some(retry_at)));
     assert_eq!((run.skipped, codes(&run)), (Some(skipped(1, 2)), vec!["insufficient_funds"]));
-    let waiting = vec![Unsettled { number: n(3), attempts: 1, retry_at }];
+    let waiting = vec![Unsettled { number: n(3), attempts: 1, retry_at, asked: None }];
     assert_eq!(subscription.unsettled, waiting);
     assert_eq!(subscription.next_number, Some(n(4)));
     assert_eq!((subscription.occurrencies, subscription.errors_count), (0, 1));
@@ -214,7 +214,7 @@ fn a_retry_settles_its_own_run_only() -> TestResult {
     let open = first(&claimed(&monthly()?), &declined(DeclineKind::Soft))?;
     let now = open.run.retry_at.ok_or("a retry is planned")?;
     let mut two = open.subscription.clone();
-    let other = Unsettled { number: n(2), attempts: 1, retry_at: now };
+    let other = Unsettled { number: n(2), attempts: 1, retry_at: now, asked: None };
     two.unsettled.push(other.clone());
     let done = settle_retry(&two, &open.run, None, &paid(), now)?;
     assert_eq!(done.subscription.unsettled, [other]);

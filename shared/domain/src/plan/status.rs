@@ -110,8 +110,12 @@ pub fn cancel(
     before: &Subscription,
     now: DateTime<Utc>,
 ) -> Result<(Subscription, Change), PlanError> {
+    if before.is_retrying() {
+        return Err(PlanError::Retrying);
+    }
     let mut after = before.clone();
     after.status = after.status.after(Trigger::Cancel)?;
+    after.awaits_method = None;
     if after.run_number.is_none() {
         after.release();
     }

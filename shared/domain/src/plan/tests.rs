@@ -136,12 +136,15 @@ fn without_a_run_a_claim_is_for_a_retry_or_the_expiry_or_nothing() -> TestResult
     let mut one = monthly()?;
     assert_eq!(plan_claim(&one, now)?, ClaimPlan::Nothing);
 
-    let retry = |number, retry_at| Unsettled { number: n(number), attempts: 1, retry_at };
+    let retry =
+        |number, retry_at| Unsettled { number: n(number), attempts: 1, retry_at, asked: None };
     let (due, later) =
         (retry(7, at("2027-02-19T00:00:00Z")?), retry(8, at("2027-02-21T00:00:00Z")?));
     let also_due = retry(9, now);
     one.unsettled = vec![due.clone(), later.clone(), also_due.clone()];
-    assert_eq!(plan_claim(&one, now)?, ClaimPlan::Retry(vec![due, also_due]));
+    assert_eq!(plan_claim(&one, now)?, ClaimPlan::Retry(vec![due.clone()]), "one at a time");
+    let ended = Subscription { status: SubscriptionStatus::Cancelled, ..one.clone() };
+    assert_eq!(plan_claim(&ended, now)?, ClaimPlan::Retry(vec![due, also_due]), "all are closed");
     one.unsettled = vec![later];
     assert_eq!(plan_claim(&one, now)?, ClaimPlan::Nothing);
 
@@ -319,7 +322,7 @@ fn an_activated_subscription_keeps_the_run_that_is_under_way() -> TestResult {
 fn a_cancelled_subscription_wakes_to_close_its_open_runs() -> TestResult {
     let mut one = monthly()?;
     let retry_at = at("2027-02-03T00:00:00Z")?;
-    one.unsettled = vec![Unsettled { number: n(0), attempts: 1, retry_at }];
+    one.unsettled = vec![Unsettled { number: n(0), attempts: 1, retry_at, asked: None }];
     let (paused, _) = pause(&one, Pause::default(), retry_at)?;
     assert_eq!(paused.unsettled.len(), 1, "a pause only waits");
     let now = at("2027-02-01T00:00:00Z")?;

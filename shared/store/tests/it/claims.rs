@@ -221,7 +221,7 @@ async fn a_payment_retry_and_an_expiry_are_claimed_without_a_run() -> TestResult
     let mut with_both = subscription("s", 1)?;
     let retry_at = at("2027-02-03T00:00:00Z")?;
     with_both.unsettled =
-        vec![Unsettled { number: OccurrenceNumber::ANCHOR, attempts: 1, retry_at }];
+        vec![Unsettled { number: OccurrenceNumber::ANCHOR, attempts: 1, retry_at, asked: None }];
     with_both.expires_at = Some(at("2027-02-10T00:00:00Z")?);
     with_both.set_next(None);
     keep(&store, &acme, &with_both).await?;

@@ -46,7 +46,8 @@ async fn what_is_due_within_this_second_waits_for_the_next() -> TestResult {
     let (store, acme) = (store().await?, acme()?);
     let mut waiting = subscription("s", 1)?;
     let retry_at = at("2027-02-03T10:00:00.750Z")?;
-    waiting.unsettled = vec![Unsettled { number: OccurrenceNumber::ANCHOR, attempts: 1, retry_at }];
+    waiting.unsettled =
+        vec![Unsettled { number: OccurrenceNumber::ANCHOR, attempts: 1, retry_at, asked: None }];
     keep(&store, &acme, &waiting).await?;
     let early = store.due(0, at("2027-02-03T10:00:00.200Z")?, 10, None).await?;
     assert!(early.items.is_empty(), "a claim would find nothing to do: {early:?}");
