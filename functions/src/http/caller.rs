@@ -59,8 +59,24 @@ const CHANNEL_READS: &[&str] = &[
     "billing_period_previews",
     "invoice_previews",
 ];
+/// Resource types that all markets share: what is sold, at what price, on what terms. Tokens that are
+/// confined to a market only read them.
+const SHARED: &[&str] = &[
+    "organizations",
+    "subscription_models",
+    "skus",
+    "price_lists",
+    "prices",
+    "price_volume_tiers",
+    "adjustments",
+    "sku_lists",
+    "sku_list_items",
+    "stock_items",
+    "tags",
+];
 /// Resource types about the whole organization, closed to tokens that are confined to a market.
-const ORGANIZATION_WIDE: [&str; 4] = ["job_runs", "dead_letters", "webhooks", "event_callbacks"];
+const ORGANIZATION_WIDE: [&str; 5] =
+    ["job_runs", "reconciliations", "dead_letters", "webhooks", "event_callbacks"];
 
 impl Role {
     fn named(name: &str) -> Option<Self> {
@@ -155,6 +171,15 @@ impl Caller {
             return Err(Problem::new(
                 Code::Forbidden,
                 format!("{kind} concern the whole organization, this token is for one market"),
+            )
+            .into());
+        }
+        if self.market.is_some() && verb == Verb::Write && SHARED.contains(&kind) {
+            return Err(Problem::new(
+                Code::Forbidden,
+                format!(
+                    "{kind} are shared by all markets, this token is for one: it only reads them"
+                ),
             )
             .into());
         }

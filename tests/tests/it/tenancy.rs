@@ -190,3 +190,65 @@ async fn a_token_for_one_market_sees_and_sells_in_that_market_only() -> TestResu
     assert_eq!(channel.all("orders").await?.len(), 1);
     Ok(())
 }
+
+#[tokio::test]
+async fn a_token_for_one_market_changes_nothing_that_others_share() -> TestResult {
+    let shop = Shop::open_at("2027-01-31T10:00:00Z").await?;
+    let market = shop.goods.market.clone();
+    let token = TokenRequest::new("acme", Role::Operator)?.in_market(&market)?;
+    let confined = shop.api.with_token(Some(shop.stack.sign(&token)?));
+    let list = json!({"name": "Retail", "currency_code": "EUR"});
+    let list = shop.api.create("price_lists", &documents::create("price_lists", list, &[])).await?;
+    let list = list.id()?;
+    let price = documents::create(
+        "prices",
+        json!({"amount_cents": 990}),
+        &[
+            ("price_list", "price_lists", &list),
+            ("sku", "skus", &shop.api.get("skus").await?.text("/data/0/id")?),
+        ],
+    );
+    let price_id = shop.api.create("prices", &price).await?.id()?;
+    for (kind, id, change) in [
+        ("price_lists", list.as_str(), json!({"name": "Mine"})),
+        ("prices", &price_id, json!({"amount_cents": 1})),
+        ("subscription_models", &shop.goods.model, json!({"auto_cancel": true})),
+        ("skus", &shop.api.get("skus").await?.text("/data/0/id")?, json!({"unit_amount_cents": 1})),
+    ] {
+        let path = format!("{kind}/{id}");
+        assert_eq!(confined.get(&path).await?.id()?, id, "it reads {kind}");
+        let change = documents::update(kind, id, &change);
+        let deletion = confined.request(Method::DELETE, &path).send().await?;
+        for refused in [confined.patch(&path, &change).send().await?, deletion] {
+            let refused = refused.with_status(403)?;
+            let expected = format!(
+                "{kind} are shared by all markets, this token is for one: it only reads them"
+            );
+            assert_eq!(refused.at("/errors/0/detail"), &expected);
+        }
+    }
+    let sku = documents::create("skus", documents::sku("MINE"), &[]);
+    assert_eq!(confined.post("skus", &sku).send().await?.errors(), ["forbidden"]);
+
+    // Its own market is its own; others are not, nor are bundles that every market sells.
+    let rename = documents::update("markets", &market, &json!({"name": "Here"}));
+    confined.patch(&format!("markets/{market}"), &rename).send().await?.with_status(200)?;
+    let another = documents::create("markets", documents::market(), &[]);
+    confined.post("markets", &another).send().await?.with_status(403)?;
+    let bundle = json!({
+        "code": "PAIR", "name": "Pair", "currency_code": "EUR", "price_amount_cents": 2000,
+        "components": [{"sku_code": BEANS, "quantity": 2}],
+    });
+    let everywhere = documents::create("bundles", bundle.clone(), &[]);
+    let refused = confined.post("bundles", &everywhere).send().await?.with_status(403)?;
+    let expected =
+        format!("this token is for market {market}: it writes no bundles but that market's");
+    assert_eq!(refused.at("/errors/0/detail"), &expected);
+    let shared = shop.api.create("bundles", &everywhere).await?.id()?;
+    let change = documents::update("bundles", &shared, &json!({"price_amount_cents": 1}));
+    confined.patch(&format!("bundles/{shared}"), &change).send().await?.with_status(403)?;
+    let own = documents::with(bundle, json!({"code": "PAIR-HERE"}));
+    let own = documents::create("bundles", own, &[("market", "markets", &market)]);
+    confined.create("bundles", &own).await?;
+    Ok(())
+}

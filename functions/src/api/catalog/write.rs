@@ -22,6 +22,20 @@ use crate::{
 /// The members that only the server sets.
 const SERVER: [&str; 2] = ["created_at", "updated_at"];
 
+/// Refuses to write what is not of the one market that the caller is confined to: of another, or of
+/// all.
+fn check_market(context: &Context<'_>, catalog: &Catalog, record: &Record) -> Outcome<()> {
+    let (Some(own), Some(member)) = (&context.caller.market, catalog.market) else {
+        return Ok(());
+    };
+    if text(record, member) == Some(own.as_str()) {
+        return Ok(());
+    }
+    let kinds = catalog.kind.name;
+    let detail = format!("this token is for market {own}: it writes no {kinds} but that market's");
+    Err(Problem::new(Code::Forbidden, detail).into())
+}
+
 /// The record after a change that keeps all the rules.
 async fn settled(
     context: &Context<'_>,
@@ -52,6 +66,7 @@ pub(super) async fn create(context: &Context<'_>) -> Outcome<Answer> {
     for (name, value) in facts.into_iter().chain(SERVER.map(|name| (name, json!(context.now)))) {
         record.insert(name.to_owned(), value);
     }
+    check_market(context, catalog, &record)?;
     let record = store_new(context, catalog, record).await?;
     answer::one(context, 201, &revealed(context, catalog, None, &record)).await
 }
@@ -114,6 +129,7 @@ fn taken(catalog: &Catalog, members: &[&str], record: &Record) -> Problem {
 pub(super) async fn update(context: &Context<'_>) -> Outcome<Answer> {
     let catalog = in_path(context)?;
     let before = find(context, catalog).await?;
+    check_market(context, catalog, &before)?;
     let document = Document::update(context.request, catalog.kind, context.id)?;
     let seen = version(&before);
     context.check_version(seen)?;
@@ -121,6 +137,7 @@ pub(super) async fn update(context: &Context<'_>) -> Outcome<Answer> {
         settled(context, catalog, Change::new(catalog, document, Some(before.clone()))).await?;
     record.insert("version".to_owned(), json!(seen + 1));
     record.insert("updated_at".to_owned(), json!(context.now));
+    check_market(context, catalog, &record)?;
     let organization = &context.caller.organization;
     context.store().update_record(organization, catalog.stored, &record, seen).await?;
     answer::one(context, 200, &revealed(context, catalog, Some(&before), &record)).await
@@ -129,6 +146,7 @@ pub(super) async fn update(context: &Context<'_>) -> Outcome<Answer> {
 pub(super) async fn delete(context: &Context<'_>) -> Outcome<Answer> {
     let catalog = in_path(context)?;
     let record = find(context, catalog).await?;
+    check_market(context, catalog, &record)?;
     let seen = version(&record);
     context.check_version(seen)?;
     if let Some(problem) = (catalog.refuse_deletion)(context, &record) {
