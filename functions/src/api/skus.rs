@@ -54,7 +54,11 @@ pub(super) static CATALOG: Catalog = Catalog {
     identity: Identity::Of { members: &["code"], filters: &["code_eq"] },
     required: &["code", "name", "unit_amount_cents", "currency_code"],
     defaults: || json!({"allowed_frequencies": []}),
-    needed_by: &[Need::of("bundles", "B", "skus"), Need::of("prices", "V", "sku_id")],
+    needed_by: &[
+        Need::of("bundles", "B", "skus"),
+        Need::of("prices", "V", "sku_id"),
+        Need::of("order_subscriptions", "S", "items").but_not(&["cancelled"]),
+    ],
     on_update: "Orders and subscriptions keep the price they were made at.",
     ..Catalog::new(&KIND, "K", Part::Sku, "sku_")
 };

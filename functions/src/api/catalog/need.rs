@@ -1,5 +1,6 @@
 //! What still needs a record that is to be deleted.
 
+use perennial_domain::ids::SkuId;
 use perennial_store::{Part, Record, RecordKind, Span};
 use serde_json::{Value, json};
 
@@ -17,7 +18,7 @@ pub(crate) struct Need {
     pub(crate) kind: &'static str,
     /// Its letter in keys.
     pub(crate) letter: &'static str,
-    /// The member in which the id of the record stands, alone or with others.
+    /// The member in which the id of the record, or its code, stands, alone or with others.
     pub(crate) member: &'static str,
     /// The statuses in which they need it no more.
     pub(crate) but_not: &'static [&'static str],
@@ -36,21 +37,28 @@ impl Need {
     /// Whether a record needs the one with this id.
     fn holds(&self, record: &Record, id: &str) -> bool {
         let settled = text(record, "status").is_some_and(|status| self.but_not.contains(&status));
-        !settled
-            && match record.get(self.member) {
-                Some(Value::String(one)) => one == id,
-                Some(Value::Array(several)) => several.iter().any(|one| one == id),
-                Some(Value::Object(several)) => several.values().any(|one| one == id),
-                _ => false,
-            }
+        !settled && record.get(self.member).is_some_and(|value| names(value, id))
+    }
+}
+
+/// Whether an id stands in a value, or the code of the sku that has it.
+fn names(value: &Value, id: &str) -> bool {
+    match value {
+        Value::String(one) => one == id,
+        Value::Array(several) => several.iter().any(|one| names(one, id)),
+        Value::Object(members) => members.iter().any(|(name, value)| match value.as_str() {
+            Some(code) if name == "sku_code" => SkuId::of_code(code).as_str() == id,
+            _ => names(value, id),
+        }),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
     }
 }
 
 /// How many of those that need it are named.
 const NAMED: usize = 5;
 
-/// Refuses to delete what others need. They are found by the list of their kind: where that is
-/// longer than is read for one request, nothing is deleted.
+/// Refuses to delete what others need. They are found by the customer index, or by the list of their
+/// kind: where that is longer than is read for one request, nothing is deleted.
 pub(super) async fn refuse_needed(
     context: &Context<'_>,
     catalog: &Catalog,
@@ -62,8 +70,13 @@ pub(super) async fn refuse_needed(
         let Need { kind, letter, .. } = need;
         let stored = RecordKind { letter, part: Part::Record(kind) };
         let span = Span::default();
-        let window =
-            context.store().records_window(organization, stored, &span, (0, bound), bound).await?;
+        let store = context.store();
+        let window = match id.parse() {
+            Ok(customer) if need.member == "customer_id" => {
+                store.records_of_customer(organization, &customer, stored, &span, bound).await?
+            }
+            _ => store.records_window(organization, stored, &span, (0, bound), bound).await?,
+        };
         let spoken = kind.replace('_', " ");
         let problem = if window.total.is_none() {
             let detail = format!(
