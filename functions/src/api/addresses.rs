@@ -44,6 +44,8 @@ pub(crate) static KIND: ResourceType = ResourceType {
             Kind::Text(2),
             "Country, by its two letters in ISO 3166-1.",
         ),
+        Attribute::write("lat", Kind::Degrees(90), "Latitude, in degrees north."),
+        Attribute::write("lng", Kind::Degrees(180), "Longitude, in degrees east."),
         Attribute::write("phone", Kind::Text(50), "Telephone number."),
         Attribute::write("email", Kind::Text(254), "E-mail address."),
         Attribute::write("notes", Kind::Text(1_000), "What the courier should know."),
@@ -68,7 +70,7 @@ pub(crate) static KIND: ResourceType = ResourceType {
 
 const LOCKED_AT: &str = "locked_at";
 /// What stays the same from when it is locked.
-const LINES: [&str; 14] = [
+const LINES: [&str; 16] = [
     "business",
     "first_name",
     "last_name",
@@ -79,6 +81,8 @@ const LINES: [&str; 14] = [
     "zip_code",
     "state_code",
     "country_code",
+    "lat",
+    "lng",
     "phone",
     "email",
     "notes",

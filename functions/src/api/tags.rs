@@ -88,8 +88,13 @@ fn check_name(change: &mut Change) {
     }
 }
 
+/// The id of the tag with a name.
+pub(crate) fn tag_id(name: &str) -> String {
+    CATALOG.derived_id(&[name])
+}
+
 fn ids_of(names: &[String]) -> Vec<String> {
-    names.iter().map(|name| CATALOG.derived_id(&[name])).collect()
+    names.iter().map(|name| tag_id(name)).collect()
 }
 
 /// The tags of an order or subscription.

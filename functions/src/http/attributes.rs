@@ -58,6 +58,11 @@ impl Access {
         }
     }
 
+    /// Whether it makes something happen: null is no answer to whether it shall.
+    pub(crate) fn sets_off(self) -> bool {
+        matches!(self, Self::Trigger | Self::UpdateTrigger)
+    }
+
     /// Whether answers hold it.
     pub(crate) fn readable(self) -> bool {
         match self {
@@ -137,7 +142,11 @@ impl Attributes {
             let known = table.iter().find(|attribute| attribute.name == name);
             match known {
                 Some(attribute) if attribute.access.writable(mode) => {
-                    kept.insert(name, value);
+                    if value.is_null() && attribute.access.sets_off() {
+                        problems.add(null_refused(&name, at));
+                    } else {
+                        kept.insert(name, value);
+                    }
                 }
                 Some(attribute) => {
                     let when = match attribute.access {
@@ -311,11 +320,7 @@ impl Attributes {
     }
 
     fn report_null(&self, name: &str, problems: &mut Problems) {
-        problems.add(
-            Problem::new(Code::Required, format!("{name} must have a value, not null"))
-                .at(self.pointer(name))
-                .with("value", Value::Null),
-        );
+        problems.add(null_refused(name, self.pointer(name)));
     }
 
     fn read<T: DeserializeOwned>(
@@ -346,6 +351,11 @@ impl Attributes {
             }
         }
     }
+}
+
+fn null_refused(name: &str, at: String) -> Problem {
+    let detail = format!("{name} must have a value, not null");
+    Problem::new(Code::Required, detail).at(at).with("value", Value::Null)
 }
 
 /// An object without the members that are null: they are as good as left out.

@@ -18,6 +18,8 @@ pub(crate) enum Kind {
     Text(usize),
     /// A whole number in a range, both ends included.
     Integer(i64, i64),
+    /// A number of degrees between as many below zero and above.
+    Degrees(u16),
     /// True or false.
     Boolean,
     /// An instant, RFC 3339.
@@ -126,6 +128,14 @@ pub(super) fn check(kind: &Kind, name: &str, pointer: &str, value: &Value) -> Ve
                     }
                 }
                 _ => wrong(Code::WrongType, rule),
+            }
+        }
+        Kind::Degrees(most) => {
+            let rule = format!("a number from -{most} to {most}");
+            match value.as_f64() {
+                None => wrong(Code::WrongType, rule),
+                Some(degrees) if degrees.abs() <= f64::from(*most) => Vec::new(),
+                Some(_) => wrong(Code::OutOfRange, rule),
             }
         }
         Kind::Secret => wrong(Code::WrongType, "left out".to_owned()),
@@ -323,6 +333,9 @@ impl Kind {
             }
             Self::Integer(minimum, maximum) => {
                 json!({"type": "integer", "format": "int64", "minimum": minimum, "maximum": maximum})
+            }
+            Self::Degrees(most) => {
+                json!({"type": "number", "minimum": -i32::from(*most), "maximum": most})
             }
             Self::Boolean => json!({"type": "boolean"}),
             Self::Instant => json!({"type": "string", "format": "date-time"}),

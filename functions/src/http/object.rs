@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use serde_json::{Map, Value, json};
+use perennial_domain::money::Currency;
+use serde_json::{Map, Number, Value, json};
 
 use super::{attributes::Attribute, query::Query};
 
@@ -126,8 +127,20 @@ impl ResourceType {
     pub(crate) fn has_field(&self, name: &str) -> bool {
         self.relationship(name).is_some()
             || self.attributes.iter().any(|a| a.name == name && a.access.readable())
+            || self.decimals().any(|(decimal, _)| decimal == name)
+    }
+
+    /// The amounts that answers hold in units of the currency too, each with its attribute in minor
+    /// units.
+    pub(crate) fn decimals(&self) -> impl Iterator<Item = (String, &Attribute)> {
+        let priced = self.attributes.iter().any(|attribute| attribute.name == CURRENCY);
+        let amounts = self.attributes.iter().filter(move |a| priced && a.access.readable());
+        amounts.filter_map(|a| Some((format!("{}_float", a.name.strip_suffix("_cents")?), a)))
     }
 }
+
+/// The attribute that tells the currency of the others.
+const CURRENCY: &str = "currency_code";
 
 /// A resource by type and id.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -205,8 +218,9 @@ impl Object {
         let attributes: Map<String, Value> = match &self.attributes {
             Value::Object(attributes) => attributes
                 .iter()
-                .filter(|(name, _)| shows(name))
                 .map(|(name, value)| (name.clone(), value.clone()))
+                .chain(self.decimals(attributes))
+                .filter(|(name, _)| shows(name))
                 .collect(),
             _ => Map::new(),
         };
@@ -235,6 +249,19 @@ impl Object {
         object
     }
 
+    /// The amounts among attributes, in units of the currency.
+    fn decimals(&self, attributes: &Map<String, Value>) -> Vec<(String, Value)> {
+        let code = attributes.get(CURRENCY).and_then(Value::as_str);
+        let currency: Option<Currency> = code.and_then(|code| code.parse().ok());
+        let amounts = self.kind.decimals();
+        let decimal = |(name, attribute): (String, &Attribute)| {
+            let minor = attributes.get(attribute.name)?;
+            let amount = minor.as_i64().zip(currency);
+            Some((name, amount.map_or(Value::Null, |(minor, of)| decimal(minor, of))))
+        };
+        amounts.filter_map(decimal).collect()
+    }
+
     /// `None` where there is nothing to say: the standard wants data or a link.
     fn relationship(&self, name: &str, linkage: &Linkage) -> Option<Value> {
         let mut object = Map::new();
@@ -254,6 +281,18 @@ impl Object {
         }
         (!object.is_empty()).then_some(Value::Object(object))
     }
+}
+
+/// An amount in units of its currency, as a JSON number: its digits are those of the count of minor
+/// units, with the point put into them, so nothing is computed in binary fractions. As JSON's readers
+/// take numbers for such, 15 digits are exact for all of them.
+fn decimal(minor: i64, currency: Currency) -> Value {
+    let places = usize::try_from(currency.exponent()).unwrap_or_default();
+    let digits = format!("{:0>width$}", minor.unsigned_abs(), width = places + 1);
+    let (units, fraction) = digits.split_at(digits.len() - places);
+    let sign = if minor < 0 { "-" } else { "" };
+    let text = format!("{sign}{units}.{fraction}0");
+    text.parse::<Number>().map_or(Value::Null, Value::Number)
 }
 
 /// What a document holds besides its resources.
@@ -326,3 +365,7 @@ fn document(
     }
     Value::Object(members)
 }
+
+#[cfg(test)]
+#[path = "object_tests.rs"]
+mod tests;

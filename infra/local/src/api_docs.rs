@@ -30,9 +30,12 @@ const CONVENTIONS: &str = "\
 - Each request carries a JWT as `Authorization: Bearer`; it names the organization, a role
   (`integration`, `sales_channel`, `operator`, `approver`) and perhaps one market. Nobody sees another
   organization, and a token for one market sees what was ordered there.
-- Ids are texts that the server gives. Amounts are whole numbers in minor units of a currency; instants
-  are RFC 3339.
-- Names that begin with `_` set something off. They are never answered.
+- Ids are texts that the server gives. Amounts (`_cents`) are whole numbers in minor units of a currency;
+  answers tell each in units of the currency too (`_float`), exact to 15 digits. Instants are RFC 3339.
+- Names that begin with `_` set something off. They are never answered, and null is refused for them.
+- Null for any other attribute gives its value up: it has none any more, or its default where it must
+  have one (`place_target_order`, `metadata`). Attributes that must have a value and have no default
+  refuse it.
 - What a document holds that there isn't is refused, never ignored. Taken without effect are only
   relationships that the client library requires and Perennial has no use for: `merchant` and
   `inventory_model` of a market, `shipping_category` of a sku.
@@ -181,6 +184,10 @@ fn values(schema: &Value) -> String {
             }
             (Some(least), _) => format!("whole number from {least}"),
             _ => "whole number".to_owned(),
+        },
+        ("number", _) => match (number("minimum"), number("maximum")) {
+            (Some(least), Some(most)) => format!("number, {least} to {most}"),
+            _ => "number".to_owned(),
         },
         ("boolean", _) => "true or false".to_owned(),
         ("array", _) => format!("list of {}", values(&schema["items"])),

@@ -39,6 +39,26 @@ fn linkage(relationship: &Relationship) -> Value {
     })
 }
 
+/// Lets a schema of a request say what else there may be in it: these members, which have no effect.
+/// Anything else is refused.
+fn nothing_but(schema: &mut Value, others: &[&str]) {
+    if let Value::Object(members) = schema {
+        if let Some(Value::Object(properties)) = members.get_mut("properties") {
+            properties.extend(others.iter().map(|name| ((*name).to_owned(), json!({}))));
+        }
+        members.insert("additionalProperties".to_owned(), json!(false));
+    }
+}
+
+/// The same, where annotations may stand too: their names begin with `@`.
+fn nothing_but_annotated(mut schema: Value, others: &[&str]) -> Value {
+    nothing_but(&mut schema, others);
+    if let Value::Object(members) = &mut schema {
+        members.insert("patternProperties".to_owned(), json!({"^@": {}}));
+    }
+    schema
+}
+
 /// A relationship as a request gives it.
 fn given(relationship: &Relationship, mode: Mode) -> Value {
     let mut schema = linkage(relationship);
@@ -51,7 +71,7 @@ fn given(relationship: &Relationship, mode: Mode) -> Value {
     {
         *data = identifier(relationship);
     }
-    schema
+    nothing_but_annotated(schema, &["links", "meta"])
 }
 
 /// A relationship that is taken and left alone.
@@ -70,6 +90,11 @@ pub(super) fn resource(kind: &ResourceType) -> Value {
         .filter(|attribute| attribute.access.readable())
         .map(|attribute| (attribute.name.to_owned(), nullable(&attribute.schema())))
         .collect();
+    let decimals = kind.decimals().map(|(name, attribute)| {
+        let about = format!("`{}` in units of the currency.", attribute.name);
+        (name, nullable(&json!({"type": "number", "description": about})))
+    });
+    let attributes: Map<String, Value> = attributes.into_iter().chain(decimals).collect();
     let relationships: Map<String, Value> = kind
         .relationships
         .iter()
@@ -124,7 +149,7 @@ pub(super) fn request(kind: &ResourceType, mode: Mode) -> Value {
         .filter(|attribute| attribute.access.writable(mode))
         .map(|attribute| {
             let schema = attribute.schema();
-            let must = needed.contains(&attribute.name);
+            let must = needed.contains(&attribute.name) || attribute.access.sets_off();
             (attribute.name.to_owned(), if must { schema } else { nullable(&schema) })
         })
         .collect();
@@ -176,5 +201,7 @@ pub(super) fn request(kind: &ResourceType, mode: Mode) -> Value {
     {
         properties.insert("id".to_owned(), json!({"type": "string"}));
     }
-    json!({"type": "object", "required": ["data"], "properties": {"data": data}})
+    nothing_but(&mut data, &["links", "meta", "lid"]);
+    let document = json!({"type": "object", "required": ["data"], "properties": {"data": data}});
+    nothing_but_annotated(document, &["links", "meta", "jsonapi"])
 }

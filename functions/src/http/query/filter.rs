@@ -12,16 +12,21 @@ use super::{
     parameters::{cut, invalid},
     predicate::{Predicate, Test},
 };
-use crate::http::{
-    attributes::{Attribute, Kind},
-    error::{Code, Problem},
-    object::{Linkage, Object, Relationship, ResourceType},
+use crate::{
+    api,
+    http::{
+        attributes::{Attribute, Kind},
+        error::{Code, Problem},
+        object::{Linkage, Object, Relationship, ResourceType},
+    },
 };
 
 /// Longest value of a filter, in bytes.
 const LONGEST: usize = 8_192;
 /// An id, as values of it are checked.
 const ID: Kind = Kind::Text(200);
+/// The relationship by which resources carry tags.
+const TAGS: &str = "tags";
 
 /// What a filter looks at.
 #[derive(Debug, Clone, Copy)]
@@ -30,6 +35,11 @@ pub(crate) enum Field {
     Attribute(&'static Attribute),
     /// The id of the one that a relationship leads to.
     Related(&'static Relationship),
+    /// The tags that it carries, by their names or by their ids: what is asked for holds for any of
+    /// them, what is not wanted for none.
+    Tags {
+        by_name: bool,
+    },
 }
 
 /// Everything that filters can look at.
@@ -40,9 +50,12 @@ pub(crate) fn fields(kind: &'static ResourceType, list: &List) -> Vec<Field> {
             && !list.computed.contains(&attribute.name)
     });
     let related = kind.relationships.iter().filter(|relationship| !relationship.many);
+    let tags =
+        kind.relationship(TAGS).map(|_| [true, false].map(|by_name| Field::Tags { by_name }));
     std::iter::once(Field::Id)
         .chain(attributes.map(Field::Attribute))
         .chain(related.map(Field::Related))
+        .chain(tags.into_iter().flatten())
         .collect()
 }
 
@@ -52,19 +65,21 @@ impl Field {
             Self::Id => "id".to_owned(),
             Self::Attribute(attribute) => attribute.name.to_owned(),
             Self::Related(relationship) => format!("{}_id", relationship.name),
+            Self::Tags { by_name: true } => format!("{TAGS}_name"),
+            Self::Tags { by_name: false } => format!("{TAGS}_id"),
         }
     }
 
     pub(crate) fn kind(&self) -> &'static Kind {
         match self {
-            Self::Id | Self::Related(_) => &ID,
+            Self::Id | Self::Related(_) | Self::Tags { .. } => &ID,
             Self::Attribute(attribute) => &attribute.kind,
         }
     }
 
     pub(crate) fn suits(&self, predicate: Predicate) -> bool {
         let class = match self {
-            Self::Id | Self::Related(_) => Some(Class::Identity),
+            Self::Id | Self::Related(_) | Self::Tags { .. } => Some(Class::Identity),
             Self::Attribute(attribute) => class(&attribute.kind),
         };
         class.is_some_and(|class| predicate.suits(class))
@@ -80,7 +95,40 @@ impl Field {
                 Linkage::One(one) => one.as_ref().map(|one| Operand::Text(one.id.clone())),
                 Linkage::Many(_) | Linkage::Unknown => None,
             },
+            Self::Tags { .. } => None,
         }
+    }
+
+    /// Whether a resource has what is asked for.
+    fn holds(&self, test: &Test, object: &Object) -> bool {
+        let Self::Tags { .. } = self else { return test.holds(self.value(object).as_ref()) };
+        let tags = object.linkage(TAGS).map(Linkage::refs).unwrap_or_default();
+        match test {
+            Test::Among { values, wanted } => {
+                let carried = |value: &Operand| match value {
+                    Operand::Text(id) => tags.iter().any(|tag| tag.id == *id),
+                    Operand::Boolean(_) | Operand::Integer(_) | Operand::Instant(_) => false,
+                };
+                values.iter().any(carried) == *wanted
+            }
+            Test::Missing { wanted, .. } => tags.is_empty() == *wanted,
+            Test::Ordered { .. } | Test::Like { .. } => false,
+        }
+    }
+
+    /// The test that a client has written, as it is asked of what objects hold: tags are held by id.
+    fn test(&self, predicate: Predicate, text: &str) -> Result<Test, String> {
+        let test = predicate.test(self.kind(), text)?;
+        Ok(match (self, test) {
+            (Self::Tags { by_name: true }, Test::Among { values, wanted }) => {
+                let id = |value| match value {
+                    Operand::Text(name) => Operand::Text(api::tags::tag_id(&name)),
+                    other => other,
+                };
+                Test::Among { values: values.into_iter().map(id).collect(), wanted }
+            }
+            (_, test) => test,
+        })
     }
 }
 
@@ -122,7 +170,7 @@ impl Filter {
                     let (asked, name) = (predicate.name(), field.name());
                     return Err(format!("asks {asked} of {name}, which can be asked {can}"));
                 }
-                predicate.test(field.kind(), value).map(|test| (field, test))
+                field.test(predicate, value).map(|test| (field, test))
             })
             .collect();
         match tests {
@@ -133,7 +181,7 @@ impl Filter {
 
     /// Whether a resource is wanted.
     pub(crate) fn matches(&self, object: &Object) -> bool {
-        self.tests.iter().any(|(field, test)| test.holds(field.value(object).as_ref()))
+        self.tests.iter().any(|(field, test)| field.holds(test, object))
     }
 
     /// The ids outside of which nothing is wanted, each once.

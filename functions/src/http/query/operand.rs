@@ -40,6 +40,7 @@ pub(crate) fn class(kind: &Kind) -> Option<Class> {
             Some(Class::Text)
         }
         Kind::DateOrInstant
+        | Kind::Degrees(_)
         | Kind::List(..)
         | Kind::Members(_)
         | Kind::Anything(_)

@@ -145,3 +145,25 @@ async fn an_order_goes_only_to_addresses_that_are_there() -> TestResult {
     point(&shop.api, "orders", &order, &nothing).await?.with_status(200)?;
     Ok(())
 }
+
+#[tokio::test]
+async fn an_address_keeps_where_on_the_globe_it_is() -> TestResult {
+    let shop = Shop::open_at(OPENING).await?;
+    let there = json!({"lat": 52.5170365, "lng": 13.3888599});
+    let address = make(&shop.api, "addresses", berlin(there)).await?;
+    let read = shop.api.get(&format!("addresses/{address}")).await?;
+    assert_eq!(read.attribute("lat"), &json!(52.5170365));
+    assert_eq!(read.attribute("lng"), &json!(13.3888599));
+    let south = json!({"lat": -90, "lng": null});
+    let moved = change(&shop.api, "addresses", &address, south).await?.with_status(200)?;
+    assert_eq!((moved.attribute("lat"), moved.attribute("lng")), (&json!(-90), &json!(null)));
+    for (wrong, error) in [
+        (json!({"lat": 90.1}), "out_of_range /data/attributes/lat"),
+        (json!({"lng": -180.000001}), "out_of_range /data/attributes/lng"),
+        (json!({"lng": "13.4"}), "wrong_type /data/attributes/lng"),
+    ] {
+        let refused = change(&shop.api, "addresses", &address, wrong).await?.with_status(422)?;
+        assert_eq!(refused.errors(), [error]);
+    }
+    Ok(())
+}

@@ -104,3 +104,78 @@ async fn names_are_of_25_letters_digits_dashes_and_underscores() -> TestResult {
     assert_eq!(renamed.errors(), ["read_only_attribute /data/attributes/name"]);
     Ok(())
 }
+
+#[tokio::test]
+async fn lists_are_filtered_by_the_tags_that_their_resources_carry() -> TestResult {
+    let shop = Shop::open_at(OPENING).await?;
+    let api = &shop.api;
+    let gift = make(api, "tags", json!({"name": "gift"})).await?;
+    let bulk = make(api, "tags", json!({"name": "bulk"})).await?;
+    let mut made = Vec::new();
+    for tags in [vec![], vec![&gift], vec![&bulk], vec![&gift, &bulk]] {
+        let customer =
+            make(api, "customers", json!({"email": format!("{}@example.com", made.len())})).await?;
+        let tags: Vec<Value> = tags.into_iter().map(|tag| to("tags", tag)).collect();
+        point(api, "customers", &customer, &[("tags", json!(tags))]).await?.with_status(200)?;
+        made.push(customer);
+    }
+    let [none, gifts, bulks, both] = &made[..] else { panic!("{made:?}") };
+    let own = &shop.goods.customer;
+    for (filter, expected) in [
+        ("tags_name_eq=gift".to_owned(), vec![gifts, both]),
+        (format!("tags_id_eq={bulk}"), vec![bulks, both]),
+        ("tags_name_in=gift,bulk".to_owned(), vec![gifts, bulks, both]),
+        ("tags_name_not_in=gift,bulk".to_owned(), vec![own, none]),
+        ("tags_name_not_eq=bulk".to_owned(), vec![own, none, gifts]),
+        ("tags_name_eq=Gift".to_owned(), vec![]),
+        ("tags_name_null=true".to_owned(), vec![own, none]),
+        ("tags_id_not_null=true".to_owned(), vec![gifts, bulks, both]),
+    ] {
+        let mut found = ids(&api
+            .get(&format!("customers?filter[q][{}", filter.replacen('=', "]=", 1)))
+            .await?)?;
+        let mut expected: Vec<String> = expected.into_iter().cloned().collect();
+        found.sort();
+        expected.sort();
+        assert_eq!(found, expected, "{filter}");
+    }
+    let refused = api.request(reqwest::Method::GET, "customers?filter[q][tags_name_cont]=gi");
+    assert_eq!(
+        refused.send().await?.with_status(400)?.errors(),
+        ["invalid_parameter filter[q][tags_name_cont]"]
+    );
+    let refused = api.request(reqwest::Method::GET, "markets?filter[q][tags_name_eq]=gift");
+    assert_eq!(
+        refused.send().await?.with_status(400)?.errors(),
+        ["unknown_parameter filter[q][tags_name_eq]"]
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn null_sets_nothing_off() -> TestResult {
+    let shop = Shop::open_at(OPENING).await?;
+    let subscription = shop.subscribe("monthly").await?;
+    let path = format!("order_subscriptions/{subscription}");
+    for name in ["_swap_item", "_cancel", "_add_tags", "_skip_next"] {
+        let document = json!({"data": {
+            "type": "order_subscriptions", "id": subscription, "attributes": {name: null},
+        }});
+        let refused = shop.api.patch(&path, &document).send().await?.with_status(422)?;
+        assert_eq!(refused.errors(), [format!("required /data/attributes/{name}")]);
+    }
+    // Any other attribute gives its value up: this one for its default.
+    let document = json!({"data": {
+        "type": "order_subscriptions", "id": subscription,
+        "attributes": {"place_target_order": false},
+    }});
+    let set = shop.api.patch(&path, &document).send().await?.with_status(200)?;
+    assert_eq!(set.attribute("place_target_order"), &json!(false));
+    let document = json!({"data": {
+        "type": "order_subscriptions", "id": subscription,
+        "attributes": {"place_target_order": null},
+    }});
+    let unset = shop.api.patch(&path, &document).send().await?.with_status(200)?;
+    assert_eq!(unset.attribute("place_target_order"), &json!(true));
+    Ok(())
+}
