@@ -68,8 +68,9 @@ pub(crate) fn add_subscriptions<'a>(
     Ok((commit, subscriptions))
 }
 
-/// The lines that would follow the market's price list and have no price there. Reads prices only
-/// where the model lets subscriptions follow them.
+/// What keeps an order from becoming subscriptions that its lines don't tell: that they are switched
+/// off, and lines that would follow the market's price list and have no price there. Reads prices
+/// only where the model lets subscriptions follow them.
 pub(crate) async fn unfollowed(
     store: &Store,
     organization: &OrganizationId,
@@ -77,6 +78,9 @@ pub(crate) async fn unfollowed(
     related: &Related,
     now: DateTime<Utc>,
 ) -> Result<Vec<Rejection>, StoreError> {
+    if order.create_subscriptions && store.subscriptions_off(organization).await? {
+        return Ok(vec![switched_off(organization)]);
+    }
     let (Some(market), Some(model)) = (&related.market, &related.model) else {
         return Ok(Vec::new());
     };
@@ -86,6 +90,17 @@ pub(crate) async fn unfollowed(
     };
     let current = pricing::current(store, organization, wanted).await?;
     Ok(check_followed_prices(order, market, model, &current, now))
+}
+
+fn switched_off(organization: &OrganizationId) -> Rejection {
+    Rejection {
+        code: "invalid_status".to_owned(),
+        detail: format!(
+            "organization {organization} has switched subscriptions off: place the order without \
+             _create_subscriptions, or set subscriptions_enabled of the organization to true first"
+        ),
+        pointer: "/data/attributes/_create_subscriptions".to_owned(),
+    }
 }
 
 /// Makes the subscriptions of an order that was placed before, in one commit with the order.

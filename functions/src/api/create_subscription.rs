@@ -8,7 +8,7 @@ use perennial_domain::{
     ids::{MarketId, ModelId, OrderId, PaymentSourceId, SubscriptionId},
     journal::{Change, append},
     lifecycle::SubscriptionStatus,
-    manual_subscription::{ManualTerms, Source, create_manual},
+    manual_subscription::{MAX_MANUAL_SUBSCRIPTIONS, ManualTerms, Source, create_manual},
     order::Order,
     renewal_alert::RenewalAlertPeriod,
     subscription::Subscription,
@@ -22,7 +22,7 @@ use super::{
     annotations::AnnotationChange,
     answer,
     order_subscriptions::{KIND, find, in_path, object},
-    orders,
+    orders, organizations,
     schedule_rules::RulesChange,
     sold,
     tags::TagChange,
@@ -120,6 +120,7 @@ pub(super) async fn create(context: &Context<'_>) -> Outcome<Answer> {
         document.related("customer_payment_source", &mut problems);
     let (source, frequency) = problems.finish(source.zip(asked.frequency.clone()))?;
     let organization = &context.caller.organization;
+    organizations::check_enabled(context).await?;
     let id = SubscriptionId::from_uuid(context.new_uuid(KIND.name));
     if context.once.is_some()
         && let Some(existing) = find(context, &id).await?
@@ -131,7 +132,8 @@ pub(super) async fn create(context: &Context<'_>) -> Outcome<Answer> {
     let model = model_of(context, model.as_ref(), &mut problems).await?;
     let mut conflict = None;
     for _ in 0..COMMIT_ATTEMPTS {
-        let order = source_order(context, &source).await?;
+        let stored = source_order(context, &source).await?;
+        let order = without_deleted(context, &stored).await?;
         if let Some(market) = market.as_ref().filter(|market| **market != order.market_id) {
             let at = "/data/relationships/market";
             let detail =
@@ -170,7 +172,7 @@ pub(super) async fn create(context: &Context<'_>) -> Outcome<Answer> {
         made.addresses = addresses.of(context, &made.addresses, &mut problems).await?;
         made.tags = tags.of_typed(context, &[], &mut problems).await?;
         problems.check()?;
-        match store_new(context, made, change, &order).await {
+        match store_new(context, made, change, (&stored, order)).await {
             Ok(made) => return answer::one(context, 201, &object(&made)).await,
             Err(error @ StoreError::Conflict(_)) => {
                 if let (true, Some(existing)) = (context.once.is_some(), find(context, &id).await?)
@@ -200,6 +202,21 @@ async fn source_order(context: &Context<'_>, id: &OrderId) -> Outcome<Order> {
         }
         None => Err(no_such("orders", id.as_str(), AT_SOURCE).into()),
     }
+}
+
+/// A source order without those of its subscriptions that are deleted, where they would keep it from
+/// having another.
+async fn without_deleted(context: &Context<'_>, stored: &Order) -> Outcome<Order> {
+    let mut order = stored.clone();
+    if order.manual_subscription_ids.len() >= MAX_MANUAL_SUBSCRIPTIONS {
+        let organization = &context.caller.organization;
+        let ids = order.manual_subscription_ids.iter().cloned();
+        let wanted = ids.map(|id| (organization.clone(), id));
+        let standing = context.store().subscriptions(wanted).await?;
+        let stands = |id: &SubscriptionId| standing.keys().any(|(_, standing)| standing == id);
+        order.manual_subscription_ids.retain(stands);
+    }
+    Ok(order)
 }
 
 async fn model_of(
@@ -244,7 +261,7 @@ async fn store_new(
     context: &Context<'_>,
     mut made: Subscription,
     change: Change,
-    source: &Order,
+    (stored, mut order): (&Order, Order),
 ) -> Result<Subscription, StoreError> {
     let organization = &context.caller.organization;
     if made.status != SubscriptionStatus::Draft {
@@ -253,8 +270,7 @@ async fn store_new(
     let (cause, now) = (context.cause(), context.now);
     let id = made.id.to_string();
     let entry = append(&mut made.journal, organization, &id, now, cause.clone(), change);
-    let mut order = source.clone();
-    let before = json!({"manual_subscription_ids": order.manual_subscription_ids});
+    let before = json!({"manual_subscription_ids": stored.manual_subscription_ids});
     order.manual_subscription_ids.push(made.id.clone());
     order.version += 1;
     order.updated_at = now;
@@ -267,7 +283,7 @@ async fn store_new(
         .commit(organization)
         .subscription(&made, Expect::New)
         .entry("S", &entry)
-        .order(&order, Expect::Version(source.version))
+        .order(&order, Expect::Version(stored.version))
         .entry("O", &of_order)
         .run()
         .await?;

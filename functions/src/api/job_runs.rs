@@ -1,7 +1,15 @@
 //! The job log: every execution of the renewal job that found work, and "run now".
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, TimeDelta, Utc};
-use perennial_domain::{ids::JobRunId, order_copy::Factory};
+use perennial_domain::{
+    ids::{JobRunId, OrganizationId, SubscriptionId},
+    order_copy::Factory,
+    run::Run,
+    subscription::Subscription,
+    time::OccurrenceNumber,
+};
 use perennial_messages::{Outgoing, TickShards};
 use perennial_store::{JobBatch, JobCounts, JobKind, JobRun, JobStatus, RunResult};
 use serde_json::{Value, json};
@@ -12,6 +20,7 @@ use super::{
     annotations::{NO_METADATA, NO_REFERENCE, NO_REFERENCE_ORIGIN, unkept},
     answer, listing,
     order_factories::id_of_run,
+    organizations,
 };
 use crate::{
     http::{
@@ -64,8 +73,10 @@ pub(crate) static KIND: ResourceType = ResourceType {
         Attribute::read(
             "runs",
             Kind::List(&Kind::Anything(0), MAX_RUNS),
-            "The runs and what became of each, those that failed or wait first; at most 1,000. Not \
-             in lists.",
+            "The runs and what became of each, those that failed or wait first; at most 1,000. Each \
+             names its copy by `recurring_order_copy_id` or, where its subscription copies one order \
+             by hand, by `order_copy_id`, and its order by `order_id`; null where there is none. Only \
+             where a job run is read by itself.",
         ),
         Attribute::read(
             "runs_total",
@@ -154,28 +165,13 @@ fn urgency(result: RunResult) -> u8 {
     }
 }
 
-/// A job run with the runs it handled.
+/// A job run, and how many of its runs stand where.
 pub(super) fn object(job: &JobRun, batches: &[JobBatch], now: DateTime<Utc>) -> Object {
     let counts = JobCounts::of(batches);
     let starting =
         batches.is_empty() && job.kind != JobKind::Scheduled && now - job.started_at < START;
     let status = if starting { JobStatus::Running } else { counts.status() };
-    let mut handled: Vec<_> = batches.iter().flat_map(|batch| &batch.runs).collect();
-    let runs_total = handled.len();
-    handled.sort_by_key(|(_, _, result)| urgency(*result));
-    let runs: Vec<Value> = handled
-        .into_iter()
-        .take(MAX_RUNS)
-        .map(|(subscription, number, result)| {
-            json!({
-                "order_subscription_id": subscription,
-                "number": number,
-                "result": result,
-                "order_id": perennial_domain::ids::OrderId::of_run(subscription, *number),
-                "recurring_order_copy_id": id_of_run(Factory::default(), subscription, *number),
-            })
-        })
-        .collect();
+    let runs_total: usize = batches.iter().map(|batch| batch.runs.len()).sum();
     let mut object = summary(job);
     if let Value::Object(attributes) = &mut object.attributes {
         let JobCounts { claimed, pending, placed, open, failed, skipped, dead_lettered } = counts;
@@ -189,7 +185,6 @@ pub(super) fn object(job: &JobRun, batches: &[JobBatch], now: DateTime<Utc>) -> 
             ("failed_count", json!(failed)),
             ("skipped_count", json!(skipped)),
             ("dead_lettered_count", json!(dead_lettered)),
-            ("runs", json!(runs)),
             ("runs_total", json!(runs_total)),
         ];
         for (name, value) in facts {
@@ -197,6 +192,63 @@ pub(super) fn object(job: &JobRun, batches: &[JobBatch], now: DateTime<Utc>) -> 
         }
     }
     object
+}
+
+type Handled = (SubscriptionId, OccurrenceNumber, RunResult);
+
+/// The runs that a document holds.
+fn shown(batches: &[JobBatch]) -> Vec<&Handled> {
+    let mut handled: Vec<_> = batches.iter().flat_map(|batch| &batch.runs).collect();
+    handled.sort_by_key(|(_, _, result)| urgency(*result));
+    handled.truncate(MAX_RUNS);
+    handled
+}
+
+/// What stands of them: the runs by themselves, and the subscriptions of those that are under way or
+/// were passed over.
+#[derive(Default)]
+struct Standing {
+    runs: HashMap<(SubscriptionId, OccurrenceNumber), Run>,
+    subscriptions: HashMap<(OrganizationId, SubscriptionId), Subscription>,
+}
+
+impl Standing {
+    /// Half a read unit for each run, one more where there is none.
+    async fn of(context: &Context<'_>, shown: &[&Handled]) -> Outcome<Self> {
+        let organization = &context.caller.organization;
+        let mut keys: Vec<(SubscriptionId, OccurrenceNumber)> =
+            shown.iter().map(|(subscription, number, _)| (subscription.clone(), *number)).collect();
+        let runs = context.store().runs_among(organization, keys.clone()).await?;
+        keys.retain(|key| !runs.contains_key(key));
+        let without: Vec<(OrganizationId, SubscriptionId)> =
+            keys.into_iter().map(|(subscription, _)| (organization.clone(), subscription)).collect();
+        let subscriptions = context.store().subscriptions(without).await?;
+        Ok(Self { runs, subscriptions })
+    }
+
+    /// A run with the ids of the copy and the order that it is; null where there is none.
+    fn describe(&self, organization: &OrganizationId, handled: &Handled) -> Value {
+        let (subscription, number, result) = handled;
+        let run = self.runs.get(&(subscription.clone(), *number));
+        let order = run.filter(|run| run.place_target_order || run.leaves_draft());
+        let under_way = || {
+            let found = self.subscriptions.get(&(organization.clone(), subscription.clone()))?;
+            (found.run_number == Some(*number)).then_some(found.factory)
+        };
+        let factory = run.map(|run| run.factory).or_else(under_way);
+        let copy = |kind: Factory| {
+            let factory = factory.filter(|factory| *factory == kind)?;
+            Some(id_of_run(factory, subscription, *number))
+        };
+        json!({
+            "order_subscription_id": subscription,
+            "number": number,
+            "result": result,
+            "order_id": order.map(Run::order_id),
+            "recurring_order_copy_id": copy(Factory::RecurringOrderCopies),
+            "order_copy_id": copy(Factory::OrderCopies),
+        })
+    }
 }
 
 fn summary(job: &JobRun) -> Object {
@@ -230,13 +282,7 @@ async fn list(context: &Context<'_>) -> Outcome<Answer> {
     page.objects = jobs
         .iter()
         .flatten()
-        .map(|(job, batches)| {
-            let mut object = object(job, batches, context.now);
-            if let Value::Object(attributes) = &mut object.attributes {
-                attributes.remove("runs");
-            }
-            object
-        })
+        .map(|(job, batches)| object(job, batches, context.now))
         .collect();
     answer::page(context, &page, &[]).await
 }
@@ -247,7 +293,15 @@ async fn read(context: &Context<'_>) -> Outcome<Answer> {
     let (job, mut batches) = found.ok_or_else(|| ApiError::not_found(KIND.singular, context.id))?;
     let organization = &context.caller.organization;
     fill_in(context.store(), organization, &job, &mut batches, context.now).await?;
-    answer::one(context, 200, &object(&job, &batches, context.now)).await
+    let shown = shown(&batches);
+    let standing = Standing::of(context, &shown).await?;
+    let runs: Vec<Value> =
+        shown.into_iter().map(|handled| standing.describe(organization, handled)).collect();
+    let mut object = object(&job, &batches, context.now);
+    if let Value::Object(attributes) = &mut object.attributes {
+        attributes.insert("runs".to_owned(), json!(runs));
+    }
+    answer::one(context, 200, &object).await
 }
 
 /// An id that sorts by time among those of ticks. It can't be derived from an idempotency key, which
@@ -282,6 +336,7 @@ async fn create(context: &Context<'_>) -> Outcome<Answer> {
         problems.add(no_such("job_runs", id.as_str(), "/data/relationships/retry_of"));
     }
     problems.check()?;
+    organizations::check_enabled(context).await?;
     let retry_of = retry_of.id();
     let job = JobRun {
         id: new_id(context.now),
@@ -321,8 +376,6 @@ fn messages(context: &Context<'_>, job: &JobRun) -> Outcome<Vec<Outgoing>> {
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
-    use perennial_domain::time::OccurrenceNumber;
-
     use super::*;
 
     #[test]
@@ -343,11 +396,13 @@ mod tests {
         let last = [RunResult::Open, RunResult::DeadLettered, RunResult::Failed];
         runs.extend((1_500..).zip(last).map(|(index, result)| run(index, result)));
         let batch = JobBatch { name: "0".to_owned(), runs };
-        let attributes = object(&job, &[batch], now).attributes;
-        let shown = attributes.get("runs").and_then(Value::as_array).unwrap();
+        let batches = [batch];
+        let attributes = object(&job, &batches, now).attributes;
+        let shown = shown(&batches);
         assert_eq!(shown.len(), 1_000);
-        let first: Vec<_> = shown.iter().take(4).filter_map(|run| run.get("result")).collect();
-        assert_eq!(first, ["failed", "dead_lettered", "open", "placed"]);
+        let first: Vec<_> = shown.iter().take(4).map(|(_, _, result)| *result).collect();
+        let last = [RunResult::Failed, RunResult::DeadLettered, RunResult::Open, RunResult::Placed];
+        assert_eq!(first, last);
         assert_eq!(attributes.get("runs_total"), Some(&json!(1_503)));
         assert_eq!(attributes.get("placed_count"), Some(&json!(1_500)));
     }

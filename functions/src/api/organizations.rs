@@ -1,6 +1,8 @@
-//! The organization of the caller: the only one there is for them.
+//! The organization of the caller, the only one there is for them, and what it has set.
 
-use serde_json::{Value, json};
+use chrono::{DateTime, Utc};
+use perennial_domain::organization::Organization;
+use serde_json::json;
 
 use super::{
     CREATED_AT, UPDATED_AT,
@@ -8,14 +10,17 @@ use super::{
     answer, listing, tags,
 };
 use crate::http::{
-    attributes::{Attribute, Kind},
+    attributes::{Access, Attribute, Given, Kind},
     context::Context,
-    error::{ApiError, Outcome},
+    document::Document,
+    error::{ApiError, Code, Outcome, Problem, Problems},
     event::Answer,
     object::{Object, ResourceType},
     operation::{Action, Operation, Surface, handler},
     query::Accepts,
 };
+
+const ENABLED: &str = "subscriptions_enabled";
 
 pub(crate) static KIND: ResourceType = ResourceType {
     name: "organizations",
@@ -34,11 +39,18 @@ pub(crate) static KIND: ResourceType = ResourceType {
             Kind::Integer(0, 1_000),
             "Longest name of a tag, in characters.",
         ),
+        Attribute::of(
+            ENABLED,
+            Kind::Boolean,
+            Access::Update,
+            "Whether subscriptions are made and run; true unless set otherwise. Off, nothing new comes \
+             about, and what falls due waits until it is on again, to be caught up by its own policy.",
+        ),
         NO_REFERENCE,
         NO_REFERENCE_ORIGIN,
         NO_METADATA,
-        Attribute::read("created_at", CREATED_AT.kind, "Null: it is not kept here."),
-        Attribute::read("updated_at", UPDATED_AT.kind, "Null: it is not kept here."),
+        Attribute::read("created_at", CREATED_AT.kind, "When it first set something."),
+        Attribute::read("updated_at", UPDATED_AT.kind, "When it last did."),
     ],
     relationships: &[],
 };
@@ -63,6 +75,15 @@ pub(super) const OPERATIONS: &[Operation] = &[
         handler: handler!(read),
     },
     Operation {
+        action: Action::Update,
+        path: "/api/organizations/{id}",
+        kind: &KIND,
+        surface: Surface::Api,
+        accepts: Accepts::SINGLE,
+        about: "Changes the settings of the caller's organization.",
+        handler: handler!(update),
+    },
+    Operation {
         action: Action::Read,
         path: "/api/organization",
         kind: &KIND,
@@ -73,8 +94,16 @@ pub(super) const OPERATIONS: &[Operation] = &[
     },
 ];
 
-fn object(context: &Context<'_>) -> Object {
-    let id = context.caller.organization.to_string();
+/// What the organization has set; the instants are none where it has set nothing.
+async fn settings(context: &Context<'_>) -> Outcome<Organization> {
+    let id = &context.caller.organization;
+    let found = context.store().get::<Organization>(id, id.as_str()).await?;
+    Ok(found.unwrap_or_else(|| Organization::unset(id.clone(), context.now)))
+}
+
+fn object(settings: &Organization) -> Object {
+    let Organization { id, subscriptions_enabled, created_at, updated_at, version } = settings;
+    let set = |at: &DateTime<Utc>| (*version > 0).then_some(*at);
     Object {
         kind: &KIND,
         attributes: unkept(json!({
@@ -82,11 +111,12 @@ fn object(context: &Context<'_>) -> Object {
             "slug": id,
             "tags_max_allowed_number": tags::MAX_TAGS,
             "tags_max_name_length": tags::MAX_NAME,
-            "created_at": Value::Null,
-            "updated_at": Value::Null,
+            ENABLED: subscriptions_enabled,
+            "created_at": set(created_at),
+            "updated_at": set(updated_at),
         })),
-        id,
-        version: None,
+        id: id.to_string(),
+        version: Some(*version),
         relationships: Vec::new(),
         meta: None,
         brings: Vec::new(),
@@ -94,14 +124,61 @@ fn object(context: &Context<'_>) -> Object {
 }
 
 async fn list(context: &Context<'_>) -> Outcome<Answer> {
-    let page = listing::of_all(context, vec![object(context)])?;
+    let page = listing::of_all(context, vec![object(&settings(context).await?)])?;
     answer::page(context, &page, &[]).await
 }
 
-async fn read(context: &Context<'_>) -> Outcome<Answer> {
-    let object = object(context);
-    if !context.id.is_empty() && context.id != object.id {
+/// Refuses a path that leads to another organization: nobody is told whether there is one.
+fn check_path(context: &Context<'_>) -> Outcome<()> {
+    if !context.id.is_empty() && context.id != context.caller.organization.as_str() {
         return Err(ApiError::not_found(KIND.singular, context.id));
     }
-    answer::one(context, 200, &object).await
+    Ok(())
+}
+
+async fn read(context: &Context<'_>) -> Outcome<Answer> {
+    check_path(context)?;
+    answer::one(context, 200, &object(&settings(context).await?)).await
+}
+
+async fn update(context: &Context<'_>) -> Outcome<Answer> {
+    check_path(context)?;
+    let mut document = Document::update(context.request, &KIND, context.id)?;
+    let before = settings(context).await?;
+    context.check_version(before.version)?;
+    let mut problems = Problems::default();
+    let mut attributes = document.attributes(&mut problems);
+    let enabled = attributes.optional(ENABLED, &mut problems);
+    problems.check()?;
+    let mut after = before.clone();
+    match enabled {
+        Given::Absent => {}
+        Given::Null => after.subscriptions_enabled = true,
+        Given::Value(enabled) => after.subscriptions_enabled = enabled,
+    }
+    if after == before {
+        return answer::one(context, 200, &object(&before)).await;
+    }
+    after.version += 1;
+    after.updated_at = context.now;
+    let (store, organization) = (context.store(), &context.caller.organization);
+    if before.version == 0 {
+        store.create(organization, &after).await?;
+    } else {
+        store.update(organization, &after, before.version).await?;
+    }
+    answer::one(context, 200, &object(&after)).await
+}
+
+/// Refuses what would bring something new about while subscriptions are switched off.
+pub(super) async fn check_enabled(context: &Context<'_>) -> Outcome<()> {
+    let organization = &context.caller.organization;
+    if !context.store().subscriptions_off(organization).await? {
+        return Ok(());
+    }
+    let detail = format!(
+        "organization {organization} has switched subscriptions off: set {ENABLED} of it to true \
+         first"
+    );
+    Err(Problem::new(Code::InvalidStatus, detail).into())
 }

@@ -172,6 +172,7 @@ impl RenewalTick {
         let claim = Claim { job_run_id: job_run_id.clone(), now, lease: self.lease };
         let (deliveries, entries) = deliveries::apart(entries);
         self.hand_on_deliveries(organization, deliveries, &claim).await?;
+        let entries = self.without_waiting(organization, entries).await?;
         let (claim_ref, work) = (&claim, stream::iter(entries));
         let work: Vec<Option<Work>> = work
             .map(|entry| async move {
@@ -200,6 +201,20 @@ impl RenewalTick {
             self.store.open_job_run(organization, &job).await?;
         }
         self.dispatch(organization, &job_run_id, work).await
+    }
+
+    /// The entries without those that wait: where an organization has switched subscriptions off,
+    /// only its orders go on. Half a read unit for a page of the due index.
+    async fn without_waiting(
+        &self,
+        organization: &OrganizationId,
+        mut entries: Vec<DueEntry>,
+    ) -> Result<Vec<DueEntry>, HandleError> {
+        let goes_on = |entry: &DueEntry| matches!(entry.subject, DueSubject::Order(_));
+        if !entries.iter().all(goes_on) && self.store.subscriptions_off(organization).await? {
+            entries.retain(goes_on);
+        }
+        Ok(entries)
     }
 
     async fn claim(&self, entry: &DueEntry, claim: &Claim) -> Result<Option<Work>, HandleError> {

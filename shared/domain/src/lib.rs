@@ -14,6 +14,7 @@
 //! - [`placement`]: whether an order may be placed
 //! - [`manual_subscription`], [`copy_order`], [`order_copy`]: subscriptions and copies made by hand
 //! - [`import`]: subscriptions that come from another book
+//! - [`organization`]: what an organization has decided about itself
 //! - [`journal`]: how every change is recorded, and [`event_topics`] what that means to subscribers
 //! - [`webhook`]: who is told of it, and what is done when a message does not arrive
 
@@ -35,6 +36,7 @@ pub mod order;
 pub mod order_copy;
 #[cfg(test)]
 mod order_fixture;
+pub mod organization;
 pub mod payment;
 pub mod placement;
 pub mod plan;

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use perennial_domain::{
     catalog::{Customer, Market, PaymentSource, Sku, SubscriptionModel},
     ids::OrganizationId,
+    organization::Organization,
     pricing::{Adjustment, Bundle, Price, PriceList},
     webhook::Webhook,
 };
@@ -71,6 +72,7 @@ resources! {
     Price, "V", Part::Record("price");
     Bundle, "B", Part::Record("bundle");
     Adjustment, "X", Part::Record("adjustment");
+    Organization, "R", Part::Record("organization");
 }
 
 /// The item of a resource, with its place in the list index.
@@ -87,6 +89,19 @@ pub(crate) fn resource_item<T: Resource>(
 }
 
 impl Store {
+    /// Whether an organization has switched subscriptions off. Half a read unit.
+    ///
+    /// # Errors
+    /// As [`Store::get`].
+    pub async fn subscriptions_off(
+        &self,
+        organization: &OrganizationId,
+    ) -> Result<bool, StoreError> {
+        let ids = [organization.to_string()];
+        let found = self.get_many::<Organization>(organization, ids).await?;
+        Ok(found.values().any(|settings| !settings.subscriptions_enabled))
+    }
+
     /// Stores a new resource. One write unit per KB, and one for its place in the list.
     ///
     /// # Errors

@@ -189,6 +189,26 @@ impl Store {
         self.get_item(&self.book, &key, true).await?.map(run_of).transpose()
     }
 
+    /// Those of the runs that exist, read eventually consistently, at half a read unit each.
+    ///
+    /// # Errors
+    /// When storage does not answer or holds something unreadable.
+    pub async fn runs_among(
+        &self,
+        organization: &OrganizationId,
+        wanted: impl IntoIterator<Item = (SubscriptionId, OccurrenceNumber)>,
+    ) -> Result<HashMap<(SubscriptionId, OccurrenceNumber), Run>, StoreError> {
+        let keys = wanted.into_iter().map(|(id, number)| Key::of_run(organization, &id, number));
+        let items = self.get_items(&self.book, keys, false).await?;
+        items
+            .into_values()
+            .map(|item| {
+                let run = run_of(item)?;
+                Ok(((run.subscription_id.clone(), run.number), run))
+            })
+            .collect()
+    }
+
     /// The runs of a subscription by their number, newest first.
     ///
     /// # Errors

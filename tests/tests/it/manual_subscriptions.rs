@@ -392,3 +392,65 @@ async fn an_order_can_be_deleted_when_what_waited_for_it_was() -> TestResult {
     assert_eq!(delete(format!("orders/{source}")).await?, 204);
     Ok(())
 }
+
+#[tokio::test]
+async fn eight_subscriptions_are_made_from_an_order_by_hand_without_those_that_are_deleted()
+-> TestResult {
+    let shop = Shop::open_at(NOW).await?;
+    let source = order(&shop, false).await?;
+    let asked = asking(&source, json!({"frequency": "monthly"}));
+    let mut made = Vec::new();
+    for _ in 0..8 {
+        made.push(shop.api.create("order_subscriptions", &asked).await?.id()?);
+    }
+    let full = shop.api.post("order_subscriptions", &asked).send().await?.with_status(422)?;
+    assert_eq!(full.errors(), ["out_of_range /data/relationships/source_order"]);
+    let path = format!("order_subscriptions/{}", made[3]);
+    shop.api.request(reqwest::Method::DELETE, &path).send().await?.with_status(204)?;
+    made[3] = shop.api.create("order_subscriptions", &asked).await?.id()?;
+    let full = shop.api.post("order_subscriptions", &asked).send().await?;
+    assert_eq!(full.status, 422, "eight again");
+    change(&shop, "orders", &source, json!({"_place": true})).await?.with_status(200)?;
+    shop.settle().await?;
+    for id in made {
+        let one = shop.api.get(&format!("order_subscriptions/{id}")).await?;
+        assert_eq!(one.attribute("status"), "active", "{id}");
+    }
+    shop.prove_books().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_job_run_names_each_copy_and_order_by_its_own_kind_and_id() -> TestResult {
+    let shop = Shop::open_at(NOW).await?;
+    let source = order(&shop, true).await?;
+    let by_order = asking(&source, json!({"frequency": "monthly"}));
+    let by_order = shop.api.create("order_subscriptions", &by_order).await?.id()?;
+    let left = asking(&source, json!({"frequency": "monthly", "place_target_order": false}));
+    let left = shop.api.create("order_subscriptions", &left).await?.id()?;
+    let by_items = shop.subscribe("monthly").await?.to_string();
+    shop.advance_to("2027-03-01T00:00:00Z").await?;
+    let job = shop.api.get("job_runs").await?.text("/data/0/id")?;
+    let job = shop.api.get(&format!("job_runs/{job}")).await?;
+    let runs = job.attribute("runs").as_array().cloned().unwrap_or_default();
+    assert_eq!(runs.len(), 3, "{runs:?}");
+    for run in runs {
+        let subscription = run["order_subscription_id"].as_str().unwrap_or_default().to_owned();
+        let (kind, other) = if subscription == by_items {
+            ("recurring_order_copy", "order_copy")
+        } else {
+            assert!(subscription == by_order || subscription == left);
+            ("order_copy", "recurring_order_copy")
+        };
+        assert_eq!(run[format!("{other}_id")], Value::Null);
+        let kinds = if kind == "order_copy" { "order_copies" } else { "recurring_order_copies" };
+        let copy = run[format!("{kind}_id")].as_str().unwrap_or_default().to_owned();
+        let copy = shop.api.get(&format!("{kinds}/{copy}")).await?;
+        assert_eq!(copy.text("/data/relationships/order_subscription/data/id")?, subscription);
+        let target = copy.text("/data/relationships/target_order/data/id")?;
+        assert_eq!(run["order_id"], target);
+        let expected = if subscription == left { "draft" } else { "placed" };
+        assert_eq!(shop.order_status(&target).await?, expected);
+    }
+    Ok(())
+}
