@@ -51,7 +51,7 @@ pub(crate) static KIND: ResourceType = ResourceType {
     attributes: &[
         Attribute::of(
             "kind",
-            Kind::Choice(&["renewals", "scheduled", "manual", "retry_failed"]),
+            Kind::Choice(&["renewals", "scheduled", "manual", "retry_failed", "reconciliation"]),
             Access::Create,
             "What started it. On creation only `renewals`, the default: everything due now, or \
              what has failed in the job run that `retry_of` names.",
@@ -170,7 +170,8 @@ pub(super) fn object(job: &JobRun, batches: &[JobBatch], now: DateTime<Utc>) -> 
     let counts = JobCounts::of(batches);
     let starting =
         batches.is_empty() && job.kind != JobKind::Scheduled && now - job.started_at < START;
-    let status = if starting { JobStatus::Running } else { counts.status() };
+    let counted = if starting { JobStatus::Running } else { counts.status() };
+    let status = job.status.unwrap_or(counted);
     let runs_total: usize = batches.iter().map(|batch| batch.runs.len()).sum();
     let mut object = summary(job);
     if let Value::Object(attributes) = &mut object.attributes {
@@ -252,7 +253,7 @@ impl Standing {
 }
 
 fn summary(job: &JobRun) -> Object {
-    let JobRun { id, kind, actor, retry_of, started_at } = job;
+    let JobRun { id, kind, actor, retry_of, started_at, status: _ } = job;
     Object {
         kind: &KIND,
         id: id.to_string(),
@@ -343,6 +344,7 @@ async fn create(context: &Context<'_>) -> Outcome<Answer> {
         kind: if retry_of.is_some() { JobKind::RetryFailed } else { JobKind::Manual },
         actor: context.caller.actor(),
         retry_of,
+        status: None,
         started_at: context.now,
     };
     context.store().open_job_run(organization, &job).await?;
@@ -386,6 +388,7 @@ mod tests {
             kind: JobKind::Scheduled,
             actor: "system:renewal-tick".to_owned(),
             retry_of: None,
+            status: None,
             started_at: now,
         };
         let run = |index: u32, result| {

@@ -31,6 +31,7 @@ async fn send(context: &Context<'_>, subscription: &Subscription) -> Outcome<()>
         actor: context.caller.actor(),
         retry_of: None,
         started_at: context.now,
+        status: None,
     };
     context.store().open_job_run(organization, &job).await?;
     let shard = shard_of(subscription.id.as_str(), context.store().shards());

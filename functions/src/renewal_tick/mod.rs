@@ -202,6 +202,7 @@ impl RenewalTick {
         }
         self.dispatch(organization, &job_run_id, work).await
     }
+                status: None,
 
     /// The entries without those that wait: where an organization has switched subscriptions off,
     /// only its orders go on. Half a read unit for a page of the due index.

@@ -67,6 +67,76 @@ pub struct RetryDue {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TickPart {
+/// What waits about a customer's money.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PaymentSubject {
+    /// A refund whose outcome is not known.
+    Refund(RefundId),
+    /// A payment source that is new, was changed, or is about to expire.
+    PaymentSource(PaymentSourceId),
+    /// A dispute whose subscriptions are to be held.
+    Dispute(DisputeId),
+    /// Something that the provider has told about the payment of an order.
+    News {
+        /// The order.
+        order_id: OrderId,
+        /// What was told.
+        news: PaymentNews,
+    },
+}
+
+/// What a provider tells of a payment after it was answered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PaymentNews {
+    /// A payment that waited for its customer or its bank has come to its end.
+    Settled {
+        /// Which attempt at the payment of its order it is, as that was counted.
+        attempt: u32,
+    },
+    /// The customer's bank asks for the money back, or has decided about that.
+    Disputed(DisputeTold),
+    /// A bank has sent a new card for a means of payment.
+    SourceRenewed {
+        /// The provider's id of the means of payment, which stays as it is.
+        payment_method: String,
+        /// The new card's last day.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        expires_on: Option<NaiveDate>,
+    },
+}
+
+/// Something about a customer's money is to be seen to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PaymentDue {
+    /// Whose money.
+    pub organization: OrganizationId,
+    /// What it is about.
+    pub subject: PaymentSubject,
+}
+
+/// A proof of the books to be gone on with, or begun.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "work")]
+pub enum ReconciliationWork {
+    /// Goes on with a reconciliation from its last committed step.
+    GoOn {
+        /// Whose books.
+        organization: OrganizationId,
+        /// Which reconciliation.
+        id: JobRunId,
+    },
+    /// Begins one for each organization that has something in a part of the due index.
+    StartDaily {
+        /// The instant of the schedule.
+        at: DateTime<Utc>,
+        /// Where organizations are looked for.
+        part: TickPart,
+    },
+}
+
     /// The shard.
     pub shard: u16,
     /// Where to go on in it; `None` from its beginning.

@@ -28,6 +28,8 @@ pub enum JobKind {
     Manual,
     /// A person: what failed in an earlier job run.
     RetryFailed,
+    /// A proof of the books.
+    Reconciliation,
 }
 
 /// One execution of the renewal job for one organization.
@@ -44,6 +46,9 @@ pub struct JobRun {
     pub retry_of: Option<JobRunId>,
     /// When it began.
     pub started_at: DateTime<Utc>,
+    /// Where it stands; `None` where its runs tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<JobStatus>,
 }
 
 /// What became of one run within a job run.
@@ -93,7 +98,7 @@ pub struct JobCounts {
 }
 
 /// Where a job run stands, as its counts tell.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum JobStatus {
     /// Some runs have no result yet.

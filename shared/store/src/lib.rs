@@ -21,6 +21,7 @@ mod order_copies;
 mod orders;
 mod page;
 mod records;
+mod reconciliations;
 mod related;
 mod stock;
 mod subscriptions;
@@ -41,7 +42,8 @@ pub use keys::shard_of;
 pub use listing::{Listed, Span, Table, Window};
 pub use orders::StoredOrder;
 pub use page::{Cursor, CursorError, Page};
-pub use records::{Record, RecordKind};
+pub use reconciliations::{Examined, Progress, Reconciliation};
+pub use records::{Record, RecordKind, WAKES_AT};
 pub use related::Related;
 
 /// The tables, and the client that reaches them.

@@ -18,6 +18,7 @@ fn log_entry(name: &str) -> Result<JobRun, Box<dyn std::error::Error>> {
         actor: "system:schedule".to_owned(),
         retry_of: None,
         started_at: at("2027-02-28T10:00:00Z")?,
+        status: None,
     })
 }
 
