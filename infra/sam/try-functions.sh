@@ -93,6 +93,7 @@ while read -r function name; do
   if [[ $wanted == '  ' || $wanted == *" $function "* ]]; then try "$function" "$name"; fi
 done <<'LIST'
 IntakeFunction intake
+ImportFunction import
 ApiFunction api
 ApiFunction api-health
 ApiFunction api-openapi

@@ -194,6 +194,11 @@ impl Attributes {
         self.given.contains_key(name)
     }
 
+    /// Whether an attribute was given as a list of nothing.
+    pub(crate) fn is_empty_list(&self, name: &str) -> bool {
+        self.given.get(name).and_then(Value::as_array).is_some_and(Vec::is_empty)
+    }
+
     /// Takes an attribute as it was given: its parts are to be checked one by one.
     pub(crate) fn take_unread(&mut self, name: &str) -> Option<Value> {
         self.given.remove(name)

@@ -23,6 +23,8 @@ pub(crate) enum Command {
     Demo,
     /// Measure how fast orders are taken and renewed, and what a renewal costs; use --release
     Bench(Bench),
+    /// Bring in a book of subscriptions from a file: checked first, and written if all of it is sound
+    Import(Import),
     /// Print the API's OpenAPI document
     Openapi,
     /// Print the page docs/api.md, which is made from that document
@@ -59,6 +61,46 @@ pub(crate) struct Bench {
     /// Write what was measured to this file, too
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
+}
+
+/// What is imported, and where to.
+#[derive(Debug, Args)]
+pub(crate) struct Import {
+    /// The rows: FILE.csv with a line of column names, or FILE.jsonl with an object on each line
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+
+    /// Name of the book that they come from; with a row's external_id it makes the subscription's id
+    #[arg(long)]
+    pub(crate) source: String,
+
+    /// Where the API answers
+    #[arg(long, default_value = "http://127.0.0.1:3000", env = "PERENNIAL_URL")]
+    pub(crate) url: String,
+
+    /// A token of the role integration or operator
+    #[arg(long, env = "PERENNIAL_TOKEN", hide_env_values = true)]
+    pub(crate) token: String,
+
+    /// Only check: nothing is written
+    #[arg(long, conflicts_with = "apply")]
+    pub(crate) dry_run: bool,
+
+    /// Write what is sound at once, and leave out what is not
+    #[arg(long)]
+    pub(crate) apply: bool,
+
+    /// Rows of one request
+    #[arg(long, default_value_t = 200, value_parser = value_parser!(u16).range(1..=500))]
+    pub(crate) batch: u16,
+
+    /// Requests at once
+    #[arg(long, default_value_t = 4, value_parser = value_parser!(u16).range(1..=32))]
+    pub(crate) concurrency: u16,
+
+    /// Write what became of each row, and all that is wrong with it, to this file as CSV
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Option<PathBuf>,
 }
 
 /// How the stack is started.

@@ -7,6 +7,7 @@ pub mod cloud;
 mod durable;
 pub mod gateway;
 pub mod identity;
+pub mod import;
 pub mod invoke;
 pub mod server;
 pub mod sources;

@@ -10,11 +10,12 @@ use clap::Parser;
 use perennial_local::{
     api_docs,
     identity::Role,
+    import::{self, Mode},
     stack::{Stack, StackOptions, find_template},
 };
 use tracing_subscriber::{EnvFilter, fmt, prelude::*};
 
-use arguments::{Arguments, Command, Serve};
+use arguments::{Arguments, Command, Import, Serve};
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
@@ -45,6 +46,7 @@ async fn run(serve: Serve, command: Option<Command>) -> Result<(), Failure> {
             signal = end_signal() => signal.map_err(Into::into).and(Err("interrupted".into())),
         },
         Some(Command::Bench(options)) => bench::run(options).await,
+        Some(Command::Import(import)) => self::import(import).await,
         Some(Command::Openapi) => {
             writeln!(std::io::stdout(), "{:#}", perennial_functions::openapi())?;
             Ok(())
@@ -52,6 +54,41 @@ async fn run(serve: Serve, command: Option<Command>) -> Result<(), Failure> {
         Some(Command::ApiDocs) => {
             write!(std::io::stdout(), "{}", api_docs::page(&perennial_functions::openapi()))?;
             Ok(())
+        }
+    }
+}
+
+/// Imports a file. What is wrong with rows is told, and is a failure of the command.
+async fn import(import: Import) -> Result<(), Failure> {
+    let Import { file, source, url, token, dry_run, apply, batch, concurrency, report } = import;
+    let mode = match (dry_run, apply) {
+        (true, _) => Mode::DryRun,
+        (false, true) => Mode::Apply,
+        (false, false) => Mode::CheckThenApply,
+    };
+    let (batch, concurrency) = (usize::from(batch), usize::from(concurrency));
+    let told = report.as_ref().map(|report| format!(": see {}", report.display()));
+    let options = import::Options {
+        file,
+        source,
+        url,
+        token,
+        mode,
+        batch,
+        concurrency,
+        report,
+        quiet: false,
+    };
+    let summaries = import::run(&options).await?;
+    for summary in &summaries {
+        writeln!(std::io::stdout(), "{summary}")?;
+    }
+    match summaries.iter().find(|summary| !summary.is_clean()) {
+        None => Ok(()),
+        Some(summary) => {
+            let nothing = if summary.dry_run { ", and nothing was written" } else { "" };
+            let told = told.unwrap_or_else(|| ": --report FILE tells which".to_owned());
+            Err(format!("some rows have problems{nothing}{told}").into())
         }
     }
 }

@@ -13,6 +13,7 @@ mod duplicates;
 mod events;
 mod faults;
 mod idempotency;
+mod import;
 mod json_api;
 mod kill;
 mod main_job;

@@ -262,6 +262,7 @@ async fn live(shop: &Shop) -> TestResult {
     }
     shop.settle().await?;
 
+    import(shop).await?;
     for path in [
         "orders",
         "order_subscriptions?include=order_subscription_items",
@@ -281,6 +282,25 @@ async fn live(shop: &Shop) -> TestResult {
         "recurring_order_copies?filter[q][order_subscription_id_eq]={away}&include=target_order"
     );
     shop.api.get(&copies).await?;
+    Ok(())
+}
+
+/// A row comes in, comes again, and is refused.
+async fn import(shop: &Shop) -> TestResult {
+    for quantity in [1, 1, 2] {
+        let rows = json!([{
+            "external_id": "S-1",
+            "market_id": shop.goods.market,
+            "frequency": "monthly",
+            "starts_at": "2027-01-31T00:00:00Z",
+            "customer_email": "grace@example.com",
+            "payment_source_token": "tok_paid",
+            "items": [{"sku_code": BEANS, "quantity": quantity}],
+        }]);
+        let attributes = json!({"source": "legacy", "rows": rows});
+        let document = documents::create("subscription_imports", attributes, &[]);
+        shop.api.post("subscription_imports", &document).send().await?.with_status(200)?;
+    }
     Ok(())
 }
 

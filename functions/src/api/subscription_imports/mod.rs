@@ -313,7 +313,7 @@ async fn decide(
     row.max_occurrences.clone().apply(&mut terms.max_occurrences);
     row.renewal_alert_period.clone().apply(&mut terms.renewal_alert_period);
     row.cut_off.clone().or_default(&mut terms.cut_off);
-    let complete = items.len() == row.items.len();
+    let complete = !row.items.is_empty() && items.len() == row.items.len();
     let People { customer, payment_source, new_customer, new_payment_source } = people;
     let parts = ImportedParts {
         market,

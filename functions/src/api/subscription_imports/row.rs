@@ -371,8 +371,9 @@ fn paid(fields: &mut Attributes, problems: &mut Problems) -> Option<Paid> {
 }
 
 fn items(fields: &mut Attributes, problems: &mut Problems) -> Vec<Item> {
-    if !fields.has("items") {
-        required(fields, "items", problems);
+    if fields.is_empty_list("items") || !fields.has("items") {
+        let detail = "items is required: what each run orders, at least one item";
+        problems.add(Problem::new(Code::Required, detail).at(fields.pointer("items")));
         return Vec::new();
     }
     let given = fields.objects("items", ITEM, problems);

@@ -1,0 +1,168 @@
+//! Reading a file row by row, and handing batches on.
+
+use std::{
+    fs::File,
+    io::{BufRead, BufReader},
+    path::Path,
+};
+
+use serde_json::Value;
+use tokio::sync::mpsc::Sender;
+
+use super::{Failure, columns::Columns};
+
+/// Longest line of a JSONL file, in bytes: a row with all its items and metadata.
+const MAX_LINE: usize = 256 * 1024;
+
+/// A row as it stands in the file.
+#[derive(Debug)]
+pub(super) struct Line {
+    /// The number of its line, from 1.
+    pub(super) number: u64,
+    /// What it says, or why it can't be read.
+    pub(super) row: Result<Value, String>,
+}
+
+/// Rows that are sent together.
+#[derive(Debug)]
+pub(super) struct Batch {
+    pub(super) lines: Vec<Line>,
+    /// How far the file is read, in bytes.
+    pub(super) position: u64,
+}
+
+/// Reads a file to its end, or until nobody listens any more.
+pub(super) fn read_batches(
+    file: &Path,
+    columns: &Columns,
+    size: usize,
+    sender: &Sender<Result<Batch, Failure>>,
+) -> Result<(), Failure> {
+    let open = || -> Result<BufReader<File>, Failure> {
+        let opened = File::open(file).map_err(|error| format!("{}: {error}", file.display()))?;
+        Ok(BufReader::with_capacity(1 << 16, opened))
+    };
+    let mut batches = Batches { size, lines: Vec::with_capacity(size), sender };
+    let read = match file.extension().and_then(|extension| extension.to_str()) {
+        Some("csv") => open().and_then(|input| read_csv(input, columns, &mut batches)),
+        Some("jsonl" | "ndjson") => open().and_then(|input| read_json_lines(input, &mut batches)),
+        _ => Err(format!("{} is neither .csv nor .jsonl", file.display()).into()),
+    };
+    match read {
+        Ok(Heard::All | Heard::NoMore) => {}
+        Err(error) => drop(sender.blocking_send(Err(error))),
+    }
+    Ok(())
+}
+
+/// Whether anybody still listens.
+enum Heard {
+    All,
+    NoMore,
+}
+
+struct Batches<'a> {
+    size: usize,
+    lines: Vec<Line>,
+    sender: &'a Sender<Result<Batch, Failure>>,
+}
+
+impl Batches<'_> {
+    /// Adds a row; false when nobody listens any more.
+    fn add(&mut self, line: Line, position: u64) -> bool {
+        self.lines.push(line);
+        self.lines.len() < self.size || self.flush(position)
+    }
+
+    fn flush(&mut self, position: u64) -> bool {
+        if self.lines.is_empty() {
+            return true;
+        }
+        let lines = std::mem::replace(&mut self.lines, Vec::with_capacity(self.size));
+        self.sender.blocking_send(Ok(Batch { lines, position })).is_ok()
+    }
+}
+
+fn read_csv(
+    input: BufReader<File>,
+    columns: &Columns,
+    batches: &mut Batches<'_>,
+) -> Result<Heard, Failure> {
+    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(input);
+    let names: Vec<String> = reader
+        .headers()?
+        .iter()
+        // Spreadsheets begin files with a byte order mark.
+        .map(|name| name.trim_start_matches('\u{feff}').to_owned())
+        .collect();
+    columns.check(names.iter().map(String::as_str))?;
+    let mut record = csv::StringRecord::new();
+    loop {
+        let before = reader.position().clone();
+        let row = match reader.read_record(&mut record) {
+            Ok(false) => break,
+            Ok(true) => Ok(columns.row(names.iter().map(String::as_str).zip(record.iter()))),
+            // A line of another length is that line's problem.
+            Err(error) => match error.kind() {
+                csv::ErrorKind::Io(_) => return Err(error.into()),
+                _ => Err(error.to_string()),
+            },
+        };
+        let number = record.position().unwrap_or(&before).line();
+        if !batches.add(Line { number, row }, reader.position().byte()) {
+            return Ok(Heard::NoMore);
+        }
+    }
+    let heard = batches.flush(reader.position().byte());
+    Ok(if heard { Heard::All } else { Heard::NoMore })
+}
+
+fn read_json_lines(
+    mut input: BufReader<File>,
+    batches: &mut Batches<'_>,
+) -> Result<Heard, Failure> {
+    let (mut number, mut position) = (0, 0);
+    let mut text = Vec::new();
+    loop {
+        text.clear();
+        let read = read_line(&mut input, &mut text)?;
+        if read == 0 {
+            break;
+        }
+        number += 1;
+        position += read as u64;
+        if text.iter().all(u8::is_ascii_whitespace) {
+            continue;
+        }
+        let row = if read > MAX_LINE {
+            Err(format!("the line has {read} bytes, at most {MAX_LINE} are read"))
+        } else {
+            serde_json::from_slice(&text).map_err(|error| format!("the line is not JSON: {error}"))
+        };
+        if !batches.add(Line { number, row }, position) {
+            return Ok(Heard::NoMore);
+        }
+    }
+    Ok(if batches.flush(position) { Heard::All } else { Heard::NoMore })
+}
+
+/// Reads a line, and keeps no more of it than is read at all; answers its length.
+fn read_line(input: &mut impl BufRead, text: &mut Vec<u8>) -> std::io::Result<usize> {
+    let mut length = 0;
+    loop {
+        let available = input.fill_buf()?;
+        if available.is_empty() {
+            return Ok(length);
+        }
+        let end = available.iter().position(|byte| *byte == b'\n');
+        let taken = end.map_or(available.len(), |end| end + 1);
+        if text.len() <= MAX_LINE {
+            text.extend_from_slice(available.get(..taken).unwrap_or_default());
+        }
+        input.consume(taken);
+        length += taken;
+        if end.is_some() {
+            return Ok(length);
+        }
+    }
+}
