@@ -5,19 +5,19 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use futures::{StreamExt, stream};
+use futures::{StreamExt, future::try_join_all, stream};
 use perennial_domain::{
+    checks::{CheckName, CheckOutcome, CheckRecord, Decision, Verdict, decide, examine, findings},
     ids::{OrganizationId, SkuId},
     journal::{Cause, append},
     order::{Order, OrderStatus, Rejection},
-    placement::{
-        Collected, OrderContext, check_order, check_stock, create_subscriptions, place, reject,
-    },
-    plan::{Outcome, PlanError},
+    placement::{Collected, check_stock, hold, place, reject},
+    plan::Outcome,
 };
 use perennial_messages::ValidateOrder;
 use perennial_payments::{
     ChargeKey, ChargeLookup, ChargeOutcome, ChargeRequest, PaymentProvider, PaymentToken,
+    decline_code,
 };
 use perennial_runtime::{
     Clock, Environment, Function, FunctionError, Invocation, SettingError, telemetry,
@@ -27,10 +27,11 @@ use serde_json::Value;
 
 use crate::{
     Aws, charging,
+    checking::{Checked, settings_of},
     follow_up::FollowUp,
     settings,
     sqs_batch::{DeadLetterQueue, HandleError, Outcomes, Received, guarded, handle_batch},
-    subscribe::{add_subscriptions, unfollowed},
+    subscribe::add_subscriptions,
 };
 
 /// Orders validated at once.
@@ -92,62 +93,62 @@ impl Validation {
 
     async fn decide(&self, organization: &OrganizationId, order: &Order) -> Result<(), Stop> {
         let now = self.clock.now();
-        let related = self.store.related(organization, order).await?;
-        let context = OrderContext {
-            order,
-            market: related.market.as_ref(),
-            model: related.model.as_ref(),
-            customer: related.customer.as_ref(),
-            payment_source: related.payment_source.as_ref(),
-            skus: &related.skus,
-        };
-        let mut rejections = check_order(&context, now);
-        rejections.extend(unfollowed(&self.store, organization, order, &related, now).await?);
-        if !rejections.is_empty() {
-            return self.turn_down(organization, order, &related, rejections, now).await;
+        let related = self.store.related_to_check(organization, order).await?;
+        let settings = settings_of(&related, order, None)
+            .map_err(|error| HandleError::Permanent(error.to_string()))?;
+        let needs = settings.needs();
+        let checked = Checked::load(&self.store, organization, order, related, needs, now).await?;
+        let outcomes = examine(&checked.facts(order, &[], now), &settings);
+        let decision = decide(&outcomes);
+        let order = &Order { checks: outcomes, ..order.clone() };
+        let related = &checked.related;
+        match decision {
+            Decision::Reject => {
+                let found = findings(&order.checks, Verdict::Rejected);
+                return self.turn_down(organization, order, related, Turn::Back(found), now).await;
+            }
+            Decision::Hold => {
+                return self.turn_down(organization, order, related, Turn::Hold, now).await;
+            }
+            Decision::Place => {}
         }
-        if let Err(error) = subscriptions_of(organization, order, &related, now) {
-            let undated = rejection(
-                "subscription_without_dates",
-                error.to_string(),
-                "/data/relationships/line_items",
-            );
-            return self.turn_down(organization, order, &related, vec![undated], now).await;
-        }
-        let held = tracked(order, &related);
-        if !held.is_empty() {
-            match self.store.hold_stock(organization, &order.id, &held).await {
+        let taken = tracked(order, related);
+        if !taken.is_empty() {
+            match self.store.hold_stock(organization, &order.id, &taken).await {
                 Ok(()) => {}
                 Err(StoreError::OutOfStock { sku }) => {
-                    let mut short = check_stock(order, &related.skus);
-                    if short.is_empty() {
-                        short.push(rejection(
-                            "out_of_stock",
-                            format!("sku {sku:?} was taken by other orders meanwhile"),
-                            "/data/relationships/line_items",
-                        ));
-                    }
-                    return self.turn_down(organization, order, &related, short, now).await;
+                    let (order, short) = out_of_stock(order, related, &sku);
+                    let turn = Turn::Back(short);
+                    return self.turn_down(organization, &order, related, turn, now).await;
                 }
                 Err(error) => return Err(error.into()),
             }
         }
-        match self.pay(organization, order, &related, now).await? {
-            Ok(collected) => self.place(organization, order, &related, collected, now).await,
+        if needs.reserving {
+            let takers = checked.takers();
+            let notes = takers
+                .iter()
+                .map(|(sku, subscription)| self.store.note_taker(organization, sku, subscription));
+            try_join_all(notes).await?;
+        }
+        match self.pay(organization, order, related, now).await? {
+            Ok(collected) => self.place(organization, order, related, collected, now).await,
             Err(declined) => {
-                self.turn_down(organization, order, &related, vec![declined], now).await
+                let turn = Turn::Back(vec![declined]);
+                self.turn_down(organization, order, related, turn, now).await
             }
         }
     }
 
-    /// Sends an order back to draft and puts back what it held; unless an earlier delivery of its
+    /// Sends an order back to draft, or has it wait for an operator, and puts back what it held of
+    /// stock; unless an earlier delivery of its
     /// message has collected the payment already: then it was accepted, and is placed.
     async fn turn_down(
         &self,
         organization: &OrganizationId,
         order: &Order,
         related: &Related,
-        rejections: Vec<Rejection>,
+        turn: Turn,
         now: DateTime<Utc>,
     ) -> Result<(), Stop> {
         let found = self
@@ -160,7 +161,7 @@ impl Validation {
             return self.place(organization, order, related, collected, now).await;
         }
         self.store.release_stock(organization, &order.id).await?;
-        self.reject(organization, order, rejections, now).await
+        self.turn(organization, order, turn, now).await
     }
 
     async fn pay(
@@ -193,6 +194,10 @@ impl Validation {
             Ok(
                 Outcome::Declined { code, message, .. } | Outcome::Refused { code, message, .. },
             ) => Ok(Err(rejection(&code, message, pointer))),
+            // What waits for its customer is ended: the customer is there, and can try again.
+            Ok(Outcome::NeedsAction { message, .. }) => {
+                Ok(Err(rejection(decline_code::AUTHENTICATION_REQUIRED, message, pointer)))
+            }
             Err(HandleError::Permanent(reason)) => {
                 Ok(Err(rejection("payment_refused", reason, pointer)))
             }
@@ -243,31 +248,67 @@ impl Validation {
         Ok(())
     }
 
-    async fn reject(
+    async fn turn(
         &self,
         organization: &OrganizationId,
         before: &Order,
-        rejections: Vec<Rejection>,
+        turn: Turn,
         now: DateTime<Utc>,
     ) -> Result<(), Stop> {
-        let (mut order, change) = reject(before, rejections, now);
+        let goes_back = matches!(turn, Turn::Back(_));
+        let (mut order, change) = match turn {
+            Turn::Back(rejections) => reject(before, rejections, now),
+            Turn::Hold => hold(before, now),
+        };
         let id = order.id.to_string();
         let entry = append(&mut order.journal, organization, &id, now, cause(), change);
-        let commit = self
+        let mut commit = self
             .store
             .commit(organization)
             .order(&order, Expect::Version(before.version))
             .entry("O", &entry);
+        if let Some(record) = CheckRecord::of(&order, &order.checks, now) {
+            commit = commit.check_record(&record, Expect::New);
+        }
         let cause = cause();
-        let follow_up = FollowUp { store: &self.store, organization, cause: &cause, now };
-        let commit = follow_up
-            .rejected(commit, &order, &order.rejections)
-            .await
-            .map_err(HandleError::from)?;
+        if goes_back {
+            let follow_up = FollowUp { store: &self.store, organization, cause: &cause, now };
+            commit = follow_up
+                .rejected(commit, &order, &order.rejections)
+                .await
+                .map_err(HandleError::from)?;
+        }
         commit.run().await?;
-        tracing::info!(%organization, order_id = %order.id, "order went back to draft");
+        let status = order.status.as_str();
+        tracing::info!(%organization, order_id = %order.id, status, "order was not placed");
         Ok(())
     }
+}
+
+/// What an order turns to that is not placed.
+enum Turn {
+    /// It goes back to draft, for these reasons.
+    Back(Vec<Rejection>),
+    /// It waits for an operator.
+    Hold,
+}
+
+/// The order as its check of stock ended after all, and what it lacks.
+fn out_of_stock(order: &Order, related: &Related, sku: &str) -> (Order, Vec<Rejection>) {
+    let mut short = check_stock(order, &related.skus);
+    if short.is_empty() {
+        short.push(rejection(
+            "out_of_stock",
+            format!("sku {sku:?} was taken by other orders meanwhile"),
+            "/data/relationships/line_items",
+        ));
+    }
+    let mut order = order.clone();
+    let stock = order.checks.iter_mut().find(|outcome| outcome.check == CheckName::Stock);
+    if let Some(stock) = stock {
+        *stock = CheckOutcome::rejected(CheckName::Stock, short.clone());
+    }
+    (order, short)
 }
 
 /// The provider's idempotency key for this placement of the order.
@@ -282,22 +323,6 @@ fn charge_lookup(organization: &OrganizationId, order: &Order, related: &Related
     match &related.payment_source {
         Some(source) => lookup.paid_with(PaymentToken::new(&source.token)),
         None => lookup,
-    }
-}
-
-/// Plans the subscriptions that the order would become, so that nothing is collected for an order
-/// whose subscriptions can't be made.
-fn subscriptions_of(
-    organization: &OrganizationId,
-    order: &Order,
-    related: &Related,
-    now: DateTime<Utc>,
-) -> Result<(), PlanError> {
-    match (&related.market, &related.model) {
-        (Some(market), Some(model)) if order.create_subscriptions => {
-            create_subscriptions(organization, order, market, model, now).map(drop)
-        }
-        (_, _) => Ok(()),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use perennial_domain::{
+    checks::told,
     ids::{OrderId, OrganizationId, RefundId, SubscriptionId},
     money::{Amount, Currency, MinorUnits},
     order::{MAX_LINE_ITEMS, Order},
@@ -30,6 +31,9 @@ use crate::http::{
     query::Accepts,
 };
 
+/// Longest reason of an operator.
+pub(crate) const MAX_REASON: usize = 1_000;
+
 pub(crate) static KIND: ResourceType = ResourceType {
     name: "orders",
     singular: "order",
@@ -37,9 +41,10 @@ pub(crate) static KIND: ResourceType = ResourceType {
     attributes: &[
         Attribute::read(
             "status",
-            Kind::Choice(&["draft", "placing", "pending", "placed", "cancelled"]),
+            Kind::Choice(&["draft", "placing", "pending", "held", "placed", "cancelled"]),
             "Where it stands. Placing answers at once: the order is `placing` until validation has \
-             placed it, or sent it back to `draft` with `rejections`.",
+             placed it, sent it back to `draft` with `rejections`, or found something in its `checks` \
+             for which it is `held` until an operator decides.",
         ),
         Attribute::read(
             "payment_status",
@@ -123,6 +128,19 @@ pub(crate) static KIND: ResourceType = ResourceType {
              paid is not.",
         ),
         Attribute::of(
+            "_overturn",
+            Kind::Text(MAX_REASON),
+            Access::UpdateTrigger,
+            "The reason why an operator overturns what checks have found for which the order is held, or \
+             was rejected: it is sent to be placed in spite of that.",
+        ),
+        Attribute::of(
+            "_reject",
+            Kind::Text(MAX_REASON),
+            Access::UpdateTrigger,
+            "The reason why an operator rejects a held order: it goes back to draft.",
+        ),
+        Attribute::of(
             "_customer_payment_source_id",
             Kind::Text(100),
             Access::UpdateTrigger,
@@ -132,6 +150,17 @@ pub(crate) static KIND: ResourceType = ResourceType {
             "rejections",
             Kind::List(&Kind::Anything(0), 1_000),
             "Why it was last refused: code, detail, and pointer into this document.",
+        ),
+        Attribute::read(
+            "checks",
+            Kind::List(&Kind::Anything(0), 100),
+            "What each check came to when it was last to be placed: check, severity, verdict, findings, and \
+             the numbers that it looked at; null before that.",
+        ),
+        Attribute::read(
+            "channel_code",
+            Kind::Text(100),
+            "The channel that took it; null where it was made through this API.",
         ),
         Attribute::read(
             "subscriptions_created",
@@ -254,6 +283,9 @@ pub(crate) fn object(order: &Order) -> Object {
         order_copy_id,
         subscriptions_expire_at,
         rejections,
+        checks,
+        overturn: _,
+        channel,
         placements: _,
         charge_id: _,
         reversals,
@@ -286,6 +318,8 @@ pub(crate) fn object(order: &Order) -> Object {
                 "metadata": metadata,
                 "subscriptions_expire_at": subscriptions_expire_at,
                 "rejections": rejections,
+                "checks": Some(told(checks)).filter(|checks| !checks.is_empty()),
+                "channel_code": channel,
                 "subscriptions_created": subscriptions_created,
             "subscription_created_at": subscription_created_at,
                 "placed_at": placed_at,
@@ -345,6 +379,8 @@ pub(super) fn run_object(run: &Run) -> Object {
                 "metadata": Value::Null,
                 "subscriptions_expire_at": Value::Null,
                 "rejections": [],
+                "checks": Value::Null,
+                "channel_code": Value::Null,
                 "subscriptions_created": false,
             "subscription_created_at": Value::Null,
                 "placed_at": run.completed_at,

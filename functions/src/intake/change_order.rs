@@ -11,6 +11,7 @@ use perennial_store::Expect;
 use serde_json::{Value, json};
 
 use super::{
+    decide_order::{Decision, decide},
     orders::{changed, client_order, require_draft, store_changed},
     place::{admit, hand_to_validation},
     referred::{Referred, check_expiry, check_people},
@@ -89,8 +90,25 @@ pub(super) async fn update(context: &Context<'_>) -> Outcome<Answer> {
                 .with("value", true),
         );
     }
+    let decision = Decision::read(context, &mut attributes, &mut problems);
+    if let Some(decision) = &decision
+        && (wanted.place
+            || wanted.cancel
+            || wanted.create_subscriptions
+            || wanted.edits()
+            || wanted.annotates())
+    {
+        let name = decision.name();
+        let detail =
+            format!("{name} is a request of its own: make other changes before or after it");
+        problems.add(Problem::new(Code::InvalidValue, detail).at(attributes.pointer(name)));
+    }
     let edited = edit(context, &before, &wanted, &mut problems).await?;
     problems.check()?;
+    if let Some(decision) = &decision {
+        let order = decide(context, before, decision).await?;
+        return answer::one(context, 200, &object(&order)).await;
+    }
     let order = carry_out(context, before, edited, &wanted).await?;
     answer::one(context, 200, &object(&order)).await
 }
@@ -295,7 +313,7 @@ async fn cancel(
 /// An order that is still to be placed can take note that it shall become subscriptions.
 fn require_open(order: &Order) -> Outcome<()> {
     match order.status {
-        OrderStatus::Draft | OrderStatus::Placing => Ok(()),
+        OrderStatus::Draft | OrderStatus::Placing | OrderStatus::Held => Ok(()),
         OrderStatus::Pending | OrderStatus::Placed | OrderStatus::Cancelled => require_draft(
             order,
             "be marked to become subscriptions",

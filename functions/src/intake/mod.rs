@@ -2,7 +2,8 @@
 
 pub(crate) mod backlog;
 mod change_order;
-mod create_order;
+pub(crate) mod create_order;
+mod decide_order;
 pub(crate) mod line;
 pub(crate) mod line_items;
 pub(crate) mod orders;

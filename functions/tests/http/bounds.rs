@@ -16,7 +16,6 @@ async fn crowded() -> Shop {
     for index in 0..1_000 {
         let another = PaymentSource {
             id: PaymentSourceId::derived(&["another", &index.to_string()]),
-            customer_id: "cus_another".parse().unwrap(),
             created_at: shop.stack.clock.now(),
             ..first.clone()
         };

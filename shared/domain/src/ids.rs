@@ -170,6 +170,11 @@ ids! {
     RefundId = "rfd_";
     /// A payment that a customer disputes with their bank. Derived from the provider's id of it.
     DisputeId = "dsp_";
+    /// How checks are made for a channel, a market or an account. Derived from these: there is one of
+    /// each at most.
+    CheckPolicyId = "chp_";
+    /// What is kept of an order that checks held or refused. Derived from its placement.
+    CheckRecordId = "chr_";
     /// Somebody who wants to be told of events.
     WebhookId = "whk_";
     /// The delivery of one event to one webhook. See [`EventCallbackId::of`].

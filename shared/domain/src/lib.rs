@@ -11,7 +11,7 @@
 //! - [`renewal_alert`]: when a run is announced, and whether it can be paid
 //! - [`dunning`]: what follows a declined payment
 //! - [`payment`]: refunds, disputes, and the order of a customer's payment sources
-//! - [`placement`]: whether an order may be placed
+//! - [`checks`]: whether an order may be placed, and [`placement`] what becomes of it
 //! - [`manual_subscription`], [`copy_order`], [`order_copy`]: subscriptions and copies made by hand
 //! - [`import`]: subscriptions that come from another book
 //! - [`organization`]: what an organization has decided about itself
@@ -20,6 +20,7 @@
 
 pub mod billing_period;
 pub mod catalog;
+pub mod checks;
 pub mod copy_order;
 pub mod country;
 pub mod dunning;

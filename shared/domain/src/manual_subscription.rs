@@ -156,7 +156,7 @@ fn refusals(source: Source<'_>, terms: &ManualTerms, now: DateTime<Utc>) -> Vec<
     let status = json!(order.status);
     let status = status.as_str().unwrap_or_default();
     match order.status {
-        OrderStatus::Draft | OrderStatus::Placing | OrderStatus::Placed => {}
+        OrderStatus::Draft | OrderStatus::Placing | OrderStatus::Held | OrderStatus::Placed => {}
         OrderStatus::Pending | OrderStatus::Cancelled => reject(
             "invalid_status",
             at_source,

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
+    checks::{CheckOutcome, Overturn},
     ids::{
         AddressId, CustomerId, LineItemId, MarketId, OrderCopyId, OrderId, PaymentSourceId,
         SubscriptionId, TagId,
@@ -39,8 +40,25 @@ pub enum OrderStatus {
     Pending,
     /// Accepted and paid; fulfilment may begin.
     Placed,
+    /// Waits for an operator: a check has found something to look at.
+    Held,
     /// Ended without effect.
     Cancelled,
+}
+
+impl OrderStatus {
+    /// Its name in documents.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Draft => "draft",
+            Self::Placing => "placing",
+            Self::Pending => "pending",
+            Self::Placed => "placed",
+            Self::Held => "held",
+            Self::Cancelled => "cancelled",
+        }
+    }
 }
 
 /// Where an order's payment stands.
@@ -200,9 +218,18 @@ pub struct Order {
     /// When subscriptions made from it end; exclusive.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subscriptions_expire_at: Option<DateTime<Utc>>,
+    /// The code of the channel that took it; `None` where it was made through the API.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channel: Option<String>,
     /// Why it was last refused.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rejections: Vec<Rejection>,
+    /// What the checks came to when it was last to be placed; those that were not made are left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<CheckOutcome>,
+    /// The findings that an operator has overturned for this placement.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overturn: Option<Overturn>,
     /// How many times it was sent to be placed; each is a payment attempt of its own.
     #[serde(default)]
     pub placements: u32,

@@ -1,17 +1,19 @@
-//! Whether an order may be placed, and which subscriptions it becomes.
+//! Placing orders: what becomes of them, and which subscriptions they become. Whether they may be
+//! placed is told by [`checks`](crate::checks).
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, SubsecRound, Utc};
 use serde_json::{Map, Value, json};
 
 use crate::{
     catalog::{Customer, Market, PaymentSource, PricePolicy, Sku, Strategy, SubscriptionModel},
+    checks::Verdict,
     ids::{OrganizationId, SkuId, SubscriptionId},
     journal::Change,
     lifecycle::SubscriptionStatus,
     new_subscription::{Beginning, begin_with_source, item_of},
-    order::{LineItem, MAX_SKUS, Order, OrderStatus, PaymentStatus, Rejection},
+    order::{LineItem, Order, OrderStatus, PaymentStatus, Rejection},
     plan::{PlanError, SkipReason, standing_past},
     pricing::{CurrentPrices, OrderedItem, PRICE_MISSING, PriceSource},
     subscription::Subscription,
@@ -19,11 +21,15 @@ use crate::{
 };
 
 /// Where an order says how it is paid.
-const PAYMENT_SOURCE: &str = "/data/relationships/customer_payment_source";
+pub(crate) const PAYMENT_SOURCE: &str = "/data/relationships/customer_payment_source";
 /// What costs something needs a payment source.
-const SOURCE_MISSING: &str = "payment_source_missing";
+pub(crate) const SOURCE_MISSING: &str = "payment_source_missing";
 /// It must be the customer's own.
-const SOURCE_OF_ANOTHER: &str = "payment_source_of_another";
+pub(crate) const SOURCE_OF_ANOTHER: &str = "payment_source_of_another";
+
+/// Why a discount or a fee can't be a subscription of its own.
+pub(crate) const ALONE: &str =
+    "an adjustment can't repeat by itself, and under the strategy by_line_items each line does";
 
 /// All that an order refers to, as loaded.
 #[derive(Debug, Clone)]
@@ -40,152 +46,6 @@ pub struct OrderContext<'a> {
     pub payment_source: Option<&'a PaymentSource>,
     /// The stock keeping units of its lines.
     pub skus: &'a HashMap<SkuId, Sku>,
-}
-
-/// Every reason why the order may not be placed at `now`, but for stock; none means that it may.
-#[must_use]
-pub fn check_order(context: &OrderContext<'_>, now: DateTime<Utc>) -> Vec<Rejection> {
-    let mut rejections = Vec::new();
-    let mut reject = |code: &str, pointer: String, detail: String| {
-        rejections.push(Rejection { code: code.to_owned(), detail, pointer });
-    };
-    let order = context.order;
-    if order.line_items.is_empty() {
-        reject(
-            "line_items_missing",
-            "/data/relationships/line_items".into(),
-            "an order needs at least one line item to be placed".into(),
-        );
-    }
-    let total = order.total();
-    match &total {
-        Err(error) => reject(
-            "amount_out_of_range",
-            "/data/relationships/line_items".into(),
-            error.to_string(),
-        ),
-        Ok(total) if !total.is_zero() && context.payment_source.is_none() => reject(
-            SOURCE_MISSING,
-            PAYMENT_SOURCE.into(),
-            "an order that costs something needs a payment source to be placed".into(),
-        ),
-        Ok(_) => {}
-    }
-    if let Some(source) = context.payment_source
-        && order.customer_id.as_ref() != Some(&source.customer_id)
-    {
-        reject(
-            SOURCE_OF_ANOTHER,
-            PAYMENT_SOURCE.into(),
-            format!("payment source {} belongs to another customer", source.id),
-        );
-    }
-    if let (Some(customer), None) = (&order.customer_id, context.customer) {
-        reject(
-            "customer_missing",
-            "/data/relationships/customer".into(),
-            format!("there is no customer {customer}"),
-        );
-    }
-    match context.market {
-        None => reject(
-            "market_missing",
-            "/data/relationships/market".into(),
-            format!("there is no market {}", order.market_id),
-        ),
-        Some(market) if market.currency != order.currency => reject(
-            "currency_mismatch",
-            "/data/attributes/currency_code".into(),
-            format!(
-                "market {} sells in {}, the order is in {}",
-                market.id, market.currency, order.currency
-            ),
-        ),
-        Some(_) => {}
-    }
-    if let Some(customer) = context.customer {
-        if customer.on_hold {
-            reject(
-                "customer_on_hold",
-                "/data/relationships/customer".into(),
-                format!("customer {} is on credit hold", customer.id),
-            );
-        }
-        if let (Some(limit), Ok(total)) = (customer.credit_limit, &total)
-            && *total > limit
-        {
-            reject(
-                "credit_limit_exceeded",
-                "/data/relationships/customer".into(),
-                format!(
-                    "the order costs {total}, the credit limit of customer {} is {limit}",
-                    customer.id
-                ),
-            );
-        }
-    }
-    if let Some(end) = order.subscriptions_expire_at
-        && end <= now
-    {
-        reject(
-            "expiry_in_the_past",
-            "/data/attributes/subscriptions_expire_at".into(),
-            format!("subscriptions would end at {}, which has passed", end.to_rfc3339()),
-        );
-    }
-    let recurs = order.recurring().next().is_some();
-    if order.create_subscriptions && recurs && context.model.is_none() {
-        reject(
-            "subscription_model_missing",
-            "/data/relationships/market".into(),
-            format!(
-                "market {} has no subscription model, so its orders make no subscriptions",
-                order.market_id
-            ),
-        );
-    }
-    for (index, line) in order.line_items.iter().enumerate() {
-        let mut skus = Vec::new();
-        for code in line.item.sku_codes() {
-            match context.skus.get(&SkuId::of_code(code)) {
-                Some(sku) => skus.push(sku),
-                None => reject(
-                    "sku_unknown",
-                    pointer(index, code_of(&line.item)),
-                    format!("there is no sku {code:?}"),
-                ),
-            }
-        }
-        // Any other price was checked against the order's currency when the line was made.
-        let own_price = line.price_source.is_own() && line.item.sku_code().is_some();
-        for sku in skus.iter().filter(|sku| own_price && sku.currency != order.currency) {
-            reject(
-                "currency_mismatch",
-                pointer(index, "sku_code"),
-                format!(
-                    "sku {:?} is priced in {}, the order is in {}",
-                    sku.code, sku.currency, order.currency
-                ),
-            );
-        }
-        for refusal in repeating_refusals(line, &skus, context.model) {
-            reject("frequency_not_allowed", pointer(index, "frequency"), refusal);
-        }
-    }
-    let skus: BTreeSet<&str> =
-        order.line_items.iter().flat_map(|line| line.item.sku_codes()).collect();
-    if skus.len() > MAX_SKUS {
-        reject(
-            "too_many_skus",
-            "/data/relationships/line_items".into(),
-            format!(
-                "the order holds {} different skus, those within bundles counted; it can hold \
-                 {MAX_SKUS}",
-                skus.len()
-            ),
-        );
-    }
-    rejections
 }
 
 /// Every line that can't repeat as it asks to, under a model, or whose skus are gone.
@@ -231,17 +91,13 @@ fn repeating_refusals(
     let mut refusals = frequency_refusals(frequency, skus, model);
     let alone = model.is_some_and(|model| model.strategy == Strategy::ByLineItems);
     if alone && line.item.is_adjustment() {
-        refusals.push(
-            "an adjustment can't repeat by itself, and under the strategy by_line_items each line \
-             does"
-                .to_owned(),
-        );
+        refusals.push(ALONE.to_owned());
     }
     refusals
 }
 
-/// The lines for which there is not enough in stock. Not part of [`check_order`]: an order that
-/// holds its units already finds fewer, and must not be refused for what it took itself.
+/// The lines for which there is not enough in stock. Not looked at before units are taken: an order
+/// that holds its units already finds fewer, and must not be refused for what it took itself.
 #[must_use]
 pub fn check_stock(order: &Order, skus: &HashMap<SkuId, Sku>) -> Vec<Rejection> {
     let mut wanted: BTreeMap<&SkuId, u64> = BTreeMap::new();
@@ -265,12 +121,12 @@ pub fn check_stock(order: &Order, skus: &HashMap<SkuId, Sku>) -> Vec<Rejection> 
     rejections
 }
 
-fn pointer(index: usize, attribute: &str) -> String {
+pub(crate) fn pointer(index: usize, attribute: &str) -> String {
     format!("/data/relationships/line_items/data/{index}/attributes/{attribute}")
 }
 
 /// The attribute of a line that names what it orders.
-fn code_of(item: &OrderedItem) -> &'static str {
+pub(crate) fn code_of(item: &OrderedItem) -> &'static str {
     match item {
         OrderedItem::Sku { .. } => "sku_code",
         OrderedItem::Bundle { .. } => "bundle_code",
@@ -342,7 +198,7 @@ pub fn frequency_refusals(
     refusals
 }
 
-fn listed(frequencies: &[Frequency]) -> String {
+pub(crate) fn listed(frequencies: &[Frequency]) -> String {
     frequencies.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
@@ -384,6 +240,17 @@ pub fn reject(before: &Order, rejections: Vec<Rejection>, now: DateTime<Utc>) ->
     (touched(after, now), change("orders.reject", before, OrderStatus::Draft, &told))
 }
 
+/// The order as it waits for an operator.
+#[must_use]
+pub fn hold(before: &Order, now: DateTime<Utc>) -> (Order, Change) {
+    let mut after = before.clone();
+    after.status = OrderStatus::Held;
+    let found = crate::checks::findings(&after.checks, Verdict::Held);
+    let codes: Vec<_> = found.into_iter().map(|finding| finding.code).collect();
+    let told = [("reasons", json!(codes))];
+    (touched(after, now), change("orders.hold", before, OrderStatus::Held, &told))
+}
+
 /// Whether an order was refused by the payment provider, and not by a rule of ours.
 fn is_decline(rejection: &Rejection) -> bool {
     let ours = [SOURCE_MISSING, SOURCE_OF_ANOTHER];
@@ -403,6 +270,8 @@ pub fn begin_placing(
     after.placements = after.placements.saturating_add(1);
     after.placing_at = Some(now);
     after.rejections.clear();
+    after.checks.clear();
+    after.overturn = None;
     (touched(after, now), change("orders.placing", before, OrderStatus::Placing, &[]))
 }
 

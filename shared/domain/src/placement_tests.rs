@@ -3,6 +3,7 @@ use std::error::Error;
 
 use super::*;
 use crate::{
+    checks::{Facts, Settings, examine, findings},
     dunning::{RetryDelay, RetryPolicy},
     ids::{CustomerId, LineItemId, MarketId, ModelId, OrderId, PaymentSourceId, PriceListId},
     journal::Head,
@@ -40,6 +41,7 @@ impl Case {
             currency,
             frequencies: Vec::new(),
             stock: None,
+            replenishments: Vec::new(),
             version: 1,
             created_at: now,
             updated_at: now,
@@ -76,7 +78,10 @@ impl Case {
                 order_subscription_id: None,
                 order_copy_id: None,
                 subscriptions_expire_at: None,
+                channel: None,
                 rejections: Vec::new(),
+                checks: Vec::new(),
+                overturn: None,
                 placements: 0,
                 charge_id: None,
                 reversals: None,
@@ -99,6 +104,7 @@ impl Case {
                 time_zone: iana("Europe/London"),
                 price_list_id: None,
                 model_id: Some(ModelId::derived(&["model"])),
+                retry: None,
                 version: 1,
                 created_at: now,
                 updated_at: now,
@@ -160,9 +166,20 @@ impl Case {
             payment_source: self.payment_source.as_ref(),
             skus: &self.skus,
         };
-        check_order(&context, self.now)
+        let short = check_stock(&self.order, &self.skus);
+        let facts = Facts {
+            context,
+            countries: &HashMap::new(),
+            becoming: &[],
+            holdings: None,
+            prices: &CurrentPrices::default(),
+            reserving: &HashMap::new(),
+            impossible: &[],
+            short: &short,
+            now: self.now,
+        };
+        findings(&examine(&facts, &Settings::default()), Verdict::Rejected)
             .into_iter()
-            .chain(check_stock(&self.order, &self.skus))
             .map(|rejection| {
                 assert!(!rejection.detail.is_empty(), "{rejection:?} says nothing to a person");
                 (rejection.code, rejection.pointer)

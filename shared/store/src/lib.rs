@@ -4,6 +4,7 @@
 
 mod addresses;
 mod catalog;
+mod check_records;
 mod claim;
 mod commit;
 mod customer_index;

@@ -17,7 +17,7 @@ use serde_json::{Map, Value, json};
 pub(crate) use self::{
     change::{Change, load_related},
     need::Need,
-    read::{IndexedRecords, load},
+    read::{IndexedRecords, load, seen},
 };
 use super::{
     addresses, adjustments, bundles, customer_payment_sources, customers, markets, price_lists,

@@ -76,7 +76,12 @@ pub(crate) async fn load(
     Ok(seen(context, catalog, &found))
 }
 
-fn seen(context: &Context<'_>, catalog: &'static Catalog, records: &[Record]) -> Vec<Object> {
+/// The resources among records that this caller may see.
+pub(crate) fn seen(
+    context: &Context<'_>,
+    catalog: &'static Catalog,
+    records: &[Record],
+) -> Vec<Object> {
     let visible = records.iter().filter(|record| catalog.visible(context, record));
     visible.map(|record| object(catalog, record)).collect()
 }

@@ -195,6 +195,8 @@ pub const TOPICS: &[Topic] = &[
         "payments.action_required",
         "The customer has to confirm the payment for an order before it goes on.",
     ),
+    of(62, ORDER, "orders.hold", "A check has found something: it waits for an operator."),
+    of(63, ORDER, "orders.overturn", "An operator has overturned what its checks had found."),
     of(61, ORDER, "orders.refund", "Money was given back for it, in full or in part."),
     of(73, ORDER, "payments.refund", "A payment for an order was given back, in full or in part."),
     of(74, ORDER, "payments.dispute", "A payment for an order is disputed by the customer."),
