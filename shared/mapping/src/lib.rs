@@ -17,3 +17,7 @@ mod xml;
 pub use budget::Bound;
 pub use payload::{Format, MAX_PAYLOAD, Message, PayloadError, read};
 pub use program::{Fault, MAX_PROGRAM, RunError, check, run};
+
+#[cfg(test)]
+#[path = "examples_tests.rs"]
+mod examples;
