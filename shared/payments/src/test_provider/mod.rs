@@ -14,6 +14,7 @@
 //! | `tok_timeout_after_charge` | paid, but the call that makes the charge answers [`PaymentError::Unknown`]; a lookup or the same key again answers paid |
 //! | `tok_timeout_before_charge` | the first call under a key answers [`PaymentError::Unknown`] and charges nothing; a second call under the same key is paid |
 //! | `tok_unavailable_<n>` | the first n calls under a key answer [`PaymentError::Unavailable`], every later one is paid; n from 1 to 1000 |
+//! | `tok_random_<seed>` | drawn from seed and key: most keys are paid, some declined softly, few hard, some time out before or after the charge, some are unavailable once |
 //! | `tok_authorization_expires` | paid or authorized; a capture finds that the authorization ran out |
 //! | `tok_refund_pending` | paid; its refunds are pending until [`TestProvider::settle_refund`] |
 //! | `tok_refund_fails` | paid; its refunds fail |
@@ -34,6 +35,7 @@
 
 mod history;
 mod ledger;
+mod random;
 mod refunds;
 mod token;
 
@@ -170,7 +172,8 @@ impl TestProvider {
             let refundable_minor = outcome.is_paid().then_some(request.amount_minor);
             self.ledger.record(request, LedgerEntry { outcome, refundable_minor, ..entry }).await
         };
-        let (pause, behaviour) = Behaviour::of(&request.token)?;
+        let drawn = random::drawn(&request.token, &request.key);
+        let (pause, behaviour) = Behaviour::of(drawn.as_ref().unwrap_or(&request.token))?;
         tokio::time::sleep(pause).await;
         let recorded = match behaviour {
             Behaviour::Paid | Behaviour::Later(_) => record(None).await?,
