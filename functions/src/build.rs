@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use crate::{
     Aws, api, dead_letter, event_relay, import as imports, intake, order_copy, payment_retry,
-    renewal_tick, validation, webhooks,
+    payments, renewal_tick, validation, webhooks,
 };
 
 /// Builds one function.
@@ -78,6 +78,8 @@ functions! {
     dead_letter, "dead-letter" => dead_letter::DeadLetters::build;
     /// Publishes the journal on the bus.
     event_relay, "event-relay" => event_relay::EventRelay::build;
+    /// Gives money back, and keeps payment sources.
+    payments, "payments" => payments::Payments::build;
     /// Tells webhooks of events.
     webhooks, "webhooks" => webhooks::Webhooks::build;
 }

@@ -11,7 +11,8 @@ use perennial_domain::{
     money::{Currency, MinorUnits},
 };
 use perennial_messages::{
-    DeliveryDue, JobRef, ORGANIZATION, RetryDue, RunDue, ValidateOrder, WebhookWork,
+    DeliveryDue, JobRef, ORGANIZATION, PaymentDue, PaymentSubject, RetryDue, RunDue,
+    ValidateOrder, WebhookWork,
 };
 use perennial_runtime::{
     Clock, Environment, Function, FunctionError, Invocation, SettingError, telemetry,
@@ -239,6 +240,16 @@ impl DeadLetters {
                 }
                 Err(_) => Stake::default(),
             }),
+            WorkQueue::Payments => {
+                let subject = serde_json::from_str::<PaymentDue>(body).ok().map(|due| due.subject);
+                let subject = subject.map(|subject| match subject {
+                    PaymentSubject::Refund(id) => id.to_string(),
+                    PaymentSubject::PaymentSource(id) => id.to_string(),
+                    PaymentSubject::Dispute(id) => id.to_string(),
+                    PaymentSubject::News { order_id, .. } => order_id.to_string(),
+                });
+                Ok(Stake { subject, ..Stake::default() })
+            }
             WorkQueue::RenewalTick => Ok(Stake::default()),
         }
     }

@@ -19,6 +19,7 @@ mod import;
 mod intake;
 mod order_copy;
 mod payment_retry;
+mod payments;
 mod pricing;
 mod refusals;
 mod renewal_tick;

@@ -2,6 +2,7 @@
 //! order and journal together.
 
 use std::{
+    borrow::Cow,
     collections::{BTreeSet, HashMap},
     sync::Arc,
 };
@@ -31,7 +32,7 @@ use perennial_store::{Expect, Part, RunResult, Store, StoreError};
 use serde_json::Value;
 
 use crate::{
-    Aws, charging, pricing,
+    Aws, charging, fallback, pricing,
     results::{Results, count, result_of},
     settings,
     sqs_batch::{DeadLetterQueue, HandleError, Outcomes, Received, guarded, handle_batch},
@@ -192,6 +193,8 @@ impl OrderCopy {
         let Some(planned) = plan_run(subscription)? else {
             return self.abandon(message, subscription).await;
         };
+        let paying = self.paying(organization, subscription, &planned, loaded).await?;
+        let paying = paying.as_ref();
         let outcome = if !subscription.place_target_order && subscription.status.repeats() {
             // Whoever places the draft pays for it, and takes it from stock.
             Outcome::Free
@@ -199,7 +202,7 @@ impl OrderCopy {
             if subscription.price_list_id.is_some() && !subscription.prices_fixed {
                 return self.fix_prices(message, subscription, &planned).await;
             }
-            self.collect(organization, subscription, &planned, loaded).await?
+            self.collect(organization, paying, &planned, loaded).await?
         } else {
             match self.collected_before(organization, subscription, &planned).await? {
                 Some(outcome) => outcome,
@@ -219,11 +222,41 @@ impl OrderCopy {
         if matches!(outcome, Outcome::Paid { .. }) {
             *collected = Some(Collected {
                 paid: outcome.clone(),
-                subscription: subscription.clone(),
+                subscription: paying.clone(),
                 planned: planned.clone(),
             });
         }
-        self.commit(message, subscription, &planned, &outcome).await
+        let (store, now) = (&self.store, self.clock.now());
+        let outcome =
+            fallback::after_decline(store, organization, paying, &[], outcome, now).await?;
+        let mut settled = settle_run(paying, &planned, &outcome, now)?;
+        if matches!(outcome, Outcome::NeedsAction { .. })
+            && settled.run.status == RunStatus::Failed
+            && let Some(paid) = self.collected_before(organization, paying, &planned).await?
+        {
+            // Nobody was to pay any more for what is given up; they had by then.
+            settled = settle_run(paying, &planned, &paid, now)?;
+        }
+        fallback::put_back(store, organization, subscription, &outcome, &mut settled).await?;
+        self.commit_settled(message, subscription, &planned, settled).await
+    }
+
+    /// The subscription as its run is paid for: by another payment source than its own where that
+    /// can't be charged and its model says so.
+    async fn paying<'a>(
+        &self,
+        organization: &OrganizationId,
+        subscription: &'a Subscription,
+        planned: &PlannedRun,
+        loaded: &Loaded,
+    ) -> Result<Cow<'a, Subscription>, HandleError> {
+        let charged = subscription.place_target_order && subscription.status.repeats();
+        if !charged || planned.total.is_zero() {
+            return Ok(Cow::Borrowed(subscription));
+        }
+        let own = self.source(organization, subscription, loaded).await?;
+        let (own, now) = (own.as_ref(), self.clock.now());
+        Ok(fallback::paying(&self.store, organization, subscription, own, &[], now).await?)
     }
 
     /// The run was made already, or passed over: the message came late, or twice. Whatever was
@@ -238,9 +271,10 @@ impl OrderCopy {
         let RunDue { organization, subscription_id, number, .. } = message;
         let run = self.store.run(organization, subscription_id, *number).await?;
         if let Some(run) = &run
-            && (run.status == RunStatus::Successful || (collected.is_none() && run.attempts > 0))
+            && (run.status == RunStatus::Successful
+                || (collected.is_none() && (run.attempts > 0 || run.status == RunStatus::Open)))
         {
-            // Its first attempt is settled, and the later ones are not made from here.
+            // Its first attempt is settled, or waits for its customer; later ones are not made here.
             return Ok(Some(result_of(run.status)));
         }
         let now = self.clock.now();
@@ -390,7 +424,8 @@ impl OrderCopy {
         }
     }
 
-    /// What the provider collected for this run before its subscription was cancelled or paused.
+    /// What the provider collected for this run, which is not to be charged any more. A payment that
+    /// waits for its customer is ended.
     async fn collected_before(
         &self,
         organization: &OrganizationId,
@@ -399,9 +434,7 @@ impl OrderCopy {
     ) -> Result<Option<Outcome>, HandleError> {
         let key = key(organization, subscription, planned);
         let lookup = ChargeLookup::new(organization.as_str(), key).since(planned.due_at);
-        let found =
-            self.provider.lookup(&lookup).await.map_err(|error| charging::failure(&error))?;
-        Ok(found.filter(perennial_payments::ChargeOutcome::is_paid).map(charging::outcome_of))
+        charging::paid_or_ended(self.provider.as_ref(), &lookup).await
     }
 
     async fn commit(

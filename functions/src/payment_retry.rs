@@ -1,7 +1,7 @@
 //! Payment retry: tries the payment of a run again, attempt by attempt, until it is paid or the
 //! policy gives it up.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{borrow::Cow, collections::HashMap, sync::Arc};
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
@@ -30,7 +30,7 @@ use perennial_store::{Expect, RunResult, Store, StoreError};
 use serde_json::Value;
 
 use crate::{
-    Aws, charging,
+    Aws, charging, fallback,
     order_copy::{no_source, sku_missing},
     pricing,
     results::{Results, count, result_of},
@@ -125,18 +125,20 @@ impl PaymentRetry {
         run: &Run,
     ) -> Result<Step, HandleError> {
         let organization = &message.organization;
+        let paying = self.paying(organization, subscription, run).await?;
+        let paying = paying.as_ref();
         // What was given up with its subscription is not taken up again by a message that comes late.
         let goes_on = subscription.status.repeats() && run.status != RunStatus::Aborted;
         let mut outcome = if goes_on {
             if let Some(step) = self.claim(message, subscription, run).await? {
                 return Ok(step);
             }
-            match self.outstanding(message, subscription, run).await? {
+            match self.outstanding(message, subscription, paying, run).await? {
                 Outstanding::Settled(outcome) => outcome,
                 Outstanding::GivenUp(attempts) => return Ok(Step::NextAttempt(attempts)),
                 Outstanding::Changed => return Ok(Step::LookAgain),
                 Outstanding::None => match self.priced(message, subscription, run).await? {
-                    Priced::Before => match self.collect(organization, subscription, run).await? {
+                    Priced::Before => match self.collect(organization, paying, run).await? {
                         // An attempt that was cut short may have collected it before that was so.
                         refused @ Outcome::Refused { .. } => {
                             self.collected_before(organization, run).await?.unwrap_or(refused)
@@ -154,9 +156,12 @@ impl PaymentRetry {
             }
         };
         let now = self.clock.now();
-        let source = subscription.payment_source_id.clone();
-        let settle =
-            |outcome: &Outcome| settle_retry(subscription, run, source.clone(), outcome, now);
+        let declined = &run.declined_sources;
+        outcome =
+            fallback::after_decline(&self.store, organization, paying, declined, outcome, now)
+                .await?;
+        let source = paying.payment_source_id.clone();
+        let settle = |outcome: &Outcome| settle_retry(paying, run, source.clone(), outcome, now);
         let mut settled = settle(&outcome)?;
         if matches!(outcome, Outcome::NeedsAction { .. }) && settled.run.status == RunStatus::Failed
         {
@@ -166,7 +171,24 @@ impl PaymentRetry {
                 settled = settle(&outcome)?;
             }
         }
+        fallback::put_back(&self.store, organization, subscription, &outcome, &mut settled).await?;
         self.commit(message, subscription, run, settled).await
+    }
+
+    /// The subscription as this attempt pays for it.
+    async fn paying<'a>(
+        &self,
+        organization: &OrganizationId,
+        subscription: &'a Subscription,
+        run: &Run,
+    ) -> Result<Cow<'a, Subscription>, HandleError> {
+        let own = match &subscription.payment_source_id {
+            Some(id) => self.store.get::<PaymentSource>(organization, id.as_str()).await?,
+            None => None,
+        };
+        let (declined, now) = (&run.declined_sources, self.clock.now());
+        let own = own.as_ref();
+        Ok(fallback::paying(&self.store, organization, subscription, own, declined, now).await?)
     }
 
     /// Makes sure that nobody cancels or pauses the subscription while its payment is tried; `None`
@@ -249,13 +271,14 @@ impl PaymentRetry {
         &self,
         message: &RetryDue,
         subscription: &Subscription,
+        paying: &Subscription,
         run: &Run,
     ) -> Result<Outstanding, HandleError> {
         let organization = &message.organization;
         if run.action.is_none() {
             return Ok(Outstanding::None);
         }
-        let source = subscription.payment_source_id.clone();
+        let source = paying.payment_source_id.clone();
         if source.is_none() || source == run.payment_source_id {
             let lookup = self.lookup(organization, run);
             let found = self.provider.lookup(&lookup).await;

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use perennial_domain::{
-    ids::OrganizationId,
+    ids::{OrganizationId, PaymentSourceId},
     journal::{Cause, Change, append},
     order::{Order, OrderStatus, Rejection},
     placement::{check_followed_prices, check_repeating, create_subscriptions},
@@ -59,6 +59,9 @@ pub(crate) fn add_subscriptions<'a>(
     let made = create_subscriptions(organization, order, market, model, now)?;
     let mut subscriptions = Vec::with_capacity(made.len());
     for (mut subscription, change) in made {
+        if subscription.payment_source_id.is_none() {
+            subscription.payment_source_id = default_source(related);
+        }
         let id = subscription.id.to_string();
         let entry =
             append(&mut subscription.journal, organization, &id, now, cause.clone(), change);
@@ -66,6 +69,11 @@ pub(crate) fn add_subscriptions<'a>(
         subscriptions.push(subscription);
     }
     Ok((commit, subscriptions))
+}
+
+/// The customer's default payment source, by which a subscription is paid that has none of its own.
+pub(crate) fn default_source(related: &Related) -> Option<PaymentSourceId> {
+    related.customer.as_ref()?.payment_source_ids.first().cloned()
 }
 
 /// What keeps an order from becoming subscriptions that its lines don't tell: that they are switched

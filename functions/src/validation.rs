@@ -192,7 +192,9 @@ impl Validation {
             Ok(Outcome::Paid { charge_id }) => Ok(Ok(Collected::Paid(charge_id))),
             Ok(Outcome::Free | Outcome::Cancelled) => Ok(Ok(Collected::Nothing)),
             Ok(
-                Outcome::Declined { code, message, .. } | Outcome::Refused { code, message, .. },
+                Outcome::Declined { code, message, .. }
+                | Outcome::FallsBack { code, message, .. }
+                | Outcome::Refused { code, message, .. },
             ) => Ok(Err(rejection(&code, message, pointer))),
             // What waits for its customer is ended: the customer is there, and can try again.
             Ok(Outcome::NeedsAction { message, .. }) => {

@@ -18,12 +18,20 @@ pub(crate) enum WorkQueue {
     PaymentRetry,
     /// Events to be delivered to webhooks.
     Webhooks,
+    /// Refunds and payment sources to be seen to.
+    Payments,
 }
 
 impl WorkQueue {
     /// Every queue of work.
-    pub(crate) const ALL: [Self; 5] =
-        [Self::Validation, Self::RenewalTick, Self::OrderCopy, Self::PaymentRetry, Self::Webhooks];
+    pub(crate) const ALL: [Self; 6] = [
+        Self::Validation,
+        Self::RenewalTick,
+        Self::OrderCopy,
+        Self::PaymentRetry,
+        Self::Webhooks,
+        Self::Payments,
+    ];
 
     /// Its name.
     #[must_use]
@@ -34,6 +42,7 @@ impl WorkQueue {
             Self::OrderCopy => "order-copy",
             Self::PaymentRetry => "payment-retry",
             Self::Webhooks => "webhooks",
+            Self::Payments => "payments",
         }
     }
 
@@ -51,6 +60,7 @@ impl WorkQueue {
             Self::OrderCopy => "ORDER_COPY",
             Self::PaymentRetry => "PAYMENT_RETRY",
             Self::Webhooks => "WEBHOOK",
+            Self::Payments => "PAYMENTS",
         }
     }
 

@@ -36,6 +36,7 @@ use crate::{
         event::Answer,
     },
     refusals::problems_of,
+    subscribe::default_source,
 };
 
 /// How often a commit is tried while the source order is changed by others, as by being placed.
@@ -164,6 +165,9 @@ pub(super) async fn create(context: &Context<'_>) -> Outcome<Answer> {
                 // What its order has when it is placed is what pays for it.
                 let waits = terms.activate_by_source_order;
                 made.payment_source_id = made.payment_source_id.filter(|_| !waits);
+            }
+            Related::Absent if made.payment_source_id.is_none() => {
+                made.payment_source_id = default_source(&related);
             }
             Related::Absent => {}
             Related::Nothing => made.payment_source_id = None,

@@ -1,4 +1,5 @@
-//! Customers' saved payment methods.
+//! Customers' saved payment methods as they are read; see [`crate::payments::sources`] for how they
+//! are written.
 
 use perennial_store::Part;
 use serde_json::{Value, json};
@@ -8,8 +9,10 @@ use super::{
     catalog::{Catalog, METADATA, Need, REFERENCE, REFERENCE_ORIGIN},
 };
 use crate::http::{
-    attributes::{Attribute, Kind},
+    attributes::{Access, Attribute, Kind},
     object::{Relationship, ResourceType},
+    operation::{Action, Handler, Operation, Surface, elsewhere},
+    query::Accepts,
 };
 
 pub(crate) static KIND: ResourceType = ResourceType {
@@ -25,19 +28,42 @@ pub(crate) static KIND: ResourceType = ResourceType {
             "The last day on which it can be charged: of a card, the last of its month of expiry. \
              Null when not known.",
         ),
+        Attribute::read(
+            DEFAULT,
+            Kind::Boolean,
+            "Whether it is the customer's default: the first of their sources, by which new \
+             subscriptions are paid that have none. Each customer with sources has exactly one.",
+        ),
+        Attribute::of(
+            "_default",
+            Kind::Boolean,
+            Access::Trigger,
+            "Makes it the customer's default, and the first that is tried where another fails.",
+        ),
         REFERENCE,
         REFERENCE_ORIGIN,
         METADATA,
         CREATED_AT,
         UPDATED_AT,
     ],
-    relationships: &[Relationship::required("customer", "customers")],
+    relationships: &[
+        Relationship::required("customer", "customers"),
+        Relationship::listed("events", "events"),
+        Relationship::listed("versions", "versions"),
+    ],
 };
 
-const TOKEN: &str = "payment_source_token";
+pub(crate) const TOKEN: &str = "payment_source_token";
+pub(crate) const DEFAULT: &str = "default";
 
-pub(super) static CATALOG: Catalog = Catalog {
+pub(crate) static CATALOG: Catalog = Catalog {
+    actions: &[Action::List, Action::Read],
     required: &[TOKEN],
+    take: |_, change| {
+        if change.attributes.trigger("_default", &mut change.problems) {
+            change.set(DEFAULT, true);
+        }
+    },
     show: |_, attributes| {
         if let Some(Value::String(token)) = attributes.get(TOKEN) {
             attributes.insert(TOKEN.to_owned(), json!(masked(token)));
@@ -47,12 +73,55 @@ pub(super) static CATALOG: Catalog = Catalog {
         Need::of("order_subscriptions", "S", "payment_source_id").but_not(&["cancelled"]),
         Need::of("orders", "O", "payment_source_id").but_not(&["placed", "cancelled"]),
     ],
-    on_update: "Subscriptions that use it pay with the new token.",
     ..Catalog::new(&KIND, "P", Part::PaymentSource, "pay_")
 };
 
+/// What the function `payments` serves.
+pub(crate) const fn operations(
+    create: Handler,
+    update: Handler,
+    delete: Handler,
+) -> [Operation; 3] {
+    const SINGLE: &str = "/api/customer_payment_sources/{id}";
+    const fn operation(
+        action: Action,
+        path: &'static str,
+        about: &'static str,
+        handler: Handler,
+    ) -> Operation {
+        let surface = Surface::Payments;
+        Operation { action, path, kind: &KIND, surface, accepts: Accepts::SINGLE, about, handler }
+    }
+    [
+        operation(
+            Action::Create,
+            "/api/customer_payment_sources",
+            "Makes a customer payment source. The customer's first one is their default. Runs of \
+             the customer that were given up for want of one that pays are tried with it at once.",
+            create,
+        ),
+        operation(
+            Action::Update,
+            SINGLE,
+            "Changes a customer payment source. Subscriptions that use it pay with the new token, \
+             and their open runs are tried again at once where token or expiry change.",
+            update,
+        ),
+        operation(
+            Action::Delete,
+            SINGLE,
+            "Deletes a customer payment source that nothing needs any more. Where it was the \
+             default, the customer's next one takes its place.",
+            delete,
+        ),
+    ]
+}
+
+/// The same for documents and for the other functions.
+pub(crate) static DESCRIBED: &[Operation] = &operations(elsewhere, elsewhere, elsewhere);
+
 /// A token as answers show it: enough to tell two apart, too little to pay with.
-fn masked(token: &str) -> String {
+pub(crate) fn masked(token: &str) -> String {
     let length = token.chars().count();
     let tail = if length > 8 { 4 } else { 0 };
     "****".chars().chain(token.chars().skip(length.saturating_sub(tail))).collect()

@@ -9,7 +9,7 @@ use perennial_domain::{
 };
 use perennial_store::{Cursor, CursorError, Direction, Page};
 
-use super::{events, listing, order_factories, order_subscriptions, orders, versions};
+use super::{catalog, events, listing, order_factories, order_subscriptions, orders, versions};
 use crate::http::{context::Context, error::Outcome, object::Object};
 
 /// Entries of a journal that an include brings: the newest.
@@ -54,6 +54,15 @@ impl Journal {
         if let Some(id) = order {
             let visible = sees_all || orders::find(context, &id).await?.is_some();
             return Ok(visible.then(|| whole("O", id.to_string())));
+        }
+        if let Some(catalog) = catalog::journaled(text) {
+            let record = context.store();
+            let record = record.record(&context.caller.organization, catalog.stored, text).await?;
+            let visible = match &record {
+                Some(record) => catalog.visible(context, record),
+                None => sees_all,
+            };
+            return Ok(visible.then(|| whole(catalog.stored.letter, text.to_owned())));
         }
         if let Ok(id) = text.parse::<OrderCopyId>() {
             let found = context.store().order_copy(&context.caller.organization, &id).await?;

@@ -13,6 +13,7 @@ mod customer_email;
 pub(crate) mod customer_payment_sources;
 pub(crate) mod customers;
 mod dead_letters;
+pub(crate) mod disputes;
 mod editable;
 mod event_callbacks;
 mod events;
@@ -36,6 +37,7 @@ mod previews;
 mod price_lists;
 mod prices;
 mod recurring_order_copies;
+pub(crate) mod refunds;
 pub(crate) mod related;
 mod run_copy;
 mod schedule_rules;
@@ -103,6 +105,8 @@ pub(crate) static RESOURCE_TYPES: &[&ResourceType] = &[
     &addresses::KIND,
     &tags::KIND,
     &orders::KIND,
+    &refunds::KIND,
+    &disputes::KIND,
     &line_items::KIND,
     &order_subscriptions::KIND,
     &order_subscription_items::KIND,
@@ -143,6 +147,8 @@ static OPERATIONS: &[&[Operation]] = &[
     versions::OPERATIONS,
     event_callbacks::OPERATIONS,
     subscription_imports::DESCRIBED,
+    customer_payment_sources::DESCRIBED,
+    refunds::DESCRIBED,
     previews::schedule_previews::OPERATIONS,
     previews::proration_previews::OPERATIONS,
     previews::billing_period_previews::OPERATIONS,
@@ -191,6 +197,7 @@ pub(crate) fn build(
             store: settings::store(environment, aws)?,
             queues,
             backlog: None,
+            provider: None,
             private_webhooks: settings::private_webhooks(environment)?,
         },
         clock: Arc::clone(clock),

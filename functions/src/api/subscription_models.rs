@@ -3,6 +3,7 @@
 use perennial_domain::{
     catalog::DEFAULT_REACTIVATION_DAYS,
     dunning::{MAXIMUM_DELAY_MINUTES, MAXIMUM_GRACE_HOURS, MAXIMUM_RETRIES, RetryPolicy},
+    payment::{Fallback, OnDispute},
     time::{CatchUp, Frequency, ScheduleRules},
 };
 use perennial_store::{Part, Record};
@@ -87,6 +88,21 @@ pub(crate) static KIND: ResourceType = ResourceType {
             RETRY_POLICY,
             "What happens after a declined payment; that of a market goes before it, as a whole.",
         ),
+        Attribute::write(
+            "payment_fallback",
+            Kind::Choice(&["none", "next_source", "switch_source"]),
+            "What is charged where a payment source was declined for good, is missing or expired: \
+             nothing (`none`, the default), or the customer's next valid source, for that run \
+             (`next_source`) or from then on (`switch_source`). Counts for subscriptions that there \
+             are, too.",
+        ),
+        Attribute::write(
+            "on_dispute",
+            Kind::Choice(&["hold", "keep"]),
+            "What happens to a subscription while a payment of it is disputed: it rests until \
+             somebody activates it (`hold`, the default), or goes on (`keep`). Counts for \
+             subscriptions that there are, too.",
+        ),
         REFERENCE,
         REFERENCE_ORIGIN,
         METADATA,
@@ -169,6 +185,8 @@ pub(super) static CATALOG: Catalog = Catalog {
             "reactivation_days": DEFAULT_REACTIVATION_DAYS,
             "catch_up": CatchUp::default(),
             "retry_policy": RetryPolicy::default(),
+            "payment_fallback": Fallback::default(),
+            "on_dispute": OnDispute::default(),
         })
     },
     take: |_, change| {

@@ -14,7 +14,7 @@ use super::{
     idempotency::Once,
     query::Query,
 };
-use crate::{intake::backlog::Backlog, work_queues::WorkQueue};
+use crate::{intake::backlog::Backlog, payments::Provider, work_queues::WorkQueue};
 
 /// What an HTTP function can reach.
 #[derive(Debug)]
@@ -23,6 +23,8 @@ pub(crate) struct Services {
     pub(crate) queues: Vec<(WorkQueue, Queue)>,
     /// What lets orders in to be placed; `None` where nobody is kept waiting at the door.
     pub(crate) backlog: Option<Backlog>,
+    /// Who moves the money; `None` where no function may.
+    pub(crate) provider: Option<Provider>,
     /// Whether webhooks may have private addresses; see [`crate::settings::private_webhooks`].
     pub(crate) private_webhooks: bool,
 }

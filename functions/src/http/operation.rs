@@ -44,6 +44,8 @@ pub(crate) enum Surface {
     Intake,
     /// Subscriptions from other books.
     Import,
+    /// Refunds, and writes of payment sources.
+    Payments,
     /// Everything else.
     Api,
 }
@@ -82,6 +84,13 @@ impl Action {
     pub(crate) fn has_body(self) -> bool {
         matches!(self, Self::Create | Self::Update | Self::Preview)
     }
+}
+
+/// Stands in the place of a handler where an operation is only described: another function serves it,
+/// and this one leaves its code out.
+pub(crate) fn elsewhere<'a>(context: &'a Context<'a>) -> Handled<'a> {
+    let error = ApiError::not_found("resource at path", &context.request.path);
+    Box::pin(std::future::ready(Err(error)))
 }
 
 /// The operation for a request, and the id in its path.

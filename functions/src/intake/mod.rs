@@ -37,6 +37,7 @@ pub(crate) fn build(
             store: settings::store(environment, aws)?,
             queues,
             backlog: Some(backlog::Backlog::from_environment(environment, aws)?),
+            provider: None,
             private_webhooks: false,
         },
         clock: Arc::clone(clock),

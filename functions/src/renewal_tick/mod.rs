@@ -6,6 +6,7 @@
 mod alerts;
 mod claimed;
 mod deliveries;
+mod records;
 mod retry_failed;
 
 use std::{
@@ -51,6 +52,7 @@ pub(crate) struct RenewalTick {
     retries: Queue,
     validations: Queue,
     webhooks: Queue,
+    payments: Queue,
     dead_letters: DeadLetterQueue,
     clock: Arc<dyn Clock>,
     lease: TimeDelta,
@@ -71,6 +73,7 @@ impl RenewalTick {
             retries: WorkQueue::PaymentRetry.open(environment, aws)?,
             validations: WorkQueue::Validation.open(environment, aws)?,
             webhooks: WorkQueue::Webhooks.open(environment, aws)?,
+            payments: WorkQueue::Payments.open(environment, aws)?,
             dead_letters: DeadLetterQueue::from_environment(environment, aws)?,
             clock: Arc::clone(clock),
             lease: TimeDelta::seconds(i64::from(lease)),
@@ -172,6 +175,8 @@ impl RenewalTick {
         let claim = Claim { job_run_id: job_run_id.clone(), now, lease: self.lease };
         let (deliveries, entries) = deliveries::apart(entries);
         self.hand_on_deliveries(organization, deliveries, &claim).await?;
+        let (records, entries) = records::apart(entries);
+        self.hand_on_records(organization, records, &claim).await?;
         let entries = self.without_waiting(organization, entries).await?;
         let (claim_ref, work) = (&claim, stream::iter(entries));
         let work: Vec<Option<Work>> = work

@@ -242,6 +242,7 @@ impl Stack {
                 ("ORDER_COPY_QUEUE_URL", queue("order-copy")),
                 ("PAYMENT_RETRY_QUEUE_URL", queue("payment-retry")),
                 ("WEBHOOK_QUEUE_URL", queue("webhook")),
+                ("PAYMENTS_QUEUE_URL", queue("payments")),
                 ("DEAD_LETTER_QUEUE_URL", queue("validation-dlq")),
                 ("MAX_RECEIVE_COUNT", "5".to_owned()),
                 ("DUE_SHARDS", "4".to_owned()),

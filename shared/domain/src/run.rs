@@ -168,6 +168,9 @@ pub struct Run {
     /// not charged before they are.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unpriced: bool,
+    /// The payment sources that were declined for good, where another was charged after them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub declined_sources: Vec<PaymentSourceId>,
     /// The provider's charge, once paid.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub charge_id: Option<String>,

@@ -35,6 +35,7 @@ fn run(status: RunStatus, total: i64) -> Result<Run, Box<dyn Error>> {
         unpriced: false,
         charge_id: None,
         reversals: None,
+        declined_sources: Vec::new(),
         jumped_numbers: 0,
         next_run_at: None,
         version: 1,

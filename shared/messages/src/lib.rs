@@ -6,6 +6,9 @@ mod webhooks;
 mod work;
 
 pub use bus::{Bus, PublishError, SOURCE};
-pub use queue::{CountError, LONGEST_DELAY, ORGANIZATION, Outgoing, Queue, SendError};
+pub use queue::{CountError, Depth, LONGEST_DELAY, ORGANIZATION, Outgoing, Queue, SendError};
 pub use webhooks::{DeliveryDue, EventDetail, EventToDeliver, Trigger, WebhookWork};
-pub use work::{JobRef, RetryDue, RunDue, TickPart, TickShards, ValidateOrder};
+pub use work::{
+    JobRef, PaymentDue, PaymentNews, PaymentSubject, ReconciliationWork, RetryDue, RunDue,
+    TickPart, TickShards, ValidateOrder,
+};

@@ -1,9 +1,13 @@
 //! Work handed from one function to another. Every message can be handled twice, late, or out of
 //! order: the table decides what is still to be done.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use perennial_domain::{
-    ids::{DeadLetterId, JobRunId, OrderId, OrganizationId, SubscriptionId},
+    ids::{
+        DeadLetterId, DisputeId, JobRunId, OrderId, OrganizationId, PaymentSourceId, RefundId,
+        SubscriptionId,
+    },
+    payment::DisputeTold,
     time::OccurrenceNumber,
 };
 use serde::{Deserialize, Serialize};
@@ -63,10 +67,6 @@ pub struct RetryDue {
     pub job: JobRef,
 }
 
-/// What part of the due index a tick is to go through.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TickPart {
 /// What waits about a customer's money.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -137,6 +137,10 @@ pub enum ReconciliationWork {
     },
 }
 
+/// What part of the due index a tick is to go through.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TickPart {
     /// The shard.
     pub shard: u16,
     /// Where to go on in it; `None` from its beginning.

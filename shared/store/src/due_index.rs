@@ -33,6 +33,26 @@ pub enum DueSubject {
     Order(OrderId),
     /// A delivery to a webhook.
     Delivery(EventCallbackId),
+    /// A record that wakes: see [`WAKES_AT`](crate::WAKES_AT).
+    Record {
+        /// The letter of its kind.
+        letter: &'static str,
+        /// Its id.
+        id: String,
+    },
+}
+
+/// The names under which records that wake stand in the index, and the letters of their kinds.
+const RECORDS: [(&str, &str); 3] = [("refund", "F"), ("source", "P"), ("dispute", "Q")];
+
+/// The name under which records of a kind stand in the index; `None` for kinds that never wake.
+pub(crate) fn record_name(letter: &str) -> Option<&'static str> {
+    RECORDS.iter().find(|(_, of)| *of == letter).map(|(name, _)| *name)
+}
+
+/// The kind of record that stands in the index under this name.
+fn letter_named(name: &str) -> Option<&'static str> {
+    RECORDS.iter().find(|(of, _)| *of == name).map(|(_, letter)| *letter)
 }
 
 /// One entry of the due index.
@@ -108,6 +128,9 @@ fn entry(item: &Item) -> Option<DueEntry> {
         DELIVER => DueSubject::Delivery(delivery_at(id, &key.sk)?),
         "run" => DueSubject::Run(id.parse().ok()?),
         "alert" => DueSubject::Alert(id.parse().ok()?),
+        name if let Some(letter) = letter_named(name) => {
+            DueSubject::Record { letter, id: id.to_owned() }
+        }
         _ => DueSubject::Other(id.parse().ok()?),
     };
     Some(DueEntry { organization, subject, due_at, sk })

@@ -6,10 +6,12 @@ use perennial_domain::ids::OrganizationId;
 use serde_json::{Map, Value, json};
 
 use crate::{
-    Cursor, CursorError, Page, Part, Span, Store, StoreError, Window,
+    Claim, Commit, Cursor, CursorError, DueEntry, DueSubject, Expect, Page, Part, Span, Store,
+    StoreError, Window,
     customer_index::{made_at, place_by_customer},
+    due_index::record_name,
     item::{Item, from_item, key_item, key_of, n, s, to_item},
-    keys::{Key, SELF, list_pk, list_sk},
+    keys::{Key, SELF, due_key, due_pk, list_pk, list_sk, shard_of},
     listing::{List, Table},
 };
 
@@ -19,6 +21,10 @@ pub type Record = Map<String, Value>;
 
 /// What a record says of its place and not of itself.
 const PLACES: [&str; 6] = ["pk", "sk", "list_pk", "list_sk", "due_pk", "due_sk"];
+
+/// The member that says when a record is to be looked at next, of the kinds that wake: such a record
+/// stands in the due index.
+pub const WAKES_AT: &str = "wakes_at";
 
 /// The records of one kind in the order book.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,7 +40,12 @@ impl RecordKind {
         List::in_table(organization, self.letter, Table::Book)
     }
 
-    fn item(self, organization: &OrganizationId, record: &Record) -> Result<Item, StoreError> {
+    fn item(
+        self,
+        organization: &OrganizationId,
+        record: &Record,
+        shards: u16,
+    ) -> Result<Item, StoreError> {
         let unsound = |what: &str| StoreError::Refused(format!("a record without {what}"));
         let text = |name: &str| record.get(name).and_then(Value::as_str);
         let id = text("id").ok_or_else(|| unsound("id"))?;
@@ -45,6 +56,11 @@ impl RecordKind {
         item.insert("list_pk".to_owned(), s(list_pk(organization, self.letter)));
         item.insert("list_sk".to_owned(), s(list_sk(created_at)));
         place_by_customer(&mut item);
+        let wakes_at: Option<DateTime<Utc>> = text(WAKES_AT).and_then(|at| at.parse().ok());
+        if let (Some(name), Some(at)) = (record_name(self.letter), wakes_at) {
+            item.insert("due_pk".to_owned(), s(due_pk(shard_of(id, shards))));
+            item.insert("due_sk".to_owned(), s(due_key(at, name)));
+        }
         Ok(item)
     }
 }
@@ -67,7 +83,46 @@ pub(crate) fn record(item: Item) -> Result<Record, StoreError> {
     Ok(record)
 }
 
+impl Commit<'_> {
+    /// Writes a record, its place in the list, and where it wakes its place in the due index.
+    #[must_use]
+    pub fn record(mut self, kind: RecordKind, record: &Record, expect: Expect) -> Self {
+        let item = kind.item(self.organization(), record, self.shards());
+        self.put(kind.part, item, expect);
+        self
+    }
+
+    /// Removes a record whose version was `seen`. Its journal stays.
+    #[must_use]
+    pub fn delete_record(self, kind: RecordKind, id: &str, seen: u64) -> Self {
+        self.delete(kind.part, (kind.letter, id), seen)
+    }
+}
+
 impl Store {
+    /// Claims a record that the due index shows, by moving its place there on: so each is handed on
+    /// once in a while, and not at every tick. `false` means that it wakes no more, or at another
+    /// time, or that somebody else has claimed it. One write unit per KB, and two for the index.
+    ///
+    /// # Errors
+    /// When storage does not answer.
+    pub async fn claim_record(&self, entry: &DueEntry, claim: &Claim) -> Result<bool, StoreError> {
+        let DueSubject::Record { letter, id } = &entry.subject else { return Ok(false) };
+        let Some(name) = record_name(letter) else { return Ok(false) };
+        let sent = self
+            .client
+            .update_item()
+            .table_name(&self.book)
+            .set_key(Some(key_item(&Key::of(&entry.organization, letter, id))))
+            .update_expression("SET due_sk = :later")
+            .condition_expression("due_sk = :seen")
+            .expression_attribute_values(":later", s(due_key(claim.now + claim.lease, name)))
+            .expression_attribute_values(":seen", s(&entry.sk))
+            .send()
+            .await;
+        crate::error::held(sent).map(|held| held.is_some())
+    }
+
     /// A record, read consistently. One read unit per 4 KB.
     ///
     /// # Errors
@@ -109,7 +164,7 @@ impl Store {
         kind: RecordKind,
         record: &Record,
     ) -> Result<(), StoreError> {
-        let item = kind.item(organization, record)?;
+        let item = kind.item(organization, record, self.shards)?;
         self.put(item, kind.part, "attribute_not_exists(pk)", None).await
     }
 
@@ -124,7 +179,7 @@ impl Store {
         record: &Record,
         seen: u64,
     ) -> Result<(), StoreError> {
-        let item = kind.item(organization, record)?;
+        let item = kind.item(organization, record, self.shards)?;
         self.put(item, kind.part, "version = :seen", Some(n(seen))).await
     }
 

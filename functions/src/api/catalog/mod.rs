@@ -17,11 +17,12 @@ use serde_json::{Map, Value, json};
 pub(crate) use self::{
     change::{Change, load_related},
     need::Need,
-    read::{IndexedRecords, load, seen},
+    read::{IndexedRecords, load, revealed, seen},
+    write::{changed_record, new_record, removable_record},
 };
 use super::{
-    addresses, adjustments, bundles, customer_payment_sources, customers, markets, price_lists,
-    prices, sku_lists, skus, subscription_models, tags, webhooks,
+    addresses, adjustments, bundles, customer_payment_sources, customers, disputes, markets,
+    price_lists, prices, refunds, sku_lists, skus, subscription_models, tags, webhooks,
 };
 use crate::http::{
     attributes::{Attribute, Kind},
@@ -44,6 +45,8 @@ static CATALOG: &[&Catalog] = &[
     &sku_lists::CATALOG,
     &customers::CATALOG,
     &customer_payment_sources::CATALOG,
+    &refunds::CATALOG,
+    &disputes::CATALOG,
     &webhooks::CATALOG,
     &addresses::CATALOG,
     &tags::CATALOG,
@@ -180,6 +183,12 @@ pub(crate) fn text<'a>(record: &'a Record, member: &str) -> Option<&'a str> {
 /// How often a record was written.
 fn version(record: &Record) -> u64 {
     record.get("version").and_then(Value::as_u64).unwrap_or_default()
+}
+
+/// The kind of resource that has a journal and to which this id belongs.
+pub(crate) fn journaled(id: &str) -> Option<&'static Catalog> {
+    let tells = |catalog: &&&Catalog| catalog.kind.relationship("events").is_some();
+    CATALOG.iter().filter(tells).find(|catalog| catalog.is_id(id)).copied()
 }
 
 /// The resource of this name, where it is one of the catalogue.

@@ -22,20 +22,6 @@ use crate::{
 /// The members that only the server sets.
 const SERVER: [&str; 2] = ["created_at", "updated_at"];
 
-/// Refuses to write what is not of the one market that the caller is confined to: of another, or of
-/// all.
-fn check_market(context: &Context<'_>, catalog: &Catalog, record: &Record) -> Outcome<()> {
-    let (Some(own), Some(member)) = (&context.caller.market, catalog.market) else {
-        return Ok(());
-    };
-    if text(record, member) == Some(own.as_str()) {
-        return Ok(());
-    }
-    let kinds = catalog.kind.name;
-    let detail = format!("this token is for market {own}: it writes no {kinds} but that market's");
-    Err(Problem::new(Code::Forbidden, detail).into())
-}
-
 /// The record after a change that keeps all the rules.
 async fn settled(
     context: &Context<'_>,
@@ -51,8 +37,32 @@ async fn settled(
     Ok(change.after)
 }
 
+/// Refuses to write what is not of the one market that the caller is confined to: of another, or of
+/// all.
+fn check_market(context: &Context<'_>, catalog: &Catalog, record: &Record) -> Outcome<()> {
+    let (Some(own), Some(member)) = (&context.caller.market, catalog.market) else {
+        return Ok(());
+    };
+    if text(record, member) == Some(own.as_str()) {
+        return Ok(());
+    }
+    let kinds = catalog.kind.name;
+    let detail = format!("this token is for market {own}: it writes no {kinds} but that market's");
+    Err(Problem::new(Code::Forbidden, detail).into())
+}
+
 pub(super) async fn create(context: &Context<'_>) -> Outcome<Answer> {
     let catalog = in_path(context)?;
+    let record = new_record(context, catalog).await?;
+    let record = store_new(context, catalog, record).await?;
+    answer::one(context, 201, &revealed(context, catalog, None, &record)).await
+}
+
+/// The new record that a request asks for, to be stored.
+pub(crate) async fn new_record(
+    context: &Context<'_>,
+    catalog: &'static Catalog,
+) -> Outcome<Record> {
     let document = Document::create(context.request, catalog.kind)?;
     let mut record = settled(context, catalog, Change::new(catalog, document, None)).await?;
     let id = match catalog.identity {
@@ -67,8 +77,7 @@ pub(super) async fn create(context: &Context<'_>) -> Outcome<Answer> {
         record.insert(name.to_owned(), value);
     }
     check_market(context, catalog, &record)?;
-    let record = store_new(context, catalog, record).await?;
-    answer::one(context, 201, &revealed(context, catalog, None, &record)).await
+    Ok(record)
 }
 
 /// Stores a new record. When the same request, under the same idempotency key, has stored it before
@@ -128,6 +137,18 @@ fn taken(catalog: &Catalog, members: &[&str], record: &Record) -> Problem {
 
 pub(super) async fn update(context: &Context<'_>) -> Outcome<Answer> {
     let catalog = in_path(context)?;
+    let (before, record) = changed_record(context, catalog).await?;
+    let organization = &context.caller.organization;
+    let seen = version(&before);
+    context.store().update_record(organization, catalog.stored, &record, seen).await?;
+    answer::one(context, 200, &revealed(context, catalog, Some(&before), &record)).await
+}
+
+/// The record that a request changes, and what it asks that to be, to be stored.
+pub(crate) async fn changed_record(
+    context: &Context<'_>,
+    catalog: &'static Catalog,
+) -> Outcome<(Record, Record)> {
     let before = find(context, catalog).await?;
     check_market(context, catalog, &before)?;
     let document = Document::update(context.request, catalog.kind, context.id)?;
@@ -138,13 +159,22 @@ pub(super) async fn update(context: &Context<'_>) -> Outcome<Answer> {
     record.insert("version".to_owned(), json!(seen + 1));
     record.insert("updated_at".to_owned(), json!(context.now));
     check_market(context, catalog, &record)?;
-    let organization = &context.caller.organization;
-    context.store().update_record(organization, catalog.stored, &record, seen).await?;
-    answer::one(context, 200, &revealed(context, catalog, Some(&before), &record)).await
+    Ok((before, record))
 }
 
 pub(super) async fn delete(context: &Context<'_>) -> Outcome<Answer> {
     let catalog = in_path(context)?;
+    let record = removable_record(context, catalog).await?;
+    let (organization, seen) = (&context.caller.organization, version(&record));
+    context.store().delete_record(organization, catalog.stored, context.id, seen).await?;
+    Ok(Answer::empty(204))
+}
+
+/// The record that a request deletes, which nothing needs any more.
+pub(crate) async fn removable_record(
+    context: &Context<'_>,
+    catalog: &'static Catalog,
+) -> Outcome<Record> {
     let record = find(context, catalog).await?;
     check_market(context, catalog, &record)?;
     let seen = version(&record);
@@ -153,7 +183,5 @@ pub(super) async fn delete(context: &Context<'_>) -> Outcome<Answer> {
         return Err(problem.into());
     }
     need::refuse_needed(context, catalog, context.id).await?;
-    let organization = &context.caller.organization;
-    context.store().delete_record(organization, catalog.stored, context.id, seen).await?;
-    Ok(Answer::empty(204))
+    Ok(record)
 }

@@ -1,7 +1,7 @@
 //! Disputes: a customer has their bank take a payment back. While one is open the bank holds the
 //! money; won, it stays with the merchant; lost, it is gone.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -15,6 +15,9 @@ use crate::{
     subscription::Subscription,
     time::Pause,
 };
+
+/// How long until the subscriptions behind a dispute are seen to by the tick.
+const SEEN_TO_WITHIN: TimeDelta = TimeDelta::minutes(2);
 
 /// Where a dispute stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,6 +90,9 @@ pub struct Dispute {
     /// When it was won or lost.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closed_at: Option<DateTime<Utc>>,
+    /// When its subscriptions are seen to, in case that was cut short; `None` once that is done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wakes_at: Option<DateTime<Utc>>,
     /// When we learned of it.
     pub created_at: DateTime<Utc>,
     /// When it last changed.
@@ -143,6 +149,7 @@ pub fn dispute(
         charge_id: of.charge_id.clone(),
         held: Vec::new(),
         closed_at: None,
+        wakes_at: (told.status != Won).then(|| now + SEEN_TO_WITHIN),
         created_at: now,
         updated_at: now,
         version: 0,
@@ -207,12 +214,25 @@ pub fn hold(
     Ok(Some((after, change)))
 }
 
-/// Notes that a dispute has held a subscription, or found that it need not: it is not held by it a
-/// second time, though the provider tells of the dispute again after somebody has lifted the hold.
-pub fn note_held(dispute: &mut Dispute, subscription: &SubscriptionId, now: DateTime<Utc>) {
-    dispute.held.push(subscription.clone());
-    dispute.version += 1;
-    dispute.updated_at = now;
+/// A dispute that has held a subscription.
+#[must_use]
+pub fn note_held(before: &Dispute, subscription: &SubscriptionId, now: DateTime<Utc>) -> Dispute {
+    let mut after = before.clone();
+    after.held.push(subscription.clone());
+    after.version += 1;
+    after.updated_at = now;
+    after
+}
+
+/// A dispute whose subscriptions were all seen to: none is held by it from now on, though the
+/// provider tells of it again after somebody has lifted a hold.
+#[must_use]
+pub fn holds_settled(before: &Dispute, now: DateTime<Utc>) -> Dispute {
+    let mut after = before.clone();
+    after.wakes_at = None;
+    after.version += 1;
+    after.updated_at = now;
+    after
 }
 
 #[cfg(test)]

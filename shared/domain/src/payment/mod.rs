@@ -8,7 +8,9 @@ mod reversals;
 mod sources;
 
 pub use collected::Collected;
-pub use dispute::{Dispute, DisputeStatus, DisputeTold, OnDispute, dispute, hold, note_held};
+pub use dispute::{
+    Dispute, DisputeStatus, DisputeTold, OnDispute, dispute, hold, holds_settled, note_held,
+};
 pub use refund::{
     MAX_REFUNDS, NewRefund, Refund, RefundOutcome, RefundStatus, begin_refund, refund_key,
     settle_refund,

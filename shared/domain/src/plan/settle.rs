@@ -135,6 +135,16 @@ pub enum Outcome {
         /// What it is for want of; the run's payment source where `None`.
         resource: Option<Culprit>,
     },
+    /// The provider declined for good, and the customer has another payment source, which is
+    /// charged next: at once, as an attempt of its own.
+    FallsBack {
+        /// The provider's code, normalized.
+        code: String,
+        /// For a person to read.
+        message: String,
+        /// The payment source that was declined.
+        declined: PaymentSourceId,
+    },
     /// A rule of ours refused before any payment was tried (`out_of_stock`).
     Refused {
         /// Stable code.
@@ -201,6 +211,7 @@ pub(super) fn begin_run(before: &Subscription, planned: &PlannedRun, now: DateTi
         unpriced: false,
         charge_id: None,
         reversals: None,
+        declined_sources: Vec::new(),
         jumped_numbers: before.jumped_numbers,
         next_run_at: planned.next.map(|next| next.at),
         version: 0,
@@ -292,7 +303,10 @@ fn settle(
     run.retry_at = None;
     run.unpriced = match outcome {
         Outcome::Declined { code, .. } => code == PRICE_MISSING,
-        Outcome::Paid { .. } | Outcome::Free | Outcome::NeedsAction { .. } => false,
+        Outcome::Paid { .. }
+        | Outcome::Free
+        | Outcome::NeedsAction { .. }
+        | Outcome::FallsBack { .. } => false,
         // Nothing was charged: what had no prices has none yet.
         Outcome::Refused { .. } | Outcome::Cancelled => run.unpriced,
     };
@@ -311,6 +325,10 @@ fn settle(
             let source = || run.payment_source_id.as_ref().map(Culprit::payment_source);
             let culprit = resource.clone().or_else(source);
             wanting = attempt.declined(&mut after, &mut run, *kind, (code, message), culprit)?;
+            "order_subscriptions.last_run_failed"
+        }
+        Outcome::FallsBack { code, message, declined } => {
+            wanting = attempt.falls_back(&mut after, &mut run, (code, message), declined)?;
             "order_subscriptions.last_run_failed"
         }
         Outcome::Refused { code, message, resource } => {
@@ -346,8 +364,10 @@ fn settle(
     after.updated_at = now;
     let given_up_before = matches!(outcome, Outcome::Cancelled) && run.status == RunStatus::Failed;
     let mut told = if given_up_before { standing(&after) } else { standing_with(&after, &run) };
-    let declined =
-        matches!(outcome, Outcome::Declined { code, .. } if code.as_str() != PRICE_MISSING);
+    let declined = match outcome {
+        Outcome::Declined { code, .. } => code.as_str() != PRICE_MISSING,
+        outcome => matches!(outcome, Outcome::FallsBack { .. }),
+    };
     if let Value::Object(members) = &mut told {
         for (name, _) in [
             ("declined", declined),

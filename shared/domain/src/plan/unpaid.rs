@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use super::PlanError;
 use crate::{
     dunning::{DeclineKind, FinalAction, GiveUpReason, RetryDecision},
+    ids::PaymentSourceId,
     lifecycle::{SubscriptionStatus, Trigger},
     order_copy::Culprit,
     pricing::PRICE_MISSING,
@@ -95,6 +96,35 @@ impl Attempt {
         let hard = given_up.is_some_and(|(reason, _)| reason == GiveUpReason::HardDecline);
         let asks = hard && after.status != SubscriptionStatus::Cancelled;
         Ok(if asks { Wanting::Method } else { Wanting::Nothing })
+    }
+
+    /// The provider declined for good, and another payment source is charged next. That is no retry
+    /// of the policy: it counts as little as one that somebody asks for.
+    pub(super) fn falls_back(
+        &self,
+        after: &mut Subscription,
+        run: &mut Run,
+        (code, message): (&str, &str),
+        declined: &PaymentSourceId,
+    ) -> Result<Wanting, PlanError> {
+        let culprit = Some(Culprit::payment_source(declined));
+        if !after.status.repeats() {
+            // What has ended or rests is not charged again behind its owner's back.
+            return self.declined(after, run, DeclineKind::Hard, (code, message), culprit);
+        }
+        run.attempts += 1;
+        run.action = None;
+        if self.uncounted(after).is_some() {
+            run.uncounted_attempts += 1;
+        }
+        self.fail(after, run, code, message, culprit);
+        run.declined_sources.push(declined.clone());
+        keep_open(after, run, self.now);
+        if let Some(unsettled) = after.unsettled.last_mut() {
+            let policy_at = self.asked.and_then(|asked| asked.policy_at);
+            unsettled.asked = Some(AskedRetry { policy_at });
+        }
+        Ok(Wanting::Nothing)
     }
 
     /// A rule of ours refused before any payment was tried.
