@@ -69,6 +69,8 @@ pub(crate) struct Sale<'a> {
     pub(crate) currency: Currency,
     /// The instant whose prices count.
     pub(crate) at: DateTime<Utc>,
+    /// How many are ordered together.
+    pub(crate) quantity: u32,
 }
 
 /// Something that can be ordered, at its price.
@@ -163,7 +165,7 @@ impl Goods {
                 Ok(Sold {
                     item: OrderedItem::Adjustment { adjustment_id: found.id.clone() },
                     name: found.name.clone(),
-                    price: UnitPrice::choose(given, None, found.amount, sale.at),
+                    price: UnitPrice::choose(given, None, found.amount),
                     compare_at: None,
                     skus: Vec::new(),
                 })
@@ -188,6 +190,11 @@ impl Goods {
         }
     }
 
+    /// Whether what one unit costs of any of them depends on how many are ordered.
+    pub(crate) fn is_tiered(&self) -> bool {
+        self.prices.values().any(|price| !price.tiers.is_empty())
+    }
+
     /// The price that the list has for a sku, if it is one in the right currency.
     fn listed(&self, code: &str, currency: Currency) -> Option<&Price> {
         self.prices.get(code).filter(|price| price.currency == currency)
@@ -201,7 +208,8 @@ impl Goods {
         sale: Sale<'_>,
     ) -> Result<Sold<'a>, Problem> {
         let listed = self.listed(&sku.code, sale.currency);
-        let price = UnitPrice::choose(given, listed, sku.unit_amount, sale.at);
+        let amount = listed.map(|price| price.amount_for(sale.quantity, sale.at));
+        let price = UnitPrice::choose(given, amount, sku.unit_amount);
         if price.source == PriceSource::Own {
             check_currency(wanted, sku.currency, sale.currency)?;
         }
@@ -236,7 +244,7 @@ impl Goods {
             })?);
         }
         let price = match given {
-            Some(_) => UnitPrice::choose(given, None, MinorUnits::ZERO, sale.at),
+            Some(_) => UnitPrice::choose(given, None, MinorUnits::ZERO),
             None => self.price_of_bundle(bundle, &skus, wanted, sale)?,
         };
         Ok(Sold {
@@ -263,10 +271,12 @@ impl Goods {
         if let Some(own) = bundle.price_amount {
             return Ok(UnitPrice { amount: own, source: PriceSource::Own });
         }
-        let price_of = |code: &str| {
+        let price_of = |code: &str, units: u32| {
+            let units = units.saturating_mul(sale.quantity);
             let sku = skus.iter().find(|sku| sku.code == code);
             let own = sku.filter(|sku| sku.currency == sale.currency).map(|sku| sku.unit_amount);
-            let listed = self.listed(code, sale.currency).map(|price| price.amount_at(sale.at));
+            let listed = self.listed(code, sale.currency);
+            let listed = listed.map(|price| price.amount_for(units, sale.at));
             listed.or(own)
         };
         match sum_of_parts(&bundle.components, price_of) {

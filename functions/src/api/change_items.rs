@@ -86,6 +86,7 @@ pub(super) async fn update(context: &Context<'_>) -> Outcome<Answer> {
     let own = sold::again(&item);
     let other = sold::by_code(&mut attributes, &mut problems).filter(|other| other.id != own.id);
     let swaps = other.is_some();
+    let requantified = quantity.is_some_and(|quantity| quantity != item.quantity);
     let wanted = other.unwrap_or(own);
     check_price(given.clone().value(), Some(&wanted.id), &mut problems);
     problems.check()?;
@@ -100,6 +101,17 @@ pub(super) async fn update(context: &Context<'_>) -> Outcome<Answer> {
     } else if let Given::Value(amount) = given {
         after.unit_amount = amount;
         after.price_override = true;
+    } else if requantified && item.follows_list() {
+        // A price that does not depend on how many there are stays what it was.
+        let offer = Offer::find(context, &before, wanted).await?;
+        if offer.is_tiered() {
+            let (id, one_off) = (item.id.clone(), item.one_off);
+            let (quantity, annotations) = (after.quantity, after.annotations);
+            let form = Form { id, quantity, given: None, one_off, annotations };
+            let mut problems = Problems::default();
+            let offered = offer.item(context, &before, form, &mut problems).await?;
+            after = problems.finish(offered)?;
+        }
     }
     if after == item {
         return answer::one(context, 200, &object(&before, &item)).await;

@@ -12,7 +12,7 @@ use perennial_store::StoredOrder;
 use super::{
     catalog, customer_email, dead_letters, event_callbacks, events, inverse, job_runs,
     journals::{self, Journal},
-    line_items, order_factories, order_subscriptions, orders, sku_list_items, stock_items,
+    line_items, order_factories, order_subscriptions, orders, price_volume_tiers, sku_list_items, stock_items,
     stock_locations, versions,
 };
 use crate::http::{
@@ -194,6 +194,7 @@ pub(super) async fn load_kind(
     let organization = &context.caller.organization;
     match kind {
         "sku_list_items" => sku_list_items::load(context, &ids).await,
+        "price_volume_tiers" => price_volume_tiers::load(context, &ids).await,
         "stock_items" => stock_items::load(context, &ids).await,
         "stock_locations" => Ok(stock_locations::load(&ids)),
         "orders" => {

@@ -35,6 +35,7 @@ pub(crate) mod orders;
 mod organizations;
 mod previews;
 mod price_lists;
+mod price_volume_tiers;
 mod prices;
 mod recurring_order_copies;
 pub(crate) mod refunds;
@@ -94,6 +95,7 @@ pub(crate) static RESOURCE_TYPES: &[&ResourceType] = &[
     &skus::KIND,
     &price_lists::KIND,
     &prices::KIND,
+    &price_volume_tiers::KIND,
     &bundles::KIND,
     &adjustments::KIND,
     &sku_lists::KIND,
@@ -133,6 +135,7 @@ static OPERATIONS: &[&[Operation]] = &[
     orders::OPERATIONS,
     line_items::OPERATIONS,
     sku_list_items::OPERATIONS,
+    price_volume_tiers::OPERATIONS,
     stock_items::OPERATIONS,
     stock_locations::OPERATIONS,
     order_subscriptions::OPERATIONS,

@@ -20,7 +20,9 @@ use crate::http::{
     object::{Given, Relationship, ResourceType},
 };
 
-const AMOUNT: Kind = Kind::Integer(0, MAX_AMOUNT);
+pub(super) const AMOUNT: Kind = Kind::Integer(0, MAX_AMOUNT);
+/// The relationship to its tiers.
+pub(super) const TIERS: &str = "price_volume_tiers";
 const PROMOTIONAL: &str = "promotional_amount_cents";
 const STARTS_AT: &str = "promotion_starts_at";
 const ENDS_AT: &str = "promotion_ends_at";
@@ -69,6 +71,7 @@ pub(crate) static KIND: ResourceType = ResourceType {
     relationships: &[
         Relationship::required("price_list", "price_lists"),
         Relationship { on_create: Given::Optionally, ..Relationship::given("sku", "skus") },
+        Relationship::listed(TIERS, "price_volume_tiers"),
     ],
 };
 

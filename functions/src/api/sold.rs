@@ -102,6 +102,7 @@ impl Offer {
             market: Some(&subscription.market_id),
             currency: subscription.currency,
             at: context.now,
+            quantity,
         };
         let sold = match self.goods.sell(&self.wanted, given, sale) {
             Ok(sold) => sold,
@@ -129,6 +130,11 @@ impl Offer {
         Ok(Some(item))
     }
 
+    /// Whether what one unit of it costs depends on how many are ordered.
+    pub(super) fn is_tiered(&self) -> bool {
+        self.goods.is_tiered()
+    }
+
     fn check_frequency(
         &self,
         subscription: &Subscription,
@@ -153,17 +159,20 @@ pub(super) async fn check_followed(
     problems: &mut Problems,
 ) -> Outcome<()> {
     let Some(list) = &subscription.price_list_id else { return Ok(()) };
-    let following = || items.iter().filter(|item| item.follows_list()).map(|item| &item.item);
-    let wanted = WantedPrices::of(list, following());
+    let following = || items.iter().filter(|item| item.follows_list());
+    let wanted = WantedPrices::of(list, following().map(|item| &item.item));
     let organization = &context.caller.organization;
     let current = pricing::current(context.store(), organization, wanted).await?;
     for item in following() {
-        if let Err(error) = current.unit_amount(list, subscription.currency, item, context.now) {
+        let priced = (&item.item, item.quantity);
+        let found = current.unit_amount(list, subscription.currency, priced, context.now);
+        if let Err(error) = found {
             let code = match error {
                 NoPrice::Missing { .. } => Code::PriceMissing,
                 NoPrice::Money(_) => Code::OutOfRange,
             };
-            problems.add(Problem::new(code, error.to_string()).at(at).with("value", item.code()));
+            problems
+                .add(Problem::new(code, error.to_string()).at(at).with("value", item.item.code()));
         }
     }
     Ok(())

@@ -41,6 +41,7 @@ const CHANNEL_READS: &[&str] = &[
     "skus",
     "price_lists",
     "prices",
+    "price_volume_tiers",
     "bundles",
     "adjustments",
     "sku_lists",

@@ -117,6 +117,7 @@ pub(super) async fn create(context: &Context<'_>) -> Outcome<Answer> {
                 market: market_id.as_ref(),
                 currency: market_currency.or(currency).or_else(own).unwrap_or(Currency::EUR),
                 at: context.now,
+                quantity: 1,
             };
             let line_id = line_items::id_in(&id, &(index + 1).to_string())?;
             line.resolve(line_id, &referred.goods, sale, referred.model.as_ref(), &mut problems)

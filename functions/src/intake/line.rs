@@ -70,7 +70,7 @@ impl Draft {
         let mut kept = Annotations::default();
         let Annotations { reference, reference_origin, metadata, .. } = &mut kept;
         annotations.apply(reference, reference_origin, metadata);
-        let sold = match goods.sell(&wanted, unit_amount, sale) {
+        let sold = match goods.sell(&wanted, unit_amount, Sale { quantity, ..sale }) {
             Ok(sold) => sold,
             Err(problem) => {
                 problems.add(problem);

@@ -4,6 +4,7 @@ use perennial_domain::{
     catalog::{Market, SubscriptionModel},
     ids::{LineItemId, OrderId},
     journal::Change,
+    money::MinorUnits,
     order::{Annotations, LineItem, Order},
     pricing::PriceSource,
     time::Frequency,
@@ -20,7 +21,7 @@ use crate::{
         answer,
         line_items::{KIND, id_in, object, order_of},
     },
-    goods::{Goods, Sale, WantedId},
+    goods::{Goods, Sale, Wanted, WantedId},
     http::{
         attributes::Given,
         caller::Role,
@@ -82,6 +83,29 @@ async fn checked_against(
     Ok((goods, model))
 }
 
+/// Where and when lines of an order are sold.
+fn sale<'a>(context: &Context<'_>, order: &'a Order, quantity: u32) -> Sale<'a> {
+    let market = Some(&order.market_id);
+    Sale { market, currency: order.currency, at: context.now, quantity }
+}
+
+/// The price that a line has at another quantity: where the list has tiers, that of the tier;
+/// anything else keeps the price that it was made at.
+async fn at_quantity(context: &Context<'_>, order: &Order, line: &LineItem) -> Outcome<MinorUnits> {
+    if line.price_source == PriceSource::Given || line.item.is_adjustment() {
+        return Ok(line.unit_amount);
+    }
+    let again = WantedId::again(&line.item);
+    let (goods, _) = checked_against(context, order, &again).await?;
+    if !goods.is_tiered() {
+        return Ok(line.unit_amount);
+    }
+    let name = line.item.code().to_owned();
+    let wanted = Wanted { id: again, name, at: "/data/attributes/quantity".to_owned() };
+    let sold = goods.sell(&wanted, None, sale(context, order, line.quantity));
+    Ok(sold.map_err(ApiError::from)?.price.amount)
+}
+
 fn told(line: &LineItem) -> Value {
     json!({
         "line_item_id": line.id,
@@ -125,7 +149,7 @@ async fn create(context: &Context<'_>) -> Outcome<Answer> {
     check_room(&order)?;
     let (goods, model) = checked_against(context, &order, &draft.wanted.id).await?;
     let mut problems = Problems::default();
-    let sale = Sale { market: Some(&order.market_id), currency: order.currency, at: context.now };
+    let sale = sale(context, &order, 1);
     let mut line = draft.resolve(id, &goods, sale, model.as_ref(), &mut problems);
     if let Some(line) = &mut line {
         line.annotations.created_at = Some(context.now);
@@ -170,6 +194,8 @@ async fn update(context: &Context<'_>) -> Outcome<Answer> {
         check_sign(amount, line.item.is_adjustment(), at, &mut problems);
         line.unit_amount = amount;
         line.price_source = PriceSource::Given;
+    } else if line.quantity != before.quantity {
+        line.unit_amount = at_quantity(context, &order, &line).await?;
     }
     if let Given::Value(frequency) = &frequency {
         let wanted = WantedId::again(&line.item);

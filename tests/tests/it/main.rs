@@ -23,6 +23,7 @@ mod overload;
 mod permissions;
 mod poison;
 mod previews;
+mod price_tiers;
 mod prices;
 mod renewal_alerts;
 mod resources;

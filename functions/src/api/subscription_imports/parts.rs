@@ -135,9 +135,14 @@ impl Parts {
     ) -> (Vec<SubscriptionItem>, Vec<&'a perennial_domain::catalog::Sku>) {
         let (mut items, mut skus) = (Vec::with_capacity(row.items.len()), Vec::new());
         let Some(goods) = self.goods.get(&market.id) else { return (items, skus) };
-        let sale = Sale { market: Some(&market.id), currency: market.currency, at: context.now };
+        let sale = Sale {
+            market: Some(&market.id),
+            currency: market.currency,
+            at: context.now,
+            quantity: 1,
+        };
         for (place, Item { wanted, quantity, given }) in row.items.iter().enumerate() {
-            match goods.sell(wanted, *given, sale) {
+            match goods.sell(wanted, *given, Sale { quantity: *quantity, ..sale }) {
                 Ok(Sold { item, name, price, compare_at: _, skus: within }) => {
                     skus.extend(within);
                     items.push(SubscriptionItem {

@@ -125,10 +125,11 @@ pub(super) fn resource(kind: &ResourceType) -> Value {
 }
 
 /// Attributes without which a resource can't be made, of those types that aren't of the catalogue.
-const REQUIRED: [(&str, &[&str]); 5] = [
+const REQUIRED: [(&str, &[&str]); 6] = [
     ("line_items", &["quantity"]),
     ("order_subscriptions", &["frequency"]),
     ("order_subscription_items", &["quantity"]),
+    ("price_volume_tiers", &["name", "price_amount_cents"]),
     ("stock_items", &["quantity"]),
     ("proration_previews", &["currency", "period_start", "period_end", "change_at"]),
 ];

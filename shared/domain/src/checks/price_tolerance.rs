@@ -48,7 +48,8 @@ fn listed(facts: &Facts<'_>, line: &LineItem) -> Option<MinorUnits> {
     let (context, order) = (&facts.context, facts.context.order);
     let list = context.market.and_then(|market| market.price_list_id.as_ref());
     let by_list = list.and_then(|list| {
-        facts.prices.unit_amount(list, order.currency, &line.item, facts.now).ok().flatten()
+        let priced = (&line.item, line.quantity);
+        facts.prices.unit_amount(list, order.currency, priced, facts.now).ok().flatten()
     });
     let own = || {
         let sku = context.skus.get(&SkuId::of_code(line.item.sku_code()?))?;

@@ -30,6 +30,7 @@ fn current(beans: i64) -> Result<CurrentPrices, Box<dyn std::error::Error>> {
             promotional_amount: None,
             promotion_starts_at: None,
             promotion_ends_at: None,
+            tiers: Vec::new(),
             version: 1,
             created_at: DateTime::UNIX_EPOCH,
             updated_at: DateTime::UNIX_EPOCH,

@@ -57,17 +57,20 @@ pub struct Bundle {
     pub updated_at: DateTime<Utc>,
 }
 
-/// What components cost together, in minor units.
+/// What components cost together, in minor units; `price_of` tells what one unit of a sku costs in a
+/// bundle that has so many of it.
 ///
 /// # Errors
 /// The inner error names the first sku that has no price.
 pub fn sum_of_parts(
     components: &[Component],
-    price_of: impl Fn(&str) -> Option<MinorUnits>,
+    price_of: impl Fn(&str, u32) -> Option<MinorUnits>,
 ) -> Result<Result<MinorUnits, &str>, MoneyError> {
     let mut parts = Vec::with_capacity(components.len());
     for part in components {
-        let Some(unit_amount) = price_of(&part.sku_code) else { return Ok(Err(&part.sku_code)) };
+        let Some(unit_amount) = price_of(&part.sku_code, part.quantity) else {
+            return Ok(Err(&part.sku_code));
+        };
         parts.push(unit_amount.checked_mul(part.quantity)?);
     }
     MinorUnits::checked_total(parts).map(Ok)

@@ -12,7 +12,7 @@ fn parts(parts: &[(&str, u32)]) -> Vec<Component> {
     parts.iter().map(part).collect()
 }
 
-fn price_of(code: &str) -> Option<MinorUnits> {
+fn price_of(code: &str, _: u32) -> Option<MinorUnits> {
     match code {
         "BEANS" => Some(MinorUnits::new(1_250)),
         "MUG" => Some(MinorUnits::new(799)),

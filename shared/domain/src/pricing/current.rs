@@ -65,7 +65,7 @@ impl Wanted {
 }
 
 impl CurrentPrices {
-    /// What one unit of an item costs by a list at `at`; `None` for what keeps the amount it has: an
+    /// What one unit of an item costs by a list at `at`, where so many are ordered; `None` for what keeps the amount it has: an
     /// adjustment, and a bundle that is gone, or sold in another currency by now.
     ///
     /// # Errors
@@ -74,12 +74,12 @@ impl CurrentPrices {
         &self,
         list: &PriceListId,
         currency: Currency,
-        item: &OrderedItem,
+        (item, quantity): (&OrderedItem, u32),
         at: DateTime<Utc>,
     ) -> Result<Option<MinorUnits>, NoPrice> {
-        let of_sku = |code: &str| {
+        let of_sku = |code: &str, units: u32| {
             let price = self.prices.get(code).filter(|price| price.currency == currency)?;
-            Some(price.amount_at(at))
+            Some(price.amount_for(units.saturating_mul(quantity), at))
         };
         let missing = |sku_code: &str| NoPrice::Missing {
             price_list: list.clone(),
@@ -88,7 +88,7 @@ impl CurrentPrices {
         };
         match item {
             OrderedItem::Sku { sku_code } => {
-                of_sku(sku_code).map(Some).ok_or_else(|| missing(sku_code))
+                of_sku(sku_code, 1).map(Some).ok_or_else(|| missing(sku_code))
             }
             OrderedItem::Bundle { bundle_code, components } => {
                 let bundle = self.bundles.get(bundle_code);
@@ -139,7 +139,9 @@ impl Subscription {
             return Ok(priced);
         };
         for item in priced.items.iter_mut().filter(|item| item.follows_list()) {
-            if let Some(now) = current.unit_amount(list, self.currency, &item.item, at)? {
+            if let Some(now) =
+                current.unit_amount(list, self.currency, (&item.item, item.quantity), at)?
+            {
                 item.unit_amount = now;
             }
         }
@@ -161,7 +163,9 @@ impl Run {
     ) -> Result<Self, NoPrice> {
         let mut priced = self.clone();
         for line in priced.lines.iter_mut().filter(|line| !line.price_override) {
-            if let Some(now) = current.unit_amount(list, self.currency, &line.item, at)? {
+            if let Some(now) =
+                current.unit_amount(list, self.currency, (&line.item, line.quantity), at)?
+            {
                 line.unit_amount = now;
             }
         }

@@ -33,6 +33,7 @@ fn price(sku_code: &str, amount: i64, currency: Currency) -> Result<Price, Box<d
         promotional_amount: None,
         promotion_starts_at: None,
         promotion_ends_at: None,
+        tiers: Vec::new(),
         version: 1,
         created_at: made,
         updated_at: made,

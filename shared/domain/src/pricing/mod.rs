@@ -11,5 +11,5 @@ pub use adjustment::Adjustment;
 pub use bundle::{Bundle, Component, MAX_COMPONENT_QUANTITY, MAX_COMPONENTS, sum_of_parts};
 pub use current::{CurrentPrices, NoPrice, PRICE_MISSING, Wanted};
 pub use ordered_item::OrderedItem;
-pub use price::{Price, PriceList, PriceSource, UnitPrice};
+pub use price::{MAX_TIERS, Price, PriceList, PriceSource, UnitPrice, VolumeTier};
 pub use totals::Totals;

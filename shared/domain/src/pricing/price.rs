@@ -53,12 +53,29 @@ pub struct Price {
     /// When the promotion ends, exclusive; `None` for never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub promotion_ends_at: Option<DateTime<Utc>>,
+    /// What one unit costs where several are ordered together. In any order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tiers: Vec<VolumeTier>,
     /// Counts changes.
     pub version: u64,
     /// When it was made.
     pub created_at: DateTime<Utc>,
     /// When it last changed.
     pub updated_at: DateTime<Utc>,
+}
+
+/// Most tiers of one price.
+pub const MAX_TIERS: usize = 20;
+
+/// What one unit costs where up to so many are ordered together.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VolumeTier {
+    /// The most units, inclusive; `None` where there is no end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub up_to: Option<u32>,
+    /// What each of them costs, in minor units.
+    #[serde(rename = "price_amount_cents")]
+    pub amount: MinorUnits,
 }
 
 impl Price {
@@ -70,11 +87,21 @@ impl Price {
         self.promotional_amount.filter(|_| begun && !ended)
     }
 
-    /// What one unit costs at this instant: the promotional price within its window, the regular one
-    /// at any other time.
+    /// What one of so many units costs at this instant: by the tier that they fall in, else by the
+    /// regular price. Within a promotion's window it is no more than the promotional price.
     #[must_use]
-    pub fn amount_at(&self, at: DateTime<Utc>) -> MinorUnits {
-        self.promotional_at(at).unwrap_or(self.amount)
+    pub fn amount_for(&self, units: u32, at: DateTime<Utc>) -> MinorUnits {
+        let reached = |tier: &&VolumeTier| tier.up_to.is_none_or(|most| units <= most);
+        let tier = self.tiers.iter().filter(reached).min_by_key(|tier| match tier.up_to {
+            Some(most) => (false, most),
+            None => (true, 0),
+        });
+        let regular = tier.map_or(self.amount, |tier| tier.amount);
+        match (self.promotional_at(at), tier) {
+            (Some(promotional), Some(_)) => promotional.min(regular),
+            (Some(promotional), None) => promotional,
+            (None, _) => regular,
+        }
     }
 }
 
@@ -109,20 +136,12 @@ pub struct UnitPrice {
 }
 
 impl UnitPrice {
-    /// The price of a line that is made at `at`: the one that was given; else that of the market's
-    /// price list; else `own`.
+    /// The price of a line: the one that was given; else that of the market's price list; else `own`.
     #[must_use]
-    pub fn choose(
-        given: Option<MinorUnits>,
-        listed: Option<&Price>,
-        own: MinorUnits,
-        at: DateTime<Utc>,
-    ) -> Self {
+    pub fn choose(given: Option<MinorUnits>, listed: Option<MinorUnits>, own: MinorUnits) -> Self {
         match (given, listed) {
             (Some(amount), _) => Self { amount, source: PriceSource::Given },
-            (None, Some(price)) => {
-                Self { amount: price.amount_at(at), source: PriceSource::PriceList }
-            }
+            (None, Some(amount)) => Self { amount, source: PriceSource::PriceList },
             (None, None) => Self { amount: own, source: PriceSource::Own },
         }
     }
