@@ -7,8 +7,9 @@ use perennial_runtime::{Clock, Environment, Function, SettingError};
 use thiserror::Error;
 
 use crate::{
-    Aws, api, dead_letter, event_relay, import as imports, intake, order_copy, payment_retry,
-    payments, renewal_tick, validation, webhooks,
+    Aws, api, channels as channel_intake, checks as order_checks, dead_letter, event_relay, health as health_checks,
+    import as imports, intake, order_copy, payment_events as events_of_payments, payment_retry,
+    payments, reconciliation, renewal_tick, validation, webhooks,
 };
 
 /// Builds one function.
@@ -83,3 +84,5 @@ functions! {
     /// Tells webhooks of events.
     webhooks, "webhooks" => webhooks::Webhooks::build;
 }
+    /// Proves the books.
+    reconciliation, "reconciliation" => reconciliation::Reconciler::build;

@@ -11,8 +11,8 @@ use perennial_domain::{
     money::{Currency, MinorUnits},
 };
 use perennial_messages::{
-    DeliveryDue, JobRef, ORGANIZATION, PaymentDue, PaymentSubject, RetryDue, RunDue,
-    ValidateOrder, WebhookWork,
+    DeliveryDue, JobRef, ORGANIZATION, PaymentDue, PaymentSubject, ReconciliationWork, RetryDue,
+    RunDue, ValidateOrder, WebhookWork,
 };
 use perennial_runtime::{
     Clock, Environment, Function, FunctionError, Invocation, SettingError, telemetry,
@@ -248,6 +248,14 @@ impl DeadLetters {
                     PaymentSubject::Dispute(id) => id.to_string(),
                     PaymentSubject::News { order_id, .. } => order_id.to_string(),
                 });
+                Ok(Stake { subject, ..Stake::default() })
+            }
+            WorkQueue::Reconciliation => {
+                let work = serde_json::from_str::<ReconciliationWork>(body);
+                let subject = match work {
+                    Ok(ReconciliationWork::GoOn { id, .. }) => Some(id.to_string()),
+                    Ok(ReconciliationWork::StartDaily { .. }) | Err(_) => None,
+                };
                 Ok(Stake { subject, ..Stake::default() })
             }
             WorkQueue::RenewalTick => Ok(Stake::default()),

@@ -24,6 +24,7 @@ mod pricing;
 mod refusals;
 mod renewal_tick;
 mod results;
+mod reconciliation;
 mod run;
 mod settings;
 mod sqs_batch;

@@ -18,18 +18,21 @@ pub(crate) enum WorkQueue {
     PaymentRetry,
     /// Events to be delivered to webhooks.
     Webhooks,
+    /// Parts of reconciliations.
+    Reconciliation,
     /// Refunds and payment sources to be seen to.
     Payments,
 }
 
 impl WorkQueue {
     /// Every queue of work.
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::Validation,
         Self::RenewalTick,
         Self::OrderCopy,
         Self::PaymentRetry,
         Self::Webhooks,
+        Self::Reconciliation,
         Self::Payments,
     ];
 
@@ -42,6 +45,7 @@ impl WorkQueue {
             Self::OrderCopy => "order-copy",
             Self::PaymentRetry => "payment-retry",
             Self::Webhooks => "webhooks",
+            Self::Reconciliation => "reconciliation",
             Self::Payments => "payments",
         }
     }
@@ -60,6 +64,7 @@ impl WorkQueue {
             Self::OrderCopy => "ORDER_COPY",
             Self::PaymentRetry => "PAYMENT_RETRY",
             Self::Webhooks => "WEBHOOK",
+            Self::Reconciliation => "RECONCILIATION",
             Self::Payments => "PAYMENTS",
         }
     }

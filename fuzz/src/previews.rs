@@ -87,7 +87,7 @@ static API: LazyLock<Result<Api, String>> =
 
 impl Api {
     fn build() -> Result<Self, Box<dyn Error>> {
-        let queues = ["VALIDATION", "RENEWAL_TICK", "ORDER_COPY", "PAYMENT_RETRY", "WEBHOOK", "PAYMENTS"]
+        let queues = ["VALIDATION", "RENEWAL_TICK", "ORDER_COPY", "PAYMENT_RETRY", "WEBHOOK", "PAYMENTS", "RECONCILIATION"]
             .map(|name| (format!("{name}_QUEUE_URL"), "http://nowhere.invalid/q".to_owned()));
         let table = ("BOOK_TABLE".to_owned(), "book".to_owned());
         let environment =

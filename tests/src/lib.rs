@@ -8,6 +8,7 @@ pub mod gate;
 mod messages;
 pub mod receiver;
 pub mod shop;
+pub mod worker;
 
 pub use api::{Answer, Api};
 pub use shop::{Plan, Shop};

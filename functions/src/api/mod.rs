@@ -42,6 +42,7 @@ pub(crate) mod refunds;
 pub(crate) mod related;
 mod run_copy;
 mod schedule_rules;
+pub(crate) mod reconciliations;
 pub(crate) mod settled_json;
 mod sku_list_items;
 mod sku_lists;
@@ -121,6 +122,7 @@ pub(crate) static RESOURCE_TYPES: &[&ResourceType] = &[
     &events::KIND,
     &versions::KIND,
     &webhooks::KIND,
+    &reconciliations::KIND,
     &event_callbacks::KIND,
     &subscription_imports::KIND,
     &previews::schedule_previews::KIND,
@@ -159,6 +161,7 @@ static OPERATIONS: &[&[Operation]] = &[
     intake::orders::OPERATIONS,
     intake::line_items::OPERATIONS,
 ];
+    reconciliations::DESCRIBED,
 
 /// Every operation, those that follow relationships last: what is made from tables never stands
 /// before what was written for its path.

@@ -35,6 +35,8 @@ pub(crate) enum Action {
     Delete,
     /// Computes from a document, and stores nothing.
     Preview,
+    /// Takes what somebody sends in a form of their own.
+    Receive,
 }
 
 /// Which function serves an operation.
@@ -42,10 +44,16 @@ pub(crate) enum Action {
 pub(crate) enum Surface {
     /// Writes of orders and their lines.
     Intake,
+    /// What channels send, and how they are read.
+    Channels,
     /// Subscriptions from other books.
     Import,
     /// Refunds, and writes of payment sources.
     Payments,
+    /// Proofs of the books.
+    Reconciliation,
+    /// How checks do, and how they would by changed policies.
+    Checks,
     /// Everything else.
     Api,
 }
@@ -67,7 +75,7 @@ impl Action {
     pub(crate) fn method(self) -> &'static str {
         match self {
             Self::List | Self::Read => "GET",
-            Self::Create | Self::Preview => "POST",
+            Self::Create | Self::Preview | Self::Receive => "POST",
             Self::Update => "PATCH",
             Self::Delete => "DELETE",
         }
@@ -76,11 +84,11 @@ impl Action {
     pub(crate) fn verb(self) -> Verb {
         match self {
             Self::List | Self::Read | Self::Preview => Verb::Read,
-            Self::Create | Self::Update | Self::Delete => Verb::Write,
+            Self::Create | Self::Update | Self::Delete | Self::Receive => Verb::Write,
         }
     }
 
-    /// Whether requests have a document.
+    /// Whether requests have a document of ours.
     pub(crate) fn has_body(self) -> bool {
         matches!(self, Self::Create | Self::Update | Self::Preview)
     }

@@ -243,6 +243,7 @@ impl Stack {
                 ("PAYMENT_RETRY_QUEUE_URL", queue("payment-retry")),
                 ("WEBHOOK_QUEUE_URL", queue("webhook")),
                 ("PAYMENTS_QUEUE_URL", queue("payments")),
+                ("RECONCILIATION_QUEUE_URL", queue("reconciliation")),
                 ("DEAD_LETTER_QUEUE_URL", queue("validation-dlq")),
                 ("MAX_RECEIVE_COUNT", "5".to_owned()),
                 ("DUE_SHARDS", "4".to_owned()),

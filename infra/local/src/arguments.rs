@@ -25,10 +25,37 @@ pub(crate) enum Command {
     Bench(Bench),
     /// Bring in a book of subscriptions from a file: checked first, and written if all of it is sound
     Import(Import),
+    /// Live through a year of renewals with a provider that declines and times out, and workers that
+    /// die, and prove that the books agree; use --release
+    Simulate(Simulate),
     /// Print the API's OpenAPI document
     Openapi,
     /// Print the page docs/api.md, which is made from that document
     ApiDocs,
+}
+
+/// What is simulated.
+#[derive(Debug, Args)]
+pub(crate) struct Simulate {
+    /// Monthly subscriptions
+    #[arg(long, default_value_t = 5_000, value_parser = value_parser!(u32).range(1..=20_000))]
+    pub(crate) subscriptions: u32,
+
+    /// For how many months
+    #[arg(long, default_value_t = 12, value_parser = value_parser!(u32).range(1..=60))]
+    pub(crate) months: u32,
+
+    /// What chance begins with: the same seed meets the same declines
+    #[arg(long, default_value_t = 42)]
+    pub(crate) seed: u32,
+
+    /// Of a thousand invocations of a worker, how many die in the middle of their work
+    #[arg(long, default_value_t = 20, value_parser = value_parser!(u32).range(0..=500))]
+    pub(crate) deaths: u32,
+
+    /// Of a thousand invocations of a worker, how many are delivered twice at once
+    #[arg(long, default_value_t = 20, value_parser = value_parser!(u32).range(0..=500))]
+    pub(crate) duplicates: u32,
 }
 
 /// What is measured.

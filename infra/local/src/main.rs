@@ -11,11 +11,12 @@ use perennial_local::{
     api_docs,
     identity::Role,
     import::{self, Mode},
+    simulate,
     stack::{Stack, StackOptions, find_template},
 };
 use tracing_subscriber::{EnvFilter, fmt, prelude::*};
 
-use arguments::{Arguments, Command, Import, Serve};
+use arguments::{Arguments, Command, Import, Serve, Simulate};
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
@@ -32,7 +33,8 @@ async fn main() -> ExitCode {
 }
 
 async fn run(serve: Serve, command: Option<Command>) -> Result<(), Failure> {
-    let quiet = if matches!(command, Some(Command::Demo)) { "off" } else { "warn" };
+    let told_otherwise = matches!(command, Some(Command::Demo | Command::Simulate(_)));
+    let quiet = if told_otherwise { "off" } else { "warn" };
     let filter = serve.log.as_deref().unwrap_or(quiet);
     let filter = EnvFilter::try_new(filter)
         .map_err(|error| format!("--log {filter:?} is not a filter: {error}"))?;
@@ -46,6 +48,7 @@ async fn run(serve: Serve, command: Option<Command>) -> Result<(), Failure> {
             signal = end_signal() => signal.map_err(Into::into).and(Err("interrupted".into())),
         },
         Some(Command::Bench(options)) => bench::run(options).await,
+        Some(Command::Simulate(options)) => self::simulate(options).await,
         Some(Command::Import(import)) => self::import(import).await,
         Some(Command::Openapi) => {
             writeln!(std::io::stdout(), "{:#}", perennial_functions::openapi())?;
@@ -56,6 +59,15 @@ async fn run(serve: Serve, command: Option<Command>) -> Result<(), Failure> {
             Ok(())
         }
     }
+}
+
+/// Lives through a simulated year. Books that do not agree are a failure of the command.
+async fn simulate(options: Simulate) -> Result<(), Failure> {
+    let Simulate { subscriptions, months, seed, deaths, duplicates } = options;
+    let options = simulate::Options { subscriptions, months, seed, deaths, duplicates };
+    let report = simulate::run(&options, |month| eprintln!("month {month} of {months}")).await?;
+    write!(std::io::stdout(), "{report}")?;
+    if report.passed() { Ok(()) } else { Err("the simulation has failed".into()) }
 }
 
 /// Imports a file. What is wrong with rows is told, and is a failure of the command.

@@ -16,6 +16,7 @@ mod idempotency;
 mod import;
 mod json_api;
 mod kill;
+mod interleavings;
 mod main_job;
 mod manual_subscriptions;
 mod order_copies;

@@ -1,0 +1,259 @@
+//! Subscriptions: each occurrence has an account, and each journal is whole.
+
+use chrono::{DateTime, Utc};
+use futures::{StreamExt, stream};
+use perennial_domain::{
+    ids::{OrganizationId, SubscriptionId},
+    import::IMPORTED,
+    journal::Entry,
+    reconciliation::{Chain, Code, Discrepancy, Occurrences, Renewal, Standing, check_proration},
+    run::{Run, RunStatus, Skipped},
+    subscription::Subscription,
+    time::{Occurrence, OccurrenceNumber, Slot},
+};
+use perennial_store::{Cursor, Direction, Page, Progress, Reconciliation, StoreError};
+use serde_json::{Value, json};
+
+use super::{FIRST_SLICE, Found, PATIENCE, Reconciler};
+use crate::sqs_batch::HandleError;
+
+/// Subscriptions of one step.
+const PAGE: u16 = 25;
+/// Subscriptions looked at together.
+const CONCURRENCY: usize = 8;
+/// Runs or journal entries read at once.
+const ITEMS: u16 = 500;
+/// How often a subscription is looked at that changes meanwhile.
+const LOOKS: u32 = 3;
+/// Most missing occurrences whose dates are looked up.
+const MOST_LOST: usize = 10_000;
+
+impl Reconciler {
+    /// Looks at a page of subscriptions.
+    pub(super) async fn subscriptions(
+        &self,
+        organization: &OrganizationId,
+        reconciliation: &Reconciliation,
+        after: Option<&Cursor>,
+    ) -> Result<(Progress, Found), HandleError> {
+        let from = reconciliation.from;
+        let payments = Progress::Payments { from, seconds: FIRST_SLICE };
+        let page = match self.store.list::<Subscription>(organization, PAGE, false, after).await {
+            Ok(Ok(page)) => page,
+            Ok(Err(error)) => return Err(HandleError::Permanent(format!("the cursor {error}"))),
+            Err(error) => return unreadable("the list of subscriptions", error, payments),
+        };
+        let Page { items, next } = page;
+        let mut found = Found::default();
+        let mut looked = stream::iter(items)
+            .map(|subscription| self.look_at(organization, reconciliation, subscription.id))
+            .buffered(CONCURRENCY);
+        while let Some(one) = looked.next().await {
+            let one = one?;
+            found.discrepancies.extend(one.discrepancies);
+            found.examined = found.examined.plus(one.examined);
+            found.renewals = found.renewals.plus(one.renewals);
+            found.prorations = found.prorations.plus(one.prorations);
+        }
+        let progress = match next {
+            Some(next) => Progress::Subscriptions { after: Some(next) },
+            None => payments,
+        };
+        Ok((progress, found))
+    }
+
+    /// Looks at one subscription until it stands still.
+    async fn look_at(
+        &self,
+        organization: &OrganizationId,
+        reconciliation: &Reconciliation,
+        id: SubscriptionId,
+    ) -> Result<Found, HandleError> {
+        for _ in 0..LOOKS {
+            match self.examine(organization, reconciliation, &id).await {
+                Ok(Some(found)) => return Ok(found),
+                Ok(None) => {}
+                Err(error) if error.is_transient() => return Err(error.into()),
+                Err(error) => {
+                    let found = Discrepancy::new(
+                        Code::Unreadable,
+                        id.as_str(),
+                        error.to_string(),
+                        json!({}),
+                    );
+                    return Ok(Found { discrepancies: vec![found], ..Found::default() });
+                }
+            }
+        }
+        let mut found = Found::default();
+        found.examined.subscriptions = 1;
+        found.examined.busy = 1;
+        Ok(found)
+    }
+
+    /// Reads a subscription with all that belongs to it; `None` when it changed meanwhile.
+    async fn examine(
+        &self,
+        organization: &OrganizationId,
+        reconciliation: &Reconciliation,
+        id: &SubscriptionId,
+    ) -> Result<Option<Found>, StoreError> {
+        let mut found = Found::default();
+        let Some(subscription) = self.store.subscription(organization, id).await? else {
+            return Ok(Some(found));
+        };
+        found.examined.subscriptions = 1;
+        found.examined.blocked = u64::from(subscription.blocked_by.is_some());
+        let mut occurrences = Occurrences::default();
+        let mut cursor = None;
+        loop {
+            let page = self.store.runs(organization, id, ITEMS, cursor.as_ref()).await?;
+            // A cursor that we made for this query always belongs to it.
+            let Ok(page) = page else { break };
+            for run in &page.items {
+                found.examined.runs += 1;
+                occurrences.run(run);
+                found.take_run(reconciliation, &subscription, run);
+            }
+            cursor = page.next;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        let beginning =
+            self.follow(organization, ("S", id.as_str()), &mut found, &mut occurrences).await?;
+        let (chain, Beginning { first, jumped }) = beginning;
+        let again = self.store.subscription(organization, id).await?;
+        if again.is_none_or(|again| again.version != subscription.version) {
+            return Ok(None);
+        }
+        let mut standing = Standing::of(&subscription, first);
+        standing.jumped = standing.jumped.saturating_sub(jumped);
+        let now = self.clock.now();
+        found.discrepancies.extend(chain.check(id.as_str(), &subscription.journal));
+        let missing = occurrences.missing(&standing);
+        let lost = missing.ranges().flat_map(|(first, last)| first..=last).take(MOST_LOST);
+        let lost = lost.filter(|number| {
+            let at = subscription.schedule().occurrence(OccurrenceNumber::new(*number));
+            at.is_ok_and(|at| within(reconciliation, at.at))
+        });
+        if missing.count() > u64::from(standing.jumped) {
+            found.renewals.add_lost(u64::try_from(lost.count()).unwrap_or_default());
+        }
+        found.discrepancies.extend(occurrences.check(&standing, now - PATIENCE));
+        Ok(Some(found))
+    }
+
+    /// Follows a journal, and takes what it tells of occurrences that were passed over.
+    async fn follow(
+        &self,
+        organization: &OrganizationId,
+        of: (&str, &str),
+        found: &mut Found,
+        occurrences: &mut Occurrences,
+    ) -> Result<(Chain, Beginning), StoreError> {
+        let mut chain = Chain::default();
+        let mut beginning = Beginning { first: 1, jumped: 0 };
+        let mut cursor = None;
+        loop {
+            let page = self
+                .store
+                .journal(organization, of, Direction::Forward, ITEMS, cursor.as_ref())
+                .await?;
+            let Ok(page) = page else { return Ok((chain, beginning)) };
+            for entry in &page.items {
+                found.examined.journal_entries += 1;
+                chain.follow(entry);
+                if entry.event == IMPORTED {
+                    beginning = Beginning::of(entry);
+                }
+                if let Some(skipped) = skipped(entry) {
+                    occurrences.skipped(skipped);
+                }
+            }
+            cursor = page.next;
+            if cursor.is_none() {
+                return Ok((chain, beginning));
+            }
+        }
+    }
+
+    /// Follows the journal of something that has no occurrences.
+    pub(super) async fn follow_plain(
+        &self,
+        organization: &OrganizationId,
+        of: (&str, &str),
+        found: &mut Found,
+    ) -> Result<Chain, StoreError> {
+        let none = &mut Occurrences::default();
+        Ok(self.follow(organization, of, found, none).await?.0)
+    }
+}
+
+/// Where the accounts of an imported subscription begin.
+struct Beginning {
+    first: u32,
+    jumped: u32,
+}
+
+impl Beginning {
+    fn of(entry: &Entry) -> Self {
+        let number = |pointer: &str| {
+            let number = entry.after.pointer(pointer).and_then(Value::as_u64);
+            number.and_then(|number| u32::try_from(number).ok())
+        };
+        Self {
+            first: number("/next_number").unwrap_or(1),
+            jumped: number("/imported/jumped_numbers").unwrap_or_default(),
+        }
+    }
+}
+
+/// The occurrences that an entry tells of as passed over. An entry within a run is told by the run.
+fn skipped(entry: &Entry) -> Option<Skipped> {
+    serde_json::from_value(entry.after.get("skipped")?.clone()).ok()
+}
+
+fn within(reconciliation: &Reconciliation, at: DateTime<Utc>) -> bool {
+    reconciliation.from <= at && at < reconciliation.to
+}
+
+impl Found {
+    fn take_run(
+        &mut self,
+        reconciliation: &Reconciliation,
+        subscription: &Subscription,
+        run: &Run,
+    ) {
+        if !within(reconciliation, run.due_at) {
+            return;
+        }
+        self.renewals.add(Renewal::of(run));
+        if run.status != RunStatus::Successful || run.total.is_zero() || run.total.is_negative() {
+            return;
+        }
+        let slot = Slot { number: run.number, at: run.due_at };
+        let next = subscription.schedule().following(slot).map(Occurrence::slot);
+        let Ok(next) = next.map(|next| next.at) else { return };
+        self.prorations.checked += 1;
+        let cut = run.due_at + (next - run.due_at) / 2;
+        match check_proration(run, next, cut, subscription.time_zone) {
+            None => self.prorations.passed += 1,
+            Some(wrong) => self.discrepancies.push(wrong),
+        }
+    }
+}
+
+/// What is left of a list that can't be read is told, and what comes after it is looked at.
+pub(super) fn unreadable(
+    what: &str,
+    error: StoreError,
+    next: Progress,
+) -> Result<(Progress, Found), HandleError> {
+    if error.is_transient() {
+        return Err(error.into());
+    }
+    let detail = format!("{what} can't be read on: {error}");
+    let found = Discrepancy::new(Code::Unreadable, what, detail, json!({}));
+    Ok((next, Found { discrepancies: vec![found], ..Found::default() }))
+}

@@ -1,0 +1,233 @@
+//! A worker waits at each of its await points while somebody else acts fully, and then goes on.
+
+use perennial_domain::{ids::SubscriptionId, lifecycle::SubscriptionStatus, run::RunStatus};
+use perennial_tests::{TestResult, documents};
+use serde_json::json;
+
+use super::stage::{Moment, Stage};
+
+/// Who acts meanwhile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Other {
+    /// The customer cancels.
+    Cancel,
+    /// The customer cancels, and a tick has the open run closed.
+    CancelAndClose,
+    /// The same, and then the subscription is deleted.
+    Delete,
+    /// The customer pauses.
+    Pause,
+    /// The customer pauses and takes it up again at once.
+    PauseAndResume,
+    /// The customer wants to pay by another card.
+    NewSource,
+    /// An operator has the run tried again.
+    RetryByHand,
+    /// The queue delivers the message a second time.
+    SecondDelivery,
+    /// The lease ends, and a tick hands the work to another worker.
+    Tick,
+}
+
+impl Other {
+    /// Whether the subscription must not be charged any more.
+    fn ends_it(self) -> bool {
+        match self {
+            Self::Cancel | Self::CancelAndClose | Self::Delete | Self::Pause => true,
+            Self::PauseAndResume
+            | Self::NewSource
+            | Self::RetryByHand
+            | Self::SecondDelivery
+            | Self::Tick => false,
+        }
+    }
+}
+
+/// What was seen at one point.
+#[derive(Debug)]
+struct Seen {
+    point: usize,
+    subscription: SubscriptionId,
+    charged_before: usize,
+}
+
+impl Stage {
+    async fn trigger(&self, subscription: &SubscriptionId, trigger: &str) -> TestResult {
+        let change = documents::update(
+            "order_subscriptions",
+            subscription.as_str(),
+            &json!({trigger: true}),
+        );
+        let path = format!("order_subscriptions/{subscription}");
+        self.shop.api.patch(&path, &change).send().await?.with_status(200)?;
+        Ok(())
+    }
+
+    /// Lets the lease end, and whoever is called then do all of its work.
+    async fn tick(&mut self, subscription: &SubscriptionId) -> TestResult {
+        self.shop.advance("PT25M").await?;
+        self.do_what_came(subscription).await
+    }
+
+    async fn do_what_came(&mut self, subscription: &SubscriptionId) -> TestResult {
+        self.listen().await?;
+        match self.take_message(subscription) {
+            Some(message) => self.worker.deliver(&[message]).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn act(&mut self, other: Other, subscription: &SubscriptionId) -> TestResult {
+        let message = self.message(subscription)?;
+        self.take_message(subscription);
+        match other {
+            Other::Cancel => self.trigger(subscription, "_cancel").await?,
+            Other::CancelAndClose => {
+                self.trigger(subscription, "_cancel").await?;
+                self.tick(subscription).await?;
+            }
+            Other::Delete => {
+                self.trigger(subscription, "_cancel").await?;
+                self.tick(subscription).await?;
+                let path = format!("order_subscriptions/{subscription}");
+                let answer = self.shop.api.request(reqwest::Method::DELETE, &path).send().await?;
+                assert!(matches!(answer.status, 204 | 409 | 422), "{:#}", answer.body);
+            }
+            Other::Pause => self.trigger(subscription, "_deactivate").await?,
+            Other::PauseAndResume => {
+                self.trigger(subscription, "_deactivate").await?;
+                self.trigger(subscription, "_activate").await?;
+            }
+            Other::NewSource => {
+                let source = self.shop.goods.source.clone();
+                // Refused while a run is under way.
+                let _ = self.shop.pay_by(subscription, &source).await;
+            }
+            Other::RetryByHand => self.retry_by_hand(subscription).await?,
+            Other::SecondDelivery => self.worker.deliver(&[message]).await?,
+            Other::Tick => self.tick(subscription).await?,
+        }
+        self.do_what_came(subscription).await
+    }
+}
+
+/// Lets somebody act at point 1 of the first subscription, point 2 of the second, and so on. Answers
+/// how many points there are, and at how many of them the worker charged what was ended by then.
+async fn meet_everywhere(moment: Moment, token: &str, other: Other) -> TestResult<(usize, usize)> {
+    let mut stage = Stage::at(moment, token, 1).await?;
+    let mut met = Vec::new();
+    let mut ended = false;
+    for (point, subscription) in (1..).zip(stage.subscriptions.clone()) {
+        let message = [stage.message(&subscription)?];
+        let mut work = stage.worker.begin(&message);
+        if !work.reach(point).await? {
+            ended = true;
+            break;
+        }
+        stage.act(other, &subscription).await?;
+        let charged_before = stage.run(&subscription).await?.map_or(0, |(_, charges)| charges);
+        let answer = work.finish().await?;
+        if answer.pointer("/batchItemFailures/0").is_some() {
+            stage.worker.deliver(&message).await?;
+        }
+        met.push(Seen { point, subscription, charged_before });
+    }
+    assert!(ended, "the worker has more await points than there are subscriptions");
+    stage.let_go().await?;
+    let mut late = 0;
+    for seen in &met {
+        late += usize::from(judge(&stage, other, seen).await.map_err(|error| {
+            format!("{moment:?} by {token}, {other:?} at point {}: {error}", seen.point)
+        })?);
+    }
+    if other != Other::Delete {
+        stage.prove_stock().await?;
+        stage.shop.prove_books().await?;
+    }
+    stage.shop.prove_job_log().await?;
+    Ok((met.len(), late))
+}
+
+/// Holds what became of one subscription against what may. Answers whether it was charged after it
+/// had ended.
+async fn judge(stage: &Stage, other: Other, seen: &Seen) -> TestResult<bool> {
+    let letters = stage.shop.dead_letters().await?;
+    let reported = letters.iter().any(|letter| letter.body.contains(seen.subscription.as_str()));
+    let Some((run, charges)) = stage.run(&seen.subscription).await? else {
+        return if other.ends_it() { Ok(false) } else { Err("it has no run".into()) };
+    };
+    let placed = run.status == RunStatus::Successful;
+    if placed != (charges == 1) && !(charges == 1 && reported) {
+        return Err(format!("charged {charges} times, and {:?}", run.status).into());
+    }
+    if !other.ends_it() {
+        return if placed { Ok(false) } else { Err(format!("it is {:?}", run.status).into()) };
+    }
+    let subscription = stage.shop.store.subscription(&stage.shop.organization, &seen.subscription);
+    let status = subscription.await?.map(|subscription| subscription.status);
+    let expected = match other {
+        Other::Pause => SubscriptionStatus::Inactive,
+        _ => SubscriptionStatus::Cancelled,
+    };
+    if status.is_some_and(|status| status != expected) {
+        return Err(format!("the subscription is {status:?}").into());
+    }
+    if run.status == RunStatus::Open && other != Other::Pause {
+        return Err("its run is still open".into());
+    }
+    Ok(charges > seen.charged_before)
+}
+
+/// The await points between the last look at the subscription and the provider's answer: what is
+/// ended there is charged, and settled.
+const UNAVOIDABLE: usize = 2;
+
+async fn survive(moment: Moment, token: &str, others: &[Other]) -> TestResult {
+    let mut all = 0;
+    for other in others {
+        let (points, late) = meet_everywhere(moment, token, *other).await?;
+        println!("{moment:?} by {token}: {other:?} at each of {points} await points, {late} late");
+        assert!(points >= 8, "{moment:?} by {token} has only {points} await points");
+        assert!(late <= UNAVOIDABLE, "{moment:?} by {token}, {other:?}: {late} charges too late");
+        all += points;
+    }
+    println!("{moment:?} by {token}: {all} interleavings");
+    Ok(())
+}
+
+const ENDINGS: &[Other] = &[Other::Cancel, Other::CancelAndClose, Other::Delete, Other::Pause];
+const COMPANY: &[Other] = &[
+    Other::PauseAndResume,
+    Other::NewSource,
+    Other::RetryByHand,
+    Other::SecondDelivery,
+    Other::Tick,
+];
+
+#[tokio::test]
+async fn a_retry_under_way_never_charges_what_was_cancelled_or_paused_in_silence() -> TestResult {
+    survive(Moment::Retry, "tok_declines_1", ENDINGS).await?;
+    survive(Moment::Retry, "tok_timeout_after_charge", ENDINGS).await
+}
+
+#[tokio::test]
+async fn a_retry_by_hand_never_charges_what_was_cancelled_or_paused_in_silence() -> TestResult {
+    survive(Moment::RetryByHand, "tok_paid", ENDINGS).await
+}
+
+#[tokio::test]
+async fn a_retry_shares_its_run_with_whoever_comes_meanwhile() -> TestResult {
+    survive(Moment::Retry, "tok_declines_1", COMPANY).await?;
+    survive(Moment::RetryByHand, "tok_paid", COMPANY).await
+}
+
+#[tokio::test]
+async fn a_run_under_way_shares_its_number_with_whoever_comes_meanwhile() -> TestResult {
+    let company = &[Other::PauseAndResume, Other::NewSource, Other::SecondDelivery, Other::Tick];
+    survive(Moment::Run, "tok_paid", company).await
+}
+
+#[tokio::test]
+async fn a_run_under_way_never_charges_what_was_cancelled_or_paused_in_silence() -> TestResult {
+    survive(Moment::Run, "tok_paid", ENDINGS).await
+}

@@ -1,0 +1,213 @@
+//! Many subscriptions that are due at once, and the messages to their worker, which a test delivers
+//! itself.
+
+use std::collections::BTreeMap;
+
+use perennial_domain::{
+    ids::{OrderId, SubscriptionId},
+    run::{Run, RunStatus},
+    time::OccurrenceNumber,
+};
+use perennial_tests::{
+    Plan, Shop, TestResult, documents,
+    gate::{Gate, Mode},
+    worker::Worker,
+};
+use serde_json::{Value, json};
+
+/// The product, whose stock is tracked.
+const SKU: &str = "SCARCE";
+const STOCK: u64 = 10_000;
+/// Lines of one order, each of which becomes a subscription.
+const LINES: usize = 40;
+
+/// Which worker is in the hands of the test, and when its messages are sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Moment {
+    /// Order copy, when the run is due.
+    Run,
+    /// Order copy, when a run is due whose prices follow a list.
+    PricedRun,
+    /// Payment retry, at the retry that follows a decline.
+    Retry,
+    /// Payment retry, when a run that was given up is tried again by hand.
+    RetryByHand,
+}
+
+impl Moment {
+    pub(super) fn binary(self) -> &'static str {
+        match self {
+            Self::Run | Self::PricedRun => "order-copy",
+            Self::Retry | Self::RetryByHand => "payment-retry",
+        }
+    }
+}
+
+/// A shop whose worker gets no message but by the test.
+pub(super) struct Stage {
+    pub(super) shop: Shop,
+    pub(super) worker: Worker,
+    pub(super) subscriptions: Vec<SubscriptionId>,
+    sku: String,
+    gate: Gate,
+    messages: BTreeMap<SubscriptionId, Value>,
+}
+
+impl Stage {
+    /// Monthly subscriptions at the moment at which a message to their worker is sent. `token` pays
+    /// what that worker collects.
+    pub(super) async fn at(moment: Moment, token: &str, orders: usize) -> TestResult<Self> {
+        let gate = Gate::before(moment.binary());
+        let plan = Plan { functions: gate.functions(), ..Plan::at("2027-01-31T10:00:00Z")? };
+        let plan = plan.model(json!({
+            "strategy": "by_line_items",
+            "price_policy": if moment == Moment::PricedRun { "follow_list" } else { "pinned" },
+            "retry_policy": {
+                "delays_in_minutes": [60],
+                "maximum": if moment == Moment::RetryByHand { 0 } else { 3 },
+                "on_exhausted": "keep_active",
+            },
+        }));
+        let shop = plan.open().await?;
+        let scarce = documents::with(documents::sku(SKU), json!({"stock": STOCK}));
+        let sku = shop.api.create("skus", &documents::create("skus", scarce, &[])).await?.id()?;
+        if moment == Moment::PricedRun {
+            sell_by_list(&shop).await?;
+        }
+        let mut subscriptions = Vec::new();
+        for _ in 0..orders {
+            let lines = vec![documents::line(SKU, 1, "monthly"); LINES];
+            let order = shop.order(&lines).await?;
+            subscriptions.extend(shop.subscriptions_of(&order).await?);
+        }
+        assert_eq!(subscriptions.len(), orders * LINES);
+        let worker = Worker::of(&shop, moment.binary())?;
+        let mut stage = Self { shop, worker, subscriptions, sku, gate, messages: BTreeMap::new() };
+        stage.bring_to(moment, token).await?;
+        assert_eq!(stage.messages.len(), stage.subscriptions.len(), "each has a message");
+        Ok(stage)
+    }
+
+    async fn bring_to(&mut self, moment: Moment, token: &str) -> TestResult {
+        self.gate.set(Mode::Losing);
+        match moment {
+            Moment::Run | Moment::PricedRun => {
+                self.pay_all_by(token).await?;
+                self.shop.advance_to("2027-02-28T10:01:00Z").await?;
+            }
+            Moment::Retry => {
+                self.pay_all_by("tok_declines_1").await?;
+                self.shop.advance_to("2027-02-28T10:10:00Z").await?;
+                if token != "tok_declines_1" {
+                    self.pay_all_by(token).await?;
+                }
+                self.shop.advance_to("2027-02-28T11:11:00Z").await?;
+            }
+            Moment::RetryByHand => {
+                self.pay_all_by("tok_declines_1").await?;
+                self.shop.advance_to("2027-02-28T10:10:00Z").await?;
+                if token != "tok_declines_1" {
+                    self.pay_all_by(token).await?;
+                }
+                self.gate.forget();
+                for subscription in &self.subscriptions.clone() {
+                    self.retry_by_hand(subscription).await?;
+                }
+            }
+        }
+        self.listen().await
+    }
+
+    async fn pay_all_by(&self, token: &str) -> TestResult {
+        let source = self.shop.new_source(token).await?;
+        for subscription in &self.subscriptions {
+            self.shop.pay_by(subscription, &source).await?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn retry_by_hand(&self, subscription: &SubscriptionId) -> TestResult {
+        let order = OrderId::of_run(subscription, OccurrenceNumber::new(1)).to_string();
+        let id = &order.replacen(OrderId::PREFIX, "roc_", 1);
+        let again = documents::update("recurring_order_copies", id, &json!({"_retry": true}));
+        self.shop.api.patch(&format!("recurring_order_copies/{id}"), &again).send().await?;
+        Ok(())
+    }
+
+    /// Takes the messages that were sent to the worker meanwhile; answers whose they are.
+    pub(super) async fn listen(&mut self) -> TestResult {
+        self.shop.settle().await?;
+        for record in self.gate.take_records() {
+            let body: Value = serde_json::from_str(
+                record.get("body").and_then(Value::as_str).unwrap_or_default(),
+            )?;
+            let id = body.get("subscription_id").and_then(Value::as_str).unwrap_or_default();
+            self.messages.insert(id.parse()?, record);
+        }
+        Ok(())
+    }
+
+    /// The last message about a subscription.
+    pub(super) fn message(&self, subscription: &SubscriptionId) -> TestResult<Value> {
+        let found = self.messages.get(subscription).cloned();
+        found.ok_or_else(|| format!("no message about {subscription}").into())
+    }
+
+    /// Forgets the messages about a subscription, so that those still to come stand out.
+    pub(super) fn take_message(&mut self, subscription: &SubscriptionId) -> Option<Value> {
+        self.messages.remove(subscription)
+    }
+
+    /// Lets the stack deliver messages again, and waits until leases have ended and everything that
+    /// is owed was tried.
+    pub(super) async fn let_go(&self) -> TestResult {
+        self.gate.set(Mode::Open);
+        self.shop.advance("P2D").await?;
+        Ok(())
+    }
+
+    /// The one run of a subscription, and how often the provider has collected for it.
+    pub(super) async fn run(
+        &self,
+        subscription: &SubscriptionId,
+    ) -> TestResult<Option<(Run, usize)>> {
+        let runs = self.shop.runs(subscription).await?;
+        assert!(runs.len() <= 1, "{subscription} has {} runs", runs.len());
+        let Some(run) = runs.into_iter().next() else { return Ok(None) };
+        let charges = self.shop.charges_of(&run).await?;
+        assert!(charges <= 1, "{subscription} was charged {charges} times for one number");
+        Ok(Some((run, charges)))
+    }
+
+    /// Proves that nothing is missing from stock but what was ordered.
+    pub(super) async fn prove_stock(&self) -> TestResult {
+        let mut ordered = self.subscriptions.len();
+        for subscription in &self.subscriptions {
+            let run = self.run(subscription).await?;
+            // What waits for its payment holds its units.
+            let holds = |run: &Run| matches!(run.status, RunStatus::Successful | RunStatus::Open);
+            ordered += usize::from(run.is_some_and(|(run, _)| holds(&run)));
+        }
+        let sku = self.shop.api.get(&format!("skus/{}", self.sku)).await?;
+        let left = sku.attribute("stock").as_u64().unwrap_or_default();
+        assert_eq!(left, STOCK - u64::try_from(ordered)?, "stock");
+        Ok(())
+    }
+}
+
+/// Lets the shop's market sell by a price list.
+async fn sell_by_list(shop: &Shop) -> TestResult {
+    let list = json!({"name": "2027", "currency_code": "EUR"});
+    let list = documents::create("price_lists", list, &[]);
+    let list = shop.api.create("price_lists", &list).await?.id()?;
+    let price = json!({"sku_code": SKU, "amount_cents": 1_100});
+    let price = documents::create("prices", price, &[("price_list", "price_lists", &list)]);
+    shop.api.create("prices", &price).await?;
+    let market = &shop.goods.market;
+    let document = json!({"data": {
+        "type": "markets", "id": market, "attributes": {},
+        "relationships": {"price_list": {"data": {"type": "price_lists", "id": list}}},
+    }});
+    shop.api.patch(&format!("markets/{market}"), &document).send().await?.with_status(200)?;
+    Ok(())
+}
