@@ -26,8 +26,22 @@ pub struct Aws {
     pub dynamodb: aws_sdk_dynamodb::Client,
     /// Queues.
     pub sqs: aws_sdk_sqs::Client,
-    /// The event bus.
-    pub eventbridge: aws_sdk_eventbridge::Client,
+    shared: SdkConfig,
+    /// Whether requests are signed.
+    signed: bool,
+}
+
+/// Makes clients that sign nothing: the configurations of the services have the same methods but no
+/// trait in common.
+macro_rules! unsigned {
+    ($service:ident, $shared:expr) => {
+        $service::Client::from_conf(
+            $service::config::Builder::from($shared)
+                .allow_no_auth()
+                .auth_scheme_preference([AuthSchemeId::from("noAuth")])
+                .build(),
+        )
+    };
 }
 
 impl Aws {
@@ -60,8 +74,20 @@ impl Aws {
         Ok(Self {
             dynamodb: aws_sdk_dynamodb::Client::new(&config),
             sqs: aws_sdk_sqs::Client::new(&config),
-            eventbridge: aws_sdk_eventbridge::Client::new(&config),
+            shared: config,
+            signed: true,
         })
+    }
+
+    /// The event bus. A client is made by whoever asks, so that only the function that publishes
+    /// carries its code.
+    #[must_use]
+    pub fn eventbridge(&self) -> aws_sdk_eventbridge::Client {
+        if self.signed {
+            aws_sdk_eventbridge::Client::new(&self.shared)
+        } else {
+            unsigned!(aws_sdk_eventbridge, &self.shared)
+        }
     }
 
     /// Clients whose requests go through an HTTP client of one's own and meet no network: they are
@@ -81,21 +107,11 @@ impl Aws {
             .timeout_config(TimeoutConfig::disabled())
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .build();
-        // The configurations of the services have the same methods but no trait in common.
-        macro_rules! client {
-            ($service:ident) => {
-                $service::Client::from_conf(
-                    $service::config::Builder::from(&shared)
-                        .allow_no_auth()
-                        .auth_scheme_preference([AuthSchemeId::from("noAuth")])
-                        .build(),
-                )
-            };
-        }
         Self {
-            dynamodb: client!(aws_sdk_dynamodb),
-            sqs: client!(aws_sdk_sqs),
-            eventbridge: client!(aws_sdk_eventbridge),
+            dynamodb: unsigned!(aws_sdk_dynamodb, &shared),
+            sqs: unsigned!(aws_sdk_sqs, &shared),
+            shared,
+            signed: false,
         }
     }
 }

@@ -24,7 +24,7 @@ impl EventRelay {
         _: &Arc<dyn Clock>,
     ) -> Result<Self, SettingError> {
         let name = environment.require("EVENT_BUS_NAME")?;
-        Ok(Self { bus: Bus::new(aws.eventbridge.clone(), name) })
+        Ok(Self { bus: Bus::new(aws.eventbridge(), name) })
     }
 }
 

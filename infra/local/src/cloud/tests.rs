@@ -100,7 +100,7 @@ async fn the_sdk_knows_the_errors_of_queues() -> Outcome {
 async fn the_sdk_puts_events() -> Outcome {
     let cloud = cloud()?;
     cloud.buses.create_bus("orders");
-    let Aws { eventbridge, .. } = clients(&cloud);
+    let eventbridge = clients(&cloud).eventbridge();
     let entry = |detail: &str| {
         PutEventsRequestEntry::builder()
             .event_bus_name("orders")
