@@ -7,9 +7,10 @@ use perennial_runtime::{Clock, Environment, Function, SettingError};
 use thiserror::Error;
 
 use crate::{
-    Aws, api, channels as channel_intake, checks as order_checks, dead_letter, event_relay, health as health_checks,
-    import as imports, intake, order_copy, payment_events as events_of_payments, payment_retry,
-    payments, reconciliation, renewal_tick, validation, webhooks,
+    Aws, api, channels as channel_intake, checks as order_checks, dead_letter, event_relay,
+    health as health_checks, import as imports, intake, order_copy,
+    payment_events as events_of_payments, payment_retry, payments, reconciliation, renewal_tick,
+    validation, webhooks,
 };
 
 /// Builds one function.
@@ -63,6 +64,12 @@ macro_rules! functions {
 functions! {
     /// Takes orders from API clients and channels.
     intake, "intake" => intake::build;
+    /// Tells whether the service does what it is for.
+    health, "health" => health_checks::Health::build;
+    /// Takes what channels send, each in a form of its own.
+    channels, "channels" => channel_intake::build;
+    /// Counts what checks hold and refuse, and tries changed policies on the last orders.
+    checks, "checks" => order_checks::build;
     /// Brings in subscriptions from other books.
     import, "import" => imports::build;
     /// Reads and manages everything else over HTTP.
@@ -79,10 +86,12 @@ functions! {
     dead_letter, "dead-letter" => dead_letter::DeadLetters::build;
     /// Publishes the journal on the bus.
     event_relay, "event-relay" => event_relay::EventRelay::build;
+    /// Takes what payment providers tell.
+    payment_events, "payment-events" => events_of_payments::PaymentEvents::build;
     /// Gives money back, and keeps payment sources.
     payments, "payments" => payments::Payments::build;
+    /// Proves the books.
+    reconciliation, "reconciliation" => reconciliation::Reconciler::build;
     /// Tells webhooks of events.
     webhooks, "webhooks" => webhooks::Webhooks::build;
 }
-    /// Proves the books.
-    reconciliation, "reconciliation" => reconciliation::Reconciler::build;

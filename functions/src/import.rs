@@ -24,6 +24,7 @@ pub(crate) fn build(
             store: settings::store(environment, aws)?,
             queues: Vec::new(),
             backlog: None,
+            tallies: None,
             provider: None,
             private_webhooks: false,
         },

@@ -4,10 +4,15 @@ pub(crate) mod addresses;
 mod adjustments;
 pub(crate) mod annotations;
 pub(crate) mod answer;
+mod asked_before;
 mod bundles;
 pub(crate) mod catalog;
 mod change_items;
 pub(crate) mod change_subscription;
+pub(crate) mod channel_mappings;
+pub(crate) mod channels;
+pub(crate) mod check_policies;
+mod check_records;
 mod create_subscription;
 mod customer_email;
 pub(crate) mod customer_payment_sources;
@@ -24,7 +29,7 @@ mod job_runs;
 mod journal_entries;
 mod journals;
 pub(crate) mod line_items;
-mod listing;
+pub(crate) mod listing;
 pub(crate) mod markets;
 pub(crate) mod open;
 mod order_copies;
@@ -33,16 +38,16 @@ mod order_subscription_items;
 pub(crate) mod order_subscriptions;
 pub(crate) mod orders;
 mod organizations;
-mod previews;
+pub(crate) mod previews;
 mod price_lists;
 mod price_volume_tiers;
 mod prices;
+pub(crate) mod reconciliations;
 mod recurring_order_copies;
 pub(crate) mod refunds;
 pub(crate) mod related;
 mod run_copy;
 mod schedule_rules;
-pub(crate) mod reconciliations;
 pub(crate) mod settled_json;
 mod sku_list_items;
 mod sku_lists;
@@ -117,14 +122,24 @@ pub(crate) static RESOURCE_TYPES: &[&ResourceType] = &[
     &order_copies::KIND,
     &recurring_order_copies::KIND,
     &job_runs::KIND,
+    &reconciliations::KIND,
     &dead_letters::KIND,
     &journal_entries::KIND,
     &events::KIND,
     &versions::KIND,
     &webhooks::KIND,
-    &reconciliations::KIND,
     &event_callbacks::KIND,
     &subscription_imports::KIND,
+    &channels::KIND,
+    &channel_mappings::KIND,
+    &check_policies::KIND,
+    &check_records::KIND,
+    &crate::checks::STATISTICS_KIND,
+    &crate::checks::PREVIEW_KIND,
+    &crate::channels::HEALTH_KIND,
+    &crate::channels::PREVIEW_KIND,
+    &crate::channels::REPLAY_KIND,
+    &crate::channels::SOURCE_PAYLOAD_KIND,
     &previews::schedule_previews::KIND,
     &previews::proration_previews::KIND,
     &previews::billing_period_previews::KIND,
@@ -146,6 +161,7 @@ static OPERATIONS: &[&[Operation]] = &[
     order_copies::OPERATIONS,
     recurring_order_copies::OPERATIONS,
     job_runs::OPERATIONS,
+    reconciliations::DESCRIBED,
     dead_letters::OPERATIONS,
     journal_entries::OPERATIONS,
     events::OPERATIONS,
@@ -154,6 +170,8 @@ static OPERATIONS: &[&[Operation]] = &[
     subscription_imports::DESCRIBED,
     customer_payment_sources::DESCRIBED,
     refunds::DESCRIBED,
+    &crate::channels::DESCRIBED,
+    &crate::checks::DESCRIBED,
     previews::schedule_previews::OPERATIONS,
     previews::proration_previews::OPERATIONS,
     previews::billing_period_previews::OPERATIONS,
@@ -161,7 +179,6 @@ static OPERATIONS: &[&[Operation]] = &[
     intake::orders::OPERATIONS,
     intake::line_items::OPERATIONS,
 ];
-    reconciliations::DESCRIBED,
 
 /// Every operation, those that follow relationships last: what is made from tables never stands
 /// before what was written for its path.
@@ -198,11 +215,14 @@ pub(crate) fn build(
     Ok(HttpFunction {
         surface: Surface::Api,
         operations: &SERVED,
-        open: Some(|request, services| Box::pin(open::answer(request, services))),
+        open: Some(|request, services| {
+            Box::pin(std::future::ready(open::answer(request, services)))
+        }),
         services: Services {
             store: settings::store(environment, aws)?,
             queues,
             backlog: None,
+            tallies: None,
             provider: None,
             private_webhooks: settings::private_webhooks(environment)?,
         },

@@ -65,6 +65,7 @@ const CHANNEL_READS: &[&str] = &[
 const SHARED: &[&str] = &[
     "organizations",
     "subscription_models",
+    "check_policies",
     "skus",
     "price_lists",
     "prices",
@@ -74,6 +75,7 @@ const SHARED: &[&str] = &[
     "sku_list_items",
     "stock_items",
     "tags",
+    "channels",
 ];
 /// Resource types about the whole organization, closed to tokens that are confined to a market.
 const ORGANIZATION_WIDE: [&str; 5] =

@@ -14,7 +14,9 @@ use super::{
     idempotency::Once,
     query::Query,
 };
-use crate::{intake::backlog::Backlog, payments::Provider, work_queues::WorkQueue};
+use crate::{
+    intake::backlog::Backlog, payments::Provider, tallies::Tallies, work_queues::WorkQueue,
+};
 
 /// What an HTTP function can reach.
 #[derive(Debug)]
@@ -23,6 +25,8 @@ pub(crate) struct Services {
     pub(crate) queues: Vec<(WorkQueue, Queue)>,
     /// What lets orders in to be placed; `None` where nobody is kept waiting at the door.
     pub(crate) backlog: Option<Backlog>,
+    /// Counts what comes from where; `None` where nothing comes.
+    pub(crate) tallies: Option<Tallies>,
     /// Who moves the money; `None` where no function may.
     pub(crate) provider: Option<Provider>,
     /// Whether webhooks may have private addresses; see [`crate::settings::private_webhooks`].

@@ -42,6 +42,7 @@ pub(crate) enum Code {
     PriceMissing,
     Taken,
     IdempotencyKeyReused,
+    Unmappable,
     Overloaded,
     Internal,
     Unavailable,
@@ -49,7 +50,7 @@ pub(crate) enum Code {
 
 impl Code {
     /// Every kind of error, for the OpenAPI document.
-    pub(crate) const ALL: [Self; 38] = [
+    pub(crate) const ALL: [Self; 39] = [
         Self::MalformedJson,
         Self::MalformedDocument,
         Self::UnknownParameter,
@@ -85,6 +86,7 @@ impl Code {
         Self::PriceMissing,
         Self::Taken,
         Self::IdempotencyKeyReused,
+        Self::Unmappable,
         Self::Overloaded,
         Self::Internal,
         Self::Unavailable,
@@ -137,6 +139,7 @@ impl Code {
                 (422, "idempotency_key_reused", "Idempotency key used for another request")
             }
             Self::Overloaded => (429, "overloaded", "Too many orders at once"),
+            Self::Unmappable => (422, "unmappable", "The payload can't be mapped"),
             Self::Internal => (500, "internal", "Internal error"),
             Self::Unavailable => (503, "unavailable", "Temporarily unavailable"),
         }

@@ -114,6 +114,20 @@ impl Request {
         })
     }
 
+    /// A request of our own in the course of this one, with a document in JSON.
+    pub(crate) fn within(&self, method: &str, path: &str, document: &Value) -> Self {
+        Self {
+            method: method.to_owned(),
+            path: path.to_owned(),
+            query: String::new(),
+            headers: BTreeMap::new(),
+            body: Some(document.to_string()),
+            encoded: false,
+            id: self.id.clone(),
+            claims: None,
+        }
+    }
+
     /// The path with its query: the link to what is answered.
     pub(crate) fn link(&self) -> String {
         if self.query.is_empty() {

@@ -8,7 +8,7 @@ use perennial_domain::{
     order::{Addresses, Order, OrderStatus, PaymentStatus},
     placement::begin_placing,
 };
-use perennial_store::{Expect, StoreError, StoredOrder};
+use perennial_store::{Expect, SourcePayload, StoreError, StoredOrder};
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -21,7 +21,9 @@ use crate::{
     api::{
         addresses::AddressChange,
         annotations::AnnotationChange,
-        answer, line_items,
+        answer,
+        channels::PLAIN_API,
+        line_items,
         orders::{KIND, find, object},
         tags::TagChange,
     },
@@ -33,6 +35,7 @@ use crate::{
         error::{Code, Outcome, Problem, Problems},
         event::Answer,
     },
+    tallies::{Fate, tally_of},
 };
 
 fn read_lines(
@@ -54,8 +57,25 @@ fn read_lines(
         .collect()
 }
 
-pub(super) async fn create(context: &Context<'_>) -> Outcome<Answer> {
-    let mut document = Document::create(context.request, &KIND)?;
+pub(crate) async fn create(context: &Context<'_>) -> Outcome<Answer> {
+    let made = make(context).await;
+    if let Some(tallies) = &context.services.tallies {
+        let fate = made.as_ref().map(|_| Fate::Accepted);
+        let tally = tally_of(fate, None, context.now);
+        let (store, organization) = (context.store(), &context.caller.organization);
+        tallies.count(store, organization, PLAIN_API, tally, context.now).await;
+    }
+    answer::one(context, 201, &object(&made?)).await
+}
+
+async fn make(context: &Context<'_>) -> Outcome<Order> {
+    let document = Document::create(context.request, &KIND)?;
+    let (order, place) = read(context, document).await?;
+    take(context, order, place, None).await
+}
+
+/// The draft that a document asks for, which is not stored yet, and whether it is to be placed.
+pub(crate) async fn read(context: &Context<'_>, mut document: Document) -> Outcome<(Order, bool)> {
     let mut problems = Problems::default();
     let mut attributes = document.attributes(&mut problems);
     let currency: Option<Currency> = attributes.value("currency_code", &mut problems);
@@ -161,20 +181,35 @@ pub(super) async fn create(context: &Context<'_>) -> Outcome<Answer> {
     if let Some(order) = &order {
         check_total(order, "/data/attributes/line_items", &mut problems);
     }
-    let order = problems.finish(order)?;
+    Ok((problems.finish(order)?, place))
+}
+
+/// Stores a draft, with the payload that it was made from where a channel sent it, and sends it to be
+/// placed where asked.
+pub(crate) async fn take(
+    context: &Context<'_>,
+    order: Order,
+    place: bool,
+    payload: Option<&SourcePayload>,
+) -> Outcome<Order> {
     if place {
         admit(context).await?;
     }
-    let order = store_new(context, order, place).await?;
+    let order = store_new(context, order, place, payload).await?;
     if order.status == OrderStatus::Placing {
         hand_to_validation(context, &order).await;
     }
-    answer::one(context, 201, &object(&order)).await
+    Ok(order)
 }
 
 /// Commits a new order, on its way to be placed where asked. When the same request, under the same
 /// idempotency key, has stored it before and died before it could answer, that one is the answer.
-async fn store_new(context: &Context<'_>, mut order: Order, place: bool) -> Outcome<Order> {
+async fn store_new(
+    context: &Context<'_>,
+    mut order: Order,
+    place: bool,
+    payload: Option<&SourcePayload>,
+) -> Outcome<Order> {
     let organization = &context.caller.organization;
     let created = Change {
         event: "orders.create",
@@ -197,6 +232,9 @@ async fn store_new(context: &Context<'_>, mut order: Order, place: bool) -> Outc
     let mut commit = context.store().commit(organization).order(&order, Expect::New);
     for entry in &entries {
         commit = commit.entry("O", entry);
+    }
+    if let Some(payload) = payload {
+        commit = commit.source_payload(&order.id, payload);
     }
     match commit.run().await {
         Ok(()) => Ok(order),

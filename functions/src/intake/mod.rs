@@ -18,6 +18,7 @@ use crate::{
     Aws,
     http::{context::Services, dispatch::HttpFunction, operation::Surface},
     settings,
+    tallies::Tallies,
     work_queues::WorkQueue,
 };
 
@@ -37,6 +38,7 @@ pub(crate) fn build(
             store: settings::store(environment, aws)?,
             queues,
             backlog: Some(backlog::Backlog::from_environment(environment, aws)?),
+            tallies: Some(Tallies::in_memory()),
             provider: None,
             private_webhooks: false,
         },

@@ -87,7 +87,7 @@ pub(super) fn require_draft(order: &Order, what: &str, at: &str) -> Outcome<()> 
 }
 
 /// A changed order with its journal entries, ready to be committed.
-pub(super) fn changed(
+pub(crate) fn changed(
     context: &Context<'_>,
     mut order: Order,
     seen: u64,

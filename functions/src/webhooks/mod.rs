@@ -50,6 +50,7 @@ impl Webhooks {
                 store: settings::store(environment, aws)?,
                 queues: Vec::new(),
                 backlog: None,
+                tallies: None,
                 provider: None,
                 private_webhooks: false,
             },

@@ -76,6 +76,17 @@ pub struct SendError(String);
 #[error("the queue did not tell how many messages wait: {0}")]
 pub struct CountError(String);
 
+/// How many messages a queue holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Depth {
+    /// That wait to be received.
+    pub waiting: u64,
+    /// That somebody has in hand.
+    pub in_flight: u64,
+    /// That come later.
+    pub delayed: u64,
+}
+
 impl Queue {
     /// The queue at `url`.
     #[must_use]
@@ -120,6 +131,38 @@ impl Queue {
         let told = answer.attributes().and_then(|attributes| attributes.get(&waiting));
         told.and_then(|count| count.parse().ok())
             .ok_or_else(|| CountError(format!("no {waiting} was told")))
+    }
+
+    /// How many messages the queue holds: about, as SQS counts them. How old the oldest is, SQS tells
+    /// CloudWatch only.
+    ///
+    /// # Errors
+    /// When the queue does not tell.
+    pub async fn depth(&self) -> Result<Depth, CountError> {
+        let names = [
+            QueueAttributeName::ApproximateNumberOfMessages,
+            QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
+            QueueAttributeName::ApproximateNumberOfMessagesDelayed,
+        ];
+        let answer = self
+            .client
+            .get_queue_attributes()
+            .queue_url(&self.url)
+            .set_attribute_names(Some(names.to_vec()))
+            .send()
+            .await
+            .map_err(|error| CountError(DisplayErrorContext(&error).to_string()))?;
+        let told = |name: &QueueAttributeName| {
+            let told = answer.attributes().and_then(|attributes| attributes.get(name));
+            told.and_then(|count| count.parse().ok())
+                .ok_or_else(|| CountError(format!("no {name} was told")))
+        };
+        let [waiting, in_flight, delayed] = names;
+        Ok(Depth {
+            waiting: told(&waiting)?,
+            in_flight: told(&in_flight)?,
+            delayed: told(&delayed)?,
+        })
     }
 
     async fn send_batch(&self, messages: Vec<Outgoing>) -> Result<(), SendError> {

@@ -21,9 +21,11 @@ mod members;
 mod order_copies;
 mod orders;
 mod page;
-mod records;
 mod reconciliations;
+mod records;
 mod related;
+mod source_payloads;
+mod source_tallies;
 mod stock;
 mod subscriptions;
 mod webhooks;
@@ -46,6 +48,8 @@ pub use page::{Cursor, CursorError, Page};
 pub use reconciliations::{Examined, Progress, Reconciliation};
 pub use records::{Record, RecordKind, WAKES_AT};
 pub use related::Related;
+pub use source_payloads::SourcePayload;
+pub use source_tallies::{TALLY_SHARDS, Tally};
 
 /// The tables, and the client that reaches them.
 #[derive(Debug, Clone)]

@@ -21,8 +21,9 @@ pub(crate) use self::{
     write::{changed_record, new_record, removable_record},
 };
 use super::{
-    addresses, adjustments, bundles, customer_payment_sources, customers, disputes, markets,
-    price_lists, prices, refunds, sku_lists, skus, subscription_models, tags, webhooks,
+    addresses, adjustments, bundles, channel_mappings, channels, check_policies, check_records,
+    customer_payment_sources, customers, disputes, markets, price_lists, prices, refunds,
+    sku_lists, skus, subscription_models, tags, webhooks,
 };
 use crate::http::{
     attributes::{Attribute, Kind},
@@ -50,6 +51,10 @@ static CATALOG: &[&Catalog] = &[
     &webhooks::CATALOG,
     &addresses::CATALOG,
     &tags::CATALOG,
+    &channels::CATALOG,
+    &channel_mappings::CATALOG,
+    &check_policies::CATALOG,
+    &check_records::CATALOG,
 ];
 
 /// What a resource may carry of the client's own.
@@ -226,7 +231,7 @@ fn operation(catalog: &'static Catalog, action: Action) -> Operation {
             (collection, accepts, format!("Lists {plural}."))
         }
         Action::Create => (collection, Accepts::SINGLE, format!("Makes {article} {one}.")),
-        Action::Read | Action::Preview => {
+        Action::Read | Action::Preview | Action::Receive => {
             (single, Accepts::SINGLE, format!("Reads {article} {one}."))
         }
         Action::Update => {
@@ -248,7 +253,7 @@ fn operation(catalog: &'static Catalog, action: Action) -> Operation {
         about: about.leak(),
         handler: match action {
             Action::List => handler!(read::list),
-            Action::Read | Action::Preview => handler!(read::read),
+            Action::Read | Action::Preview | Action::Receive => handler!(read::read),
             Action::Create => handler!(write::create),
             Action::Update => handler!(write::update),
             Action::Delete => handler!(write::delete),

@@ -43,7 +43,7 @@ const fn operation(
 
 /// Answers a preview with the attributes that were given, defaults filled in, and what they lead
 /// to. The same answer always has the same id.
-pub(super) fn answer(
+pub(crate) fn answer(
     context: &Context<'_>,
     kind: &'static ResourceType,
     attributes: Map<String, Value>,

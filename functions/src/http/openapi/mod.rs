@@ -78,10 +78,20 @@ fn paths() -> Value {
         "/api/health".to_owned(),
         open(
             "health",
-            "Whether the service and its storage answer.",
+            "Whether the service does what it is for: `fail`, with 503, where it can't serve \
+             requests, `warn` where somebody should look. Numbers stand in /api/health/details, for \
+             the roles operator and integration. As the draft Health Check Response Format for HTTP \
+             APIs has it.",
             &json!({
                 "type": "object", "properties": {
-                    "status": {"type": "string"},
+                    "status": {"type": "string", "enum": ["pass", "warn", "fail"]},
+                    "version": {"type": "string"},
+                    "description": {"type": "string"},
+                    "notes": {"type": "array", "items": {"type": "string"}},
+                    "checks": {
+                        "type": "object",
+                        "description": "Verdicts by component and measurement.",
+                    },
                     "time_zones": {
                         "type": "string",
                         "description": "The release of the IANA time zone database.",

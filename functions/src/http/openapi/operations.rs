@@ -42,12 +42,17 @@ pub(super) fn described(operation: &Operation) -> Value {
     let mode = match action {
         Action::Create | Action::Preview => Some("create"),
         Action::Update => Some("update"),
-        Action::List | Action::Read | Action::Delete => None,
+        Action::List | Action::Read | Action::Delete | Action::Receive => None,
     };
     if let (Value::Object(members), Some(mode)) = (&mut described, mode) {
         let schema = reference(&format!("{}_{mode}", kind.name));
         let body = json!({"required": true, "content": {JSON_API: {"schema": schema}}});
         members.insert("requestBody".to_owned(), body);
+    }
+    if let (Value::Object(members), Action::Receive) = (&mut described, action) {
+        let any = json!({"schema": {}});
+        let content = json!({"application/json": any, "text/csv": any, "application/xml": any});
+        members.insert("requestBody".to_owned(), json!({"required": true, "content": content}));
     }
     described
 }
@@ -60,6 +65,7 @@ fn operation_id(operation: &Operation) -> String {
         Action::Update => "update",
         Action::Delete => "delete",
         Action::Preview => "make",
+        Action::Receive => "receive",
     };
     let segments: Vec<&str> = operation
         .path
@@ -93,6 +99,7 @@ fn responses(operation: &Operation) -> Value {
         ),
         Action::Read => ("200", one("The resource.")),
         Action::Create => ("201", one("The new resource.")),
+        Action::Receive => ("201", one("The new resource; a known one is answered with 200.")),
         Action::Update => ("200", one("The changed resource.")),
         Action::Delete => ("204", json!({"description": "Done."})),
         Action::Preview => {
