@@ -212,7 +212,7 @@ async fn gathered<S: Source>(context: &Context<'_>, source: &S) -> Outcome<Page>
 }
 
 /// A page of a list that is at hand as a whole, in the order of storage.
-pub(super) fn of_all(context: &Context<'_>, mut objects: Vec<Object>) -> Outcome<Page> {
+pub(crate) fn of_all(context: &Context<'_>, mut objects: Vec<Object>) -> Outcome<Page> {
     let query = context.query;
     objects.sort_by(|a, b| {
         sort::compare(&query.sort, &sort::key(&query.sort, a), &sort::key(&query.sort, b))

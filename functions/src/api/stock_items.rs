@@ -1,7 +1,7 @@
 //! Stock items: what is in stock of a sku whose stock is tracked. Each is told by its sku, which
 //! holds it: taking from stock is one write of one item.
 
-use perennial_domain::ids::SkuId;
+use perennial_domain::{catalog::Replenishment, ids::SkuId};
 use perennial_store::{Cursor, CursorError, Page, Record};
 use serde_json::{Map, Value, json};
 
@@ -27,6 +27,10 @@ const STOCK: &str = "stock";
 /// The member that holds what a client keeps with its stock.
 const OWN_DATA: &str = "stock_item";
 const SKU_CODE: &str = "sku_code";
+/// What is to come into stock.
+const REPLENISHMENTS: &str = "replenishments";
+/// Most dates on which units of a sku are to come.
+const MAX_REPLENISHMENTS: usize = 100;
 
 pub(crate) static KIND: ResourceType = ResourceType {
     name: "stock_items",
@@ -42,6 +46,18 @@ pub(crate) static KIND: ResourceType = ResourceType {
             "quantity",
             Kind::Integer(0, skus::MAX_STOCK),
             "Units in stock, those held by orders taken off.",
+        ),
+        Attribute::write(
+            REPLENISHMENTS,
+            Kind::List(
+                &Kind::Members(&[
+                    Attribute::write("date", Kind::Date, "The day on which they come, in UTC."),
+                    Attribute::write("units", Kind::Integer(1, skus::MAX_STOCK), "How many."),
+                ]),
+                MAX_REPLENISHMENTS,
+            ),
+            "Units that are to come, for the check whether coming runs can be served. Those of days that \
+             have passed do not count: what has come is in `quantity`.",
         ),
         REFERENCE,
         REFERENCE_ORIGIN,
@@ -118,6 +134,7 @@ fn object(sku: &Record) -> Option<Object> {
         attributes: json!({
             SKU_CODE: text(sku, "code"),
             "quantity": quantity,
+            REPLENISHMENTS: sku.get(REPLENISHMENTS).cloned().unwrap_or_else(|| json!([])),
             "reference": own("reference"),
             "reference_origin": own("reference_origin"),
             "metadata": own("metadata"),
@@ -210,6 +227,7 @@ async fn create(context: &Context<'_>) -> Outcome<Answer> {
         let detail = format!("the stock of this sku is tracked already, by {}", existing.id);
         problems.add(Problem::new(Code::Taken, detail).at("/data/attributes/sku_code"));
     }
+    keep_replenishments(&mut attributes, &mut sku, &mut problems);
     keep_own_data(&mut attributes, &mut sku, &mut problems);
     problems.check()?;
     let item = store(context, sku, json!(quantity)).await?;
@@ -250,6 +268,15 @@ async fn wanted_sku(
     Ok(found)
 }
 
+/// Keeps what is to come into stock in the sku's record.
+fn keep_replenishments(attributes: &mut Attributes, sku: &mut Record, problems: &mut Problems) {
+    match attributes.optional::<Vec<Replenishment>>(REPLENISHMENTS, problems) {
+        Given::Absent => {}
+        Given::Null => drop(sku.remove(REPLENISHMENTS)),
+        Given::Value(value) => drop(sku.insert(REPLENISHMENTS.to_owned(), json!(value))),
+    }
+}
+
 /// Keeps what the client keeps with the stock of a sku in the sku's record.
 fn keep_own_data(attributes: &mut Attributes, sku: &mut Record, problems: &mut Problems) {
     let mut own = match sku.remove(OWN_DATA) {
@@ -286,6 +313,7 @@ async fn update(context: &Context<'_>) -> Outcome<Answer> {
     let mut problems = Problems::default();
     let mut attributes = document.attributes(&mut problems);
     let quantity: Option<u32> = attributes.value("quantity", &mut problems);
+    keep_replenishments(&mut attributes, &mut sku, &mut problems);
     keep_own_data(&mut attributes, &mut sku, &mut problems);
     problems.check()?;
     let stock = sku.get(STOCK).cloned().unwrap_or_default();

@@ -18,7 +18,7 @@ use crate::{
 const TAKER: &str = "S#";
 
 impl Listed for CheckRecord {
-    const LETTER: &'static str = "H";
+    const LETTER: &'static str = "CR";
 
     fn from_item(item: Item) -> Result<Self, StoreError> {
         from_item(item)

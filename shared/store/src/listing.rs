@@ -1,12 +1,15 @@
 //! Lists: what an organization has of one kind, or one of its customers, by the time it was made.
 
 use chrono::{DateTime, TimeDelta, Timelike, Utc};
-use perennial_domain::ids::{CustomerId, OrganizationId};
+use perennial_domain::{
+    ids::{CustomerId, OrganizationId},
+    order::Order,
+};
 
 use crate::{
-    Page, Store, StoreError,
-    item::{Item, key_of, s, text},
-    keys::{Key, instant, list_pk, list_sk, partition},
+    Page, Store, StoreError, StoredOrder,
+    item::{Item, from_item, key_of, s, text},
+    keys::{Key, SELF, instant, list_pk, list_sk, partition},
     page::{Bound, Cursor, CursorError},
 };
 
@@ -134,6 +137,11 @@ impl List {
 /// Before and after every sort key of these indexes.
 const ENDS: (&str, &str) = (" ", "~");
 
+/// Keys that are read at once where most are passed over.
+const KEYS_AT_ONCE: usize = 1_000;
+/// Most keys that are looked through for orders of clients.
+const MOST_KEYS: usize = 50_000;
+
 /// Fewest keys that one query reads of a partition which holds several kinds.
 const SHARED_READ: usize = 100;
 
@@ -201,6 +209,39 @@ impl Store {
         let Window { items, total, next } = self.items_window(&list, span, places, bound).await?;
         let items: Result<Vec<T>, StoreError> = items.into_iter().map(T::from_item).collect();
         Ok(Window { items: items?, total, next })
+    }
+
+    /// The orders of clients among the latest of a span, the latest first, and whether there are older
+    /// ones that were not looked at. Their keys are told from those of runs in the index, so what runs
+    /// have made is not read; past [`MOST_KEYS`] keys nothing more is looked for.
+    ///
+    /// # Errors
+    /// When storage does not answer or holds something unreadable.
+    pub async fn client_orders(
+        &self,
+        organization: &OrganizationId,
+        span: &Span,
+        limit: u16,
+    ) -> Result<(Vec<Order>, bool), StoreError> {
+        let list = List::in_table(organization, StoredOrder::LETTER, Table::Book);
+        let span = Span { descending: true, ..*span };
+        let limit = usize::from(limit);
+        let (mut found, mut read, mut start) = (Vec::new(), 0, None);
+        let more = loop {
+            let (places, last) = self.places(&list, &span, KEYS_AT_ONCE, start).await?;
+            read += places.len();
+            found.extend(
+                places.into_iter().filter(|place| text(place, "sk").is_some_and(|sk| sk == SELF)),
+            );
+            start = last;
+            if start.is_none() || found.len() > limit || read >= MOST_KEYS {
+                break start.is_some() || found.len() > limit;
+            }
+        };
+        found.truncate(limit);
+        let items = self.standing_at(&list, &found).await?;
+        let orders: Result<Vec<Order>, StoreError> = items.into_iter().map(from_item).collect();
+        Ok((orders?, more))
     }
 
     /// The items of [`Store::list_within`].

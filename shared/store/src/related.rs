@@ -35,7 +35,7 @@ pub struct Related {
 }
 
 /// The letter of policies in keys.
-const POLICY: &str = "Q";
+const POLICY: &str = "CP";
 
 impl Store {
     /// Reads what an order refers to, consistently: one batch for all of it, and one read more for

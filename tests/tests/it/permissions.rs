@@ -262,11 +262,13 @@ async fn live(shop: &Shop) -> TestResult {
     }
     shop.settle().await?;
 
+    check(shop).await?;
     import(shop).await?;
     for path in [
         "orders",
         "order_subscriptions?include=order_subscription_items",
         "customers",
+        &format!("customers/{}/orders", shop.goods.customer),
         "customer_payment_sources",
         "markets",
         "subscription_models",
@@ -301,6 +303,22 @@ async fn import(shop: &Shop) -> TestResult {
         let document = documents::create("subscription_imports", attributes, &[]);
         shop.api.post("subscription_imports", &document).send().await?.with_status(200)?;
     }
+    Ok(())
+}
+
+/// An order whose checks look at what its customer has and at what is reserved, and what is counted and
+/// tried of them.
+async fn check(shop: &Shop) -> TestResult {
+    let checks = json!({
+        "duplicate_order": {"severity": "warn"},
+        "recurring_availability": {"severity": "warn", "reserve": true},
+    });
+    let policy = documents::create("check_policies", json!({"checks": checks}), &[]);
+    shop.api.create("check_policies", &policy).await?;
+    shop.order(&[line("TRACKED", 1, "monthly")]).await?;
+    shop.api.get("check_statistics").await?;
+    let preview = documents::create("check_previews", json!({"checks": checks}), &[]);
+    shop.api.post("check_previews", &preview).send().await?.with_status(200)?;
     Ok(())
 }
 

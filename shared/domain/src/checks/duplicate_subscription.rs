@@ -9,7 +9,7 @@ pub(super) fn check(facts: &Facts<'_>) -> Found {
     let mut found = Found::default();
     let Some(holdings) = facts.holdings else { return found };
     let mut same: BTreeSet<&str> = BTreeSet::new();
-    let others = holdings.subscriptions.iter();
+    let others = holdings.subscriptions.iter().filter(|one| one.created_at <= facts.now);
     for other in others.filter(|one| goes_on(one) && !is_own(one, facts.context.order)) {
         let is_same = |becoming: &Subscription| {
             becoming.frequency == other.frequency && goods(becoming) == goods(other)

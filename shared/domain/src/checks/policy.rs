@@ -76,7 +76,7 @@ impl Setting {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub struct Scope {
     /// For orders of this channel.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "channel_code", default, skip_serializing_if = "Option::is_none")]
     pub channel: Option<String>,
     /// In this market.
     #[serde(default, skip_serializing_if = "Option::is_none")]

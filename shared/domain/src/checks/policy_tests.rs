@@ -14,7 +14,7 @@ fn policy(scope: Value, checks: Value) -> TestResult<CheckPolicy> {
 }
 
 fn web_in_eu_of_ada() -> TestResult<Scope> {
-    let scope = json!({"channel": "web", "market_id": "mkt_eu", "customer_id": "cus_ada"});
+    let scope = json!({"channel_code": "web", "market_id": "mkt_eu", "customer_id": "cus_ada"});
     Ok(serde_json::from_value(scope)?)
 }
 
@@ -46,12 +46,12 @@ fn the_most_specific_policy_wins_member_by_member() -> TestResult {
     let policies = [
         policy(json!({}), json!({"credit_limit": {"severity": "warn", "exposure_days": 10}}))?,
         policy(
-            json!({"channel": "web"}),
+            json!({"channel_code": "web"}),
             json!({"credit_limit": {"severity": "review", "limit_cents": 5}, "term": {"max_days": 9}}),
         )?,
         policy(json!({"market_id": "mkt_eu"}), json!({"credit_limit": {"exposure_days": 20}}))?,
         policy(
-            json!({"channel": "web", "market_id": "mkt_eu"}),
+            json!({"channel_code": "web", "market_id": "mkt_eu"}),
             json!({"credit_limit": {"limit_cents": 7}}),
         )?,
         policy(json!({"customer_id": "cus_ada"}), json!({"credit_limit": {"severity": "off"}}))?,
@@ -65,11 +65,11 @@ fn the_most_specific_policy_wins_member_by_member() -> TestResult {
     let (warn, review, off) = (Severity::Warn, Severity::Review, Severity::Off);
     assert_eq!(limit(json!({"market_id": "mkt_us"}))?, (Some(warn), Some(10), None));
     assert_eq!(limit(json!({"market_id": "mkt_eu"}))?, (Some(warn), Some(20), None));
-    let web = json!({"channel": "web", "market_id": "mkt_us"});
+    let web = json!({"channel_code": "web", "market_id": "mkt_us"});
     assert_eq!(limit(web)?, (Some(review), Some(10), Some(5)));
-    let web = json!({"channel": "web", "market_id": "mkt_eu"});
+    let web = json!({"channel_code": "web", "market_id": "mkt_eu"});
     assert_eq!(limit(web)?, (Some(review), Some(20), Some(7)));
-    let ada = json!({"channel": "web", "market_id": "mkt_eu", "customer_id": "cus_ada"});
+    let ada = json!({"channel_code": "web", "market_id": "mkt_eu", "customer_id": "cus_ada"});
     assert_eq!(limit(ada)?, (Some(off), Some(20), Some(7)));
     let eve = json!({"market_id": "mkt_us", "customer_id": "cus_eve"});
     assert_eq!(limit(eve)?, (Some(warn), Some(10), Some(1)));

@@ -50,7 +50,7 @@ pub fn count<'a>(
     for record in records {
         for failure in &record.failures {
             let count = counts.entry((failure.check, record.channel.clone())).or_default();
-            // An order that was refused for one check is held by another no more.
+            // What would only have held an order that was refused for another check counts as held.
             match (record.outcome, failure.severity) {
                 (RecordOutcome::Rejected, Severity::Reject) => count.rejected += 1,
                 _ => count.held += 1,
