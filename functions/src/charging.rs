@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use perennial_domain::{dunning, plan::Outcome};
 use perennial_payments::{
-    Action, ChargeOutcome, ChargeRequest, DeclineKind, PaymentError, PaymentProvider, VoidOutcome,
-    WaitsFor, charge_safely, decline_code, test_provider::TestProvider,
+    Action, ChargeLookup, ChargeOutcome, ChargeRequest, DeclineKind, PaymentError, PaymentProvider,
+    VoidOutcome, WaitsFor, charge_safely, decline_code,
+    stripe::{self, StripeProvider},
+    test_provider::TestProvider,
 };
 use perennial_runtime::{Environment, SettingError};
 
-use crate::{Aws, sqs_batch::HandleError};
+use crate::{Aws, secrets, sqs_batch::HandleError};
 
 /// The provider that the environment names.
 pub(crate) fn provider(
@@ -21,12 +23,19 @@ pub(crate) fn provider(
             aws.dynamodb.clone(),
             environment.require("TEST_PAYMENTS_TABLE")?,
         ))),
+        "stripe" => Ok(Arc::new(stripe(environment)?)),
         other => Err(SettingError::Invalid {
             name: "PAYMENT_PROVIDER".to_owned(),
             value: other.to_owned(),
-            expected: "payment provider: test",
+            expected: "payment provider: test or stripe",
         }),
     }
+}
+
+/// The Stripe account that the environment names, or its stand-in.
+pub(crate) fn stripe(environment: &Environment) -> Result<StripeProvider, SettingError> {
+    let base = environment.get("STRIPE_API_URL").unwrap_or(stripe::API);
+    Ok(StripeProvider::new(base, secrets::named(environment, "STRIPE_SECRET_NAME")?))
 }
 
 /// Collects a payment now, or not at all: what waits for its customer is ended. A decline is an
@@ -68,6 +77,25 @@ async fn end(
         VoidOutcome::Paid { charge_id } => Ok(Outcome::Paid { charge_id }),
         VoidOutcome::NotFound => {
             Err(HandleError::Transient(format!("payment {} is not found", action.payment_id)))
+        }
+    }
+}
+
+/// What was collected under a key that is given up; a payment that waits for its customer is ended,
+/// so that it can't be paid any more.
+pub(crate) async fn paid_or_ended(
+    provider: &dyn PaymentProvider,
+    lookup: &ChargeLookup,
+) -> Result<Option<Outcome>, HandleError> {
+    let found = provider.lookup(lookup).await.map_err(|error| failure(&error))?;
+    match found {
+        Some(paid @ ChargeOutcome::Paid { .. }) => Ok(Some(outcome_of(paid))),
+        Some(ChargeOutcome::Declined { .. }) | None => Ok(None),
+        Some(ChargeOutcome::NeedsAction(_)) => {
+            match provider.void(lookup).await.map_err(|error| failure(&error))? {
+                VoidOutcome::Paid { charge_id } => Ok(Some(Outcome::Paid { charge_id })),
+                VoidOutcome::Voided | VoidOutcome::NotFound => Ok(None),
+            }
         }
     }
 }

@@ -17,7 +17,22 @@ const UNBOUNDED: [(&str, &str); 2] = [
 ];
 
 /// Prefixes of what may be allowed at all.
-const SERVICES: [&str; 5] = ["dynamodb:", "events:", "logs:", "sqs:", "xray:"];
+const SERVICES: [&str; 6] = ["dynamodb:", "events:", "logs:", "sqs:", "ssm:", "xray:"];
+
+/// Parameters of the template that name secrets, which are kept outside of the stack.
+const SECRETS: [&str; 2] = ["StripeSecretName", "StripeWebhookSecretName"];
+
+/// Whether the statement's actions may reach a resource beyond this stack: the very secrets that
+/// its parameters name, to be read.
+fn is_named_secret(actions: &[&str], resource: &Value) -> bool {
+    let arn = |name| {
+        format!(
+            "arn:${{AWS::Partition}}:ssm:${{AWS::Region}}:${{AWS::AccountId}}:parameter${{{name}}}"
+        )
+    };
+    actions == ["ssm:GetParameter"]
+        && SECRETS.iter().any(|name| resource == &json!({"Fn::Sub": arn(name)}))
+}
 
 /// Every statement of every policy, with the id of the resource that holds it.
 pub(super) fn statements(template: &Template) -> Vec<(String, Value)> {
@@ -68,7 +83,8 @@ fn policies_name_actions_and_resources(template: &Template) -> Vec<Violation> {
         for resource in resources(&statement) {
             let unbounded = resource == &json!("*")
                 && actions.iter().all(|action| UNBOUNDED.iter().any(|(name, _)| name == action));
-            if !unbounded && target(resource).is_none_or(|id| template.resource(id).is_none()) {
+            let outside = unbounded || is_named_secret(&actions, resource);
+            if !outside && target(resource).is_none_or(|id| template.resource(id).is_none()) {
                 broken(format!("reaches beyond this stack: {resource}"));
             }
         }
