@@ -95,7 +95,8 @@ done <<'LIST'
 IntakeFunction intake
 ImportFunction import
 ApiFunction api
-ApiFunction api-health
+HealthFunction api-health
+ChannelsFunction channels
 ApiFunction api-openapi
 ValidationFunction validation
 RenewalTickFunction renewal-tick
