@@ -95,8 +95,8 @@ pub(super) async fn next_run(
 }
 
 /// The period that a run bills: that of the schedule, where the run is the one that begins it. A
-/// run that was put on another date bills from there up to the following one. Either way it bills a
-/// whole price, and so counts as whole.
+/// run that was put on another date bills from there up to the date of the following one, wherever
+/// days off move that. Either way it bills a whole price, and so counts as whole.
 fn period_of_run(schedule: &Schedule, run: Slot) -> Option<BillingPeriod> {
     let before = run.at.checked_sub_signed(TimeDelta::nanoseconds(1))?;
     let of_schedule = next_invoice(schedule, BillingTerms::default(), before)
@@ -110,10 +110,12 @@ fn period_of_run(schedule: &Schedule, run: Slot) -> Option<BillingPeriod> {
         .filter(|period| !period.kind.is_stub());
     of_schedule.or_else(|| {
         let following = schedule.following(run).ok()?;
+        let unmoved = schedule.unadjusted().occurrence(following.number).ok();
+        let end = unmoved.map(|date| date.at).filter(|end| *end > run.at);
         Some(BillingPeriod {
             number: run.number,
             start: run.at,
-            end: following.at,
+            end: end.unwrap_or(following.at),
             kind: PeriodKind::Whole,
             fraction: Ratio::ONE,
             invoiced_at: run.at,

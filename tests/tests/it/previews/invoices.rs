@@ -266,7 +266,10 @@ async fn the_first_order_charges_whole_prices_and_the_first_invoice_prorates_its
 /// A run that was put on another date begins its period there, and still charges a whole price.
 #[tokio::test]
 async fn a_rescheduled_run_is_previewed_whole() -> TestResult {
-    let shop = Shop::open_at("2027-01-31T10:00:00Z").await?;
+    // The following run is moved to 1 April by a holiday, and the period's end is not.
+    let working_days = json!({"rule": "next", "holidays": ["2027-03-31"]});
+    let plan = Plan::at("2027-01-31T10:00:00Z")?.model(json!({"working_days": working_days}));
+    let shop = plan.open().await?;
     let id = shop.subscribe("monthly").await?.to_string();
     let change = json!({"next_run_at": "2027-03-05T10:00:00Z"});
     let change = documents::update("order_subscriptions", &id, &change);
