@@ -16,6 +16,8 @@ use crate::{PaymentError, SecretSource};
 
 /// The version of the API whose objects we read; an account's own default changes with its owner.
 const VERSION: &str = "2024-06-20";
+/// The code of errors about what does not exist.
+const NOT_THERE: &str = "resource_missing";
 /// Waits before a call is made again, one after the other.
 const PAUSES: [Duration; 2] = [Duration::from_millis(300), Duration::from_millis(900)];
 
@@ -78,9 +80,7 @@ impl Api {
         let path = if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") };
         match self.call(Method::GET, &path, None, None).await {
             Ok(reply) => Ok(Some(reply.body)),
-            Err(Failure::Refused(error)) if error.code.as_deref() == Some("resource_missing") => {
-                Ok(None)
-            }
+            Err(Failure::Refused(error)) if error.code.as_deref() == Some(NOT_THERE) => Ok(None),
             Err(failure) => Err(match PaymentError::from(failure) {
                 PaymentError::Unavailable { reason } | PaymentError::Refused { reason } => {
                     PaymentError::unknown(reason)
@@ -183,7 +183,10 @@ fn read<T: DeserializeOwned>(outcome: Result<Answer, ExchangeError>) -> Result<R
         };
     }
     let refusal: Refusal = serde_json::from_slice(&answer.body).unwrap_or_default();
-    let error = Box::new(refusal.error);
+    let mut error = Box::new(refusal.error);
+    if status == 404 {
+        error.code.get_or_insert_with(|| NOT_THERE.to_owned());
+    }
     let told = || format!("Stripe answered {status}: {}", error.told());
     Err(match status {
         402 => Failure::Declined { error, replayed },

@@ -38,7 +38,7 @@ use self::{
     api::{Api, Failure},
     currency::{from_stripe, to_stripe},
     form::Form,
-    objects::{Intent, List, Method, Refund, metadata},
+    objects::{Intent, List, Metadata, Method, Refund, metadata},
     token::{Named, is_id},
 };
 use crate::{
@@ -96,13 +96,23 @@ impl StripeProvider {
             return Ok(None);
         }
         let intent = self.intent(payment_id).await?;
-        Ok(intent.and_then(|intent| {
-            Some(Subject {
-                organization: intent.ours(metadata::ORGANIZATION)?.to_owned(),
-                reference: intent.ours(metadata::REFERENCE)?.to_owned(),
-                attempt: intent.ours(metadata::ATTEMPT)?.parse().ok()?,
-            })
-        }))
+        Ok(intent.and_then(|intent| Subject::of(&intent.metadata)))
+    }
+
+    /// What the latest of a customer's payments was for that is ours.
+    ///
+    /// # Errors
+    /// [`PaymentError::Unknown`] when Stripe could not be asked.
+    pub async fn subject_of_customer(
+        &self,
+        customer: &str,
+    ) -> Result<Option<Subject>, PaymentError> {
+        if !is_id(customer, &["cus_"]) {
+            return Ok(None);
+        }
+        let filter = Form::default().with("customer", customer);
+        let latest: List<Intent> = self.page("/v1/payment_intents", &filter, None).await?;
+        Ok(latest.data.iter().find_map(|intent| Subject::of(&intent.metadata)))
     }
 
     async fn intent(&self, id: &str) -> Result<Option<Intent>, PaymentError> {
@@ -322,6 +332,17 @@ pub struct Subject {
     pub reference: String,
     /// The caller's count of attempts.
     pub attempt: u32,
+}
+
+impl Subject {
+    fn of(metadata: &Metadata) -> Option<Self> {
+        let ours = |name: &str| metadata.get(name).map(String::as_str);
+        Some(Self {
+            organization: ours(metadata::ORGANIZATION)?.to_owned(),
+            reference: ours(metadata::REFERENCE)?.to_owned(),
+            attempt: ours(metadata::ATTEMPT)?.parse().ok()?,
+        })
+    }
 }
 
 /// A read before any write: when it fails, nothing has moved.

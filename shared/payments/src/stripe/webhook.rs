@@ -11,7 +11,7 @@ use serde::Deserialize;
 use sha2::Sha256;
 use thiserror::Error;
 
-use super::objects::Metadata;
+use super::{Subject, objects::Metadata};
 use crate::Secret;
 
 /// How old a notice may be, and how far ahead of our clock: Stripe's own recommendation. A copy that
@@ -96,8 +96,10 @@ fn hexadecimal(text: &str) -> Option<[u8; 32]> {
 pub enum Notice {
     /// A payment was paid, declined or canceled after its charge was answered, or a moment before.
     Payment {
-        /// The intent.
-        payment_id: String,
+        /// What the intent was made for; `None` when it is not ours.
+        subject: Option<Subject>,
+        /// How long after the intent was made the event came about.
+        after: TimeDelta,
     },
     /// A refund succeeded or failed after it was answered.
     Refund {
@@ -116,8 +118,6 @@ pub enum Notice {
         customer: Option<String>,
         /// The card's last month, 1 to 12, and its year.
         expires: Option<(u32, i32)>,
-        /// The card's last digits.
-        last4: Option<String>,
     },
     /// Nothing that concerns us.
     Ignored,
@@ -159,6 +159,7 @@ struct Data {
 #[derive(Deserialize)]
 struct Object {
     id: Option<String>,
+    created: Option<i64>,
     #[serde(default)]
     metadata: Option<Metadata>,
     payment_intent: Option<String>,
@@ -174,7 +175,6 @@ struct Object {
 struct Card {
     exp_month: Option<u32>,
     exp_year: Option<i32>,
-    last4: Option<String>,
 }
 
 /// Only the type, for events whose objects have members of other types than ours.
@@ -200,10 +200,14 @@ pub fn read(body: &[u8]) -> Result<Notice, serde_json::Error> {
     Ok(match kind.as_str() {
         "payment_intent.succeeded"
         | "payment_intent.payment_failed"
-        | "payment_intent.canceled" => match object.id {
-            Some(payment_id) => Notice::Payment { payment_id },
-            None => Notice::Ignored,
-        },
+        | "payment_intent.canceled" => {
+            let made = object.created.unwrap_or(created);
+            let after = created.saturating_sub(made).clamp(0, i64::from(u32::MAX));
+            Notice::Payment {
+                subject: Subject::of(&object.metadata.unwrap_or_default()),
+                after: TimeDelta::seconds(after),
+            }
+        }
         "charge.refund.updated" | "refund.updated" | "refund.failed" => {
             let mut metadata = object.metadata.unwrap_or_default();
             Notice::Refund {
@@ -212,17 +216,11 @@ pub fn read(body: &[u8]) -> Result<Notice, serde_json::Error> {
             }
         }
         "payment_method.automatically_updated" => match object.id {
-            Some(payment_method) => {
-                let card = object.card;
-                let expires =
-                    card.as_ref().and_then(|card| Some((card.exp_month?, card.exp_year?)));
-                Notice::MethodUpdated {
-                    payment_method,
-                    customer: object.customer,
-                    expires,
-                    last4: card.and_then(|card| card.last4),
-                }
-            }
+            Some(payment_method) => Notice::MethodUpdated {
+                payment_method,
+                customer: object.customer,
+                expires: object.card.and_then(|card| Some((card.exp_month?, card.exp_year?))),
+            },
             None => Notice::Ignored,
         },
         dispute if dispute.starts_with("charge.dispute.") => {

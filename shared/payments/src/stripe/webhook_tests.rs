@@ -111,13 +111,21 @@ fn event(kind: &str, object: &serde_json::Value) -> Result<Notice, serde_json::E
 }
 
 #[test]
-fn events_about_payments_name_the_intent() -> TestResult {
+fn events_about_payments_tell_what_they_were_made_for() -> TestResult {
+    let metadata = json!({
+        "perennial_key": "k", "perennial_organization": "org_1", "perennial_reference": "ord_1",
+        "perennial_attempt": "2",
+    });
+    let subject =
+        Subject { organization: "org_1".to_owned(), reference: "ord_1".to_owned(), attempt: 2 };
     for kind in ["succeeded", "payment_failed", "canceled"] {
         let notice = event(
             &format!("payment_intent.{kind}"),
-            &json!({"id": "pi_1", "object": "payment_intent", "amount": 1999, "status": kind}),
+            &json!({"id": "pi_1", "object": "payment_intent", "amount": 1999, "status": kind,
+                   "created": NOW - 90, "metadata": metadata}),
         )?;
-        assert_eq!(notice, Notice::Payment { payment_id: "pi_1".to_owned() }, "{kind}");
+        let after = TimeDelta::seconds(90);
+        assert_eq!(notice, Notice::Payment { subject: Some(subject.clone()), after }, "{kind}");
     }
     Ok(())
 }
@@ -158,7 +166,6 @@ fn a_card_that_was_renewed_tells_its_new_date() -> TestResult {
         payment_method: "pm_1".to_owned(),
         customer: Some("cus_1".to_owned()),
         expires: Some((8, 2030)),
-        last4: Some("4242".to_owned()),
     };
     assert_eq!(notice, expected);
     Ok(())
