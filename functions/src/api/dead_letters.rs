@@ -40,7 +40,12 @@ pub(crate) static KIND: ResourceType = ResourceType {
             Kind::Choice(&["open", "redriven", "discarded"]),
             "Where it stands.",
         ),
-        Attribute::read("source", Kind::Text(50), "The queue whose function could not handle it."),
+        Attribute::read(
+            "source",
+            Kind::Text(50),
+            "The queue whose function could not handle it; `channel:` with the code of a channel whose \
+             payload could not be mapped.",
+        ),
         Attribute::read("message_id", Kind::Text(100), "The message's id on that queue."),
         Attribute::read("body", Kind::Text(1_048_576), "The message, unchanged."),
         Attribute::read("error", Kind::Text(10_000), "Why it could not be handled."),
@@ -228,6 +233,20 @@ fn not_possible(letter: &DeadLetter, what: &str) -> ApiError {
     Problem::new(Code::InvalidStatus, detail).into()
 }
 
+/// What a channel sent is on no queue: the function of channels takes it again.
+fn queueless(letter: &DeadLetter) -> ApiError {
+    if !letter.source.starts_with("channel:") {
+        return ApiError::internal(format!("there is no queue {:?}", letter.source));
+    }
+    let detail = format!(
+        "dead letter {} is a payload of {}, and on no queue: take it again with POST \
+         /api/channel_replays",
+        letter.id, letter.source
+    );
+    let problem = Problem::new(Code::InvalidStatus, detail);
+    problem.at("/data/attributes/_redrive").with("source", letter.source.clone()).into()
+}
+
 /// First what lets the work go on, then the note that it was done: a crash in between leaves the
 /// letter open, and doing it again does no harm, as every message can be handled twice.
 async fn carry_out(context: &Context<'_>, before: DeadLetter, asked: Asked) -> Outcome<DeadLetter> {
@@ -242,9 +261,7 @@ async fn carry_out(context: &Context<'_>, before: DeadLetter, asked: Asked) -> O
             if before.status == DeadLetterStatus::Discarded {
                 return Err(not_possible(&before, "replayed"));
             }
-            let queue = WorkQueue::named(&before.source).ok_or_else(|| {
-                ApiError::internal(format!("there is no queue {:?}", before.source))
-            })?;
+            let queue = WorkQueue::named(&before.source).ok_or_else(|| queueless(&before))?;
             if let Some(subscription) = &subscription {
                 blocking::unblock(store, organization, subscription, id, &cause, now)
                     .await
