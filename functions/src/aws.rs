@@ -8,7 +8,11 @@ use aws_config::{
     timeout::TimeoutConfig,
 };
 use aws_sdk_dynamodb::config::SharedCredentialsProvider;
-use aws_smithy_runtime_api::client::{auth::AuthSchemeId, http::HttpClient};
+use aws_smithy_runtime_api::client::{
+    auth::AuthSchemeId,
+    http::HttpClient,
+    interceptors::{Intercept, SharedInterceptor},
+};
 use perennial_runtime::{Environment, SettingError};
 
 use crate::https::Https;
@@ -29,6 +33,17 @@ pub struct Aws {
     shared: SdkConfig,
     /// Whether requests are signed.
     signed: bool,
+    /// Who sees the requests of clients that are made later.
+    watched_by: Option<SharedInterceptor>,
+}
+
+/// Makes a client whose requests somebody sees.
+macro_rules! watched {
+    ($service:ident, $client:expr, $watcher:expr) => {
+        $service::Client::from_conf(
+            $client.config().to_builder().interceptor($watcher.clone()).build(),
+        )
+    };
 }
 
 /// Makes clients that sign nothing: the configurations of the services have the same methods but no
@@ -76,6 +91,7 @@ impl Aws {
             sqs: aws_sdk_sqs::Client::new(&config),
             shared: config,
             signed: true,
+            watched_by: None,
         })
     }
 
@@ -83,10 +99,27 @@ impl Aws {
     /// carries its code.
     #[must_use]
     pub fn eventbridge(&self) -> aws_sdk_eventbridge::Client {
-        if self.signed {
+        let client = if self.signed {
             aws_sdk_eventbridge::Client::new(&self.shared)
         } else {
             unsigned!(aws_sdk_eventbridge, &self.shared)
+        };
+        match &self.watched_by {
+            Some(watcher) => watched!(aws_sdk_eventbridge, client, watcher),
+            None => client,
+        }
+    }
+
+    /// The same clients, with somebody who sees each request, and may stop it.
+    #[must_use]
+    pub fn watched(&self, watcher: impl Intercept + 'static) -> Self {
+        let watcher = SharedInterceptor::new(watcher);
+        Self {
+            dynamodb: watched!(aws_sdk_dynamodb, self.dynamodb, watcher),
+            sqs: watched!(aws_sdk_sqs, self.sqs, watcher),
+            shared: self.shared.clone(),
+            signed: self.signed,
+            watched_by: Some(watcher),
         }
     }
 
@@ -112,6 +145,7 @@ impl Aws {
             sqs: unsigned!(aws_sdk_sqs, &shared),
             shared,
             signed: false,
+            watched_by: None,
         }
     }
 }

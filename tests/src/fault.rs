@@ -108,20 +108,7 @@ impl Faults {
     }
 
     fn between(&self, function: &str, aws: &Aws) -> Aws {
-        let way = || Way { function: function.to_owned(), faults: self.clone() };
-        // The configurations of the services have the same methods but no trait in common.
-        macro_rules! client {
-            ($service:ident, $client:expr) => {
-                $service::Client::from_conf(
-                    $client.config().to_builder().interceptor(way()).build(),
-                )
-            };
-        }
-        Aws {
-            dynamodb: client!(aws_sdk_dynamodb, aws.dynamodb),
-            sqs: client!(aws_sdk_sqs, aws.sqs),
-            eventbridge: client!(aws_sdk_eventbridge, aws.eventbridge),
-        }
+        aws.watched(Way { function: function.to_owned(), faults: self.clone() })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

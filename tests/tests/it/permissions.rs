@@ -46,20 +46,7 @@ impl Calls {
     }
 
     fn between(&self, function: &str, aws: &Aws) -> Aws {
-        let notes = || Notes { function: function.to_owned(), calls: self.clone() };
-        // The configurations of the services have the same methods but no trait in common.
-        macro_rules! client {
-            ($service:ident, $client:expr) => {
-                $service::Client::from_conf(
-                    $client.config().to_builder().interceptor(notes()).build(),
-                )
-            };
-        }
-        Aws {
-            dynamodb: client!(aws_sdk_dynamodb, aws.dynamodb),
-            sqs: client!(aws_sdk_sqs, aws.sqs),
-            eventbridge: client!(aws_sdk_eventbridge, aws.eventbridge),
-        }
+        aws.watched(Notes { function: function.to_owned(), calls: self.clone() })
     }
 
     fn made(&self) -> BTreeSet<Access> {

@@ -66,7 +66,7 @@ async fn an_event_that_cannot_be_read_is_kept_with_the_organization_that_it_name
         .detail_type("orders.create")
         .detail(json!({"organization": "acme", "subject": "ord_1"}).to_string())
         .build();
-    shop.stack.aws().eventbridge.put_events().entries(event).send().await?;
+    shop.stack.aws().eventbridge().put_events().entries(event).send().await?;
     shop.settle().await?;
     let letters = shop.dead_letters().await?;
     let [letter] = &letters[..] else { panic!("{letters:?}") };
