@@ -3,16 +3,22 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::{DateTime, Utc};
 use perennial_domain::{
     ids::{JobRunId, SubscriptionId},
     journal::{Entry, Head, verify},
     order::{Order, OrderStatus, PaymentStatus},
     order_copy::OrderCopy,
+    payment::{Refund, RefundStatus},
     run::{Run, RunStatus},
     subscription::Subscription,
 };
-use perennial_payments::{PaymentState, test_provider::LedgerEntry};
-use perennial_store::{Cursor, DeadLetter, JobBatch, JobRun, Page, StoredOrder};
+use perennial_payments::{
+    PaymentProvider, PaymentState, RefundOutcome, RefundRecord, test_provider::LedgerEntry,
+};
+use perennial_store::{
+    Cursor, DeadLetter, JobBatch, JobRun, Page, Part, Record, RecordKind, Span, StoredOrder,
+};
 use serde_json::Value;
 
 use crate::{Failure, Shop, TestResult};
@@ -173,10 +179,97 @@ impl Shop {
             let journal = self.journal("S", subscription.id.as_str()).await?;
             entries.extend(whole(subscription.id.as_str(), &subscription.journal, journal)?);
         }
-        match charges.keys().next() {
-            Some(reference) => Err(format!("a charge for {reference}, which is no order").into()),
-            None => Ok(entries),
+        if let Some(reference) = charges.keys().next() {
+            return Err(format!("a charge for {reference}, which is no order").into());
         }
+        for (letter, record) in self.told_records().await? {
+            let text = |name: &str| record.get(name).and_then(Value::as_str).unwrap_or_default();
+            let head: Head =
+                serde_json::from_value(record.get("journal").cloned().unwrap_or_default())?;
+            let journal = self.journal(letter, text("id")).await?;
+            entries.extend(whole(text("id"), &head, journal)?);
+        }
+        self.prove_refunds().await?;
+        Ok(entries)
+    }
+
+    /// Records that have a journal, with the letter of their kind: payment sources, refunds, disputes.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn told_records(&self) -> TestResult<Vec<(&'static str, Record)>> {
+        let (store, organization, span) = (&self.store, &self.organization, &Span::default());
+        let mut all = Vec::new();
+        for letter in ["P", "F", "Q"] {
+            let kind = RecordKind { letter, part: Part::Record("record") };
+            let found = all!(|after| store.records_within(organization, kind, span, PAGE, after));
+            all.extend(found.into_iter().map(|record| (letter, record)));
+        }
+        Ok(all)
+    }
+
+    /// The refunds that the provider has made, as its own ledger has them.
+    ///
+    /// # Errors
+    /// When the ledger does not answer.
+    pub async fn given_back(&self) -> TestResult<Vec<RefundRecord>> {
+        let span = perennial_payments::Span {
+            from: DateTime::<Utc>::MIN_UTC,
+            to: DateTime::<Utc>::MAX_UTC,
+        };
+        let organization = self.organization.as_str();
+        let (mut all, mut cursor) = (Vec::new(), None);
+        loop {
+            let page = self.provider.list_refunds(organization, span, cursor.as_ref()).await?;
+            all.extend(page.records);
+            cursor = page.next;
+            if cursor.is_none() {
+                all.retain(|refund| matches!(refund.outcome, RefundOutcome::Refunded { .. }));
+                return Ok(all);
+            }
+        }
+    }
+
+    /// Proves that the provider gave back what our refunds say, once each, and that each order knows
+    /// how much of it that was.
+    async fn prove_refunds(&self) -> TestResult {
+        let mut given: BTreeMap<String, i64> = BTreeMap::new();
+        for refund in self.given_back().await? {
+            let reference = refund.reference.unwrap_or_default();
+            if given.insert(reference.clone(), refund.amount_minor).is_some() {
+                return Err(format!("{reference} was given back twice").into());
+            }
+        }
+        let mut by_order: BTreeMap<String, i64> = BTreeMap::new();
+        for (_, record) in self.told_records().await?.iter().filter(|(letter, _)| *letter == "F") {
+            let refund: Refund = serde_json::from_value(Value::Object(record.clone()))?;
+            let id = refund.id.to_string();
+            let amount = given.remove(&id);
+            if (refund.status == RefundStatus::Succeeded) != amount.is_some() {
+                return Err(format!("{id} is {:?}, given back: {amount:?}", refund.status).into());
+            }
+            if amount.is_some_and(|amount| amount != refund.amount.get()) {
+                return Err(format!("{id} gave back {amount:?}, not {:?}", refund.amount).into());
+            }
+            *by_order.entry(refund.order_id.to_string()).or_default() += amount.unwrap_or_default();
+        }
+        if let Some(reference) = given.keys().next() {
+            return Err(format!("{reference} was given back, and is no refund").into());
+        }
+        for (order, amount) in by_order {
+            let stored = self.store.order(&self.organization, &order.parse()?).await?;
+            let (reversals, captured) = match stored.ok_or("a refunded order is gone")? {
+                StoredOrder::Client(order) => (order.reversals.clone(), order.total()?),
+                StoredOrder::Run(run) => (run.reversals.clone(), run.total),
+            };
+            let refunded = reversals.unwrap_or_default().refunded;
+            if refunded.get() != amount || refunded > captured {
+                return Err(
+                    format!("{order}: {refunded:?} of {captured:?}, ledger {amount}").into()
+                );
+            }
+        }
+        Ok(())
     }
 
     /// Proves that each journal entry became exactly one event, in order for each subject, and
@@ -209,6 +302,12 @@ impl Shop {
             if told.get(subject) != Some(sequences) {
                 let told = told.get(subject);
                 return Err(format!("{subject}: entries {sequences:?}, events {told:?}").into());
+            }
+        }
+        // A payment source that was deleted leaves its journal.
+        for subject in told.keys().filter(|subject| subject.starts_with("pay_")) {
+            if !expected.contains_key(subject) && !self.journal("P", subject).await?.is_empty() {
+                expected.insert(subject.clone(), Vec::new());
             }
         }
         match told.keys().find(|subject| !expected.contains_key(*subject)) {
