@@ -52,17 +52,16 @@ async fn a_secret_that_is_not_there_is_an_error_that_names_it() -> TestResult {
 /// Answers one request, and gives what it was.
 async fn answering(listener: TcpListener, status: &str, body: &str) -> std::io::Result<String> {
     let (mut stream, _) = listener.accept().await?;
-    let mut read = vec![0; 4096];
-    let mut length = 0;
-    while !String::from_utf8_lossy(&read[..length]).contains("WithDecryption") {
-        length += stream.read(&mut read[length..]).await?;
+    let mut read = Vec::new();
+    while !String::from_utf8_lossy(&read).contains("WithDecryption") {
+        stream.read_buf(&mut read).await?;
     }
     let answer = format!(
         "HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
         body.len()
     );
     stream.write_all(answer.as_bytes()).await?;
-    Ok(String::from_utf8_lossy(&read[..length]).into_owned())
+    Ok(String::from_utf8_lossy(&read).into_owned())
 }
 
 #[tokio::test]

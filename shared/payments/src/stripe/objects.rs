@@ -140,7 +140,7 @@ impl Error {
                 payment_id: payment_id.to_owned(),
                 waits_for: WaitsFor::Customer,
                 url: None,
-                message,
+                message: format!("{message} The customer has to confirm {payment_id}."),
             });
         }
         PaymentState::Declined { kind: decline_kind(code), code: code.to_owned(), message }
@@ -153,23 +153,23 @@ impl Intent {
     /// # Errors
     /// [`PaymentError::Unknown`] for a status that says nothing about money.
     pub(super) fn state(&self) -> Result<PaymentState, PaymentError> {
-        let waits = |waits_for, url, message: &str| {
+        let waits = |waits_for, url, message: String| {
             PaymentState::NeedsAction(Action {
                 payment_id: self.id.clone(),
                 waits_for,
                 url,
-                message: message.to_owned(),
+                message,
             })
         };
         match self.status.as_str() {
             "succeeded" => Ok(PaymentState::Paid { charge_id: self.id.clone() }),
             "requires_capture" => Ok(PaymentState::Authorized { payment_id: self.id.clone() }),
-            "processing" => Ok(waits(WaitsFor::Provider, None, "The payment is being processed.")),
+            "processing" => Ok(waits(WaitsFor::Provider, None, format!("{} is being processed.", self.id))),
             "requires_action" => {
                 let redirect =
                     self.next_action.as_ref().and_then(|next| next.redirect_to_url.as_ref());
                 let url = redirect.and_then(|redirect| redirect.url.clone());
-                Ok(waits(WaitsFor::Customer, url, "The bank asks the customer to confirm."))
+                Ok(waits(WaitsFor::Customer, url, format!("The bank asks the customer to confirm {}.", self.id)))
             }
             "requires_payment_method" if self.last_payment_error.is_some() => {
                 let error = self.last_payment_error.clone().unwrap_or_default();
