@@ -7,8 +7,8 @@ use perennial_runtime::{Clock, Environment, Function, SettingError};
 use thiserror::Error;
 
 use crate::{
-    Aws, api, channels as channel_intake, checks as order_checks, dead_letter, event_relay,
-    health as health_checks, import as imports, intake, order_copy,
+    Aws, api, api::previews as rule_previews, channels as channel_intake, checks as order_checks,
+    dead_letter, event_relay, health as health_checks, import as imports, intake, order_copy,
     payment_events as events_of_payments, payment_retry, payments, reconciliation, renewal_tick,
     validation, webhooks,
 };
@@ -72,6 +72,8 @@ functions! {
     checks, "checks" => order_checks::build;
     /// Brings in subscriptions from other books.
     import, "import" => imports::build;
+    /// Says what the rules of time and money make of given values.
+    previews, "previews" => rule_previews::build;
     /// Reads and manages everything else over HTTP.
     api, "api" => api::build;
     /// Checks an order that is being placed, collects its payment and makes its subscriptions.

@@ -1,4 +1,4 @@
-//! The previews, asked as clients ask: an event goes to the API's function, its answer is checked.
+//! The previews, asked as clients ask: an event goes to their function, its answer is checked.
 
 mod answered;
 
@@ -87,14 +87,11 @@ static API: LazyLock<Result<Api, String>> =
 
 impl Api {
     fn build() -> Result<Self, Box<dyn Error>> {
-        let queues = ["VALIDATION", "RENEWAL_TICK", "ORDER_COPY", "PAYMENT_RETRY", "WEBHOOK", "PAYMENTS", "RECONCILIATION"]
-            .map(|name| (format!("{name}_QUEUE_URL"), "http://nowhere.invalid/q".to_owned()));
         let table = ("BOOK_TABLE".to_owned(), "book".to_owned());
-        let environment =
-            Environment::from_map(BTreeMap::from_iter(queues.into_iter().chain([table])));
+        let environment = Environment::from_map(BTreeMap::from([table]));
         let clock: Arc<dyn Clock> = Arc::new(Stopped);
         Ok(Self {
-            function: build::api(&environment, &empty_cloud::clients(), &clock)?,
+            function: build::previews(&environment, &empty_cloud::clients(), &clock)?,
             runtime: tokio::runtime::Builder::new_current_thread().enable_all().build()?,
             description: perennial_functions::openapi(),
         })

@@ -77,7 +77,7 @@ use crate::{
         context::{Context, Services},
         dispatch::HttpFunction,
         object::ResourceType,
-        operation::{Operation, Surface},
+        operation::{Operation, Surface, described},
     },
     intake, settings,
     work_queues::WorkQueue,
@@ -172,12 +172,12 @@ static OPERATIONS: &[&[Operation]] = &[
     refunds::DESCRIBED,
     &crate::channels::DESCRIBED,
     &crate::checks::DESCRIBED,
-    previews::schedule_previews::OPERATIONS,
-    previews::proration_previews::OPERATIONS,
-    previews::billing_period_previews::OPERATIONS,
-    previews::invoice_previews::OPERATIONS,
-    intake::orders::OPERATIONS,
-    intake::line_items::OPERATIONS,
+    described!(previews::schedule_previews::OPERATIONS),
+    described!(previews::proration_previews::OPERATIONS),
+    described!(previews::billing_period_previews::OPERATIONS),
+    described!(previews::invoice_previews::OPERATIONS),
+    described!(intake::orders::OPERATIONS),
+    described!(intake::line_items::OPERATIONS),
 ];
 
 /// Every operation, those that follow relationships last: what is made from tables never stands

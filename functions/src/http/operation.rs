@@ -54,12 +54,14 @@ pub(crate) enum Surface {
     Reconciliation,
     /// How checks do, and how they would by changed policies.
     Checks,
+    /// What the rules of time and money say about given values.
+    Previews,
     /// Everything else.
     Api,
 }
 
 /// One operation.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Operation {
     pub(crate) action: Action,
     /// With `{id}` where an id stands.
@@ -100,6 +102,29 @@ pub(crate) fn elsewhere<'a>(context: &'a Context<'a>) -> Handled<'a> {
     let error = ApiError::not_found("resource at path", &context.request.path);
     Box::pin(std::future::ready(Err(error)))
 }
+
+/// The same operations without what carries them out: see [`elsewhere`].
+pub(crate) const fn description_of<const N: usize>(operations: &[Operation]) -> [Operation; N] {
+    assert!(operations.len() == N, "a description leaves no operation out");
+    let [first, ..] = operations else { panic!("there is an operation to describe") };
+    let mut all = [*first; N];
+    let (mut place, mut rest) = (0, operations);
+    while let [operation, others @ ..] = rest {
+        all[place] = Operation { handler: elsewhere, ..*operation };
+        (place, rest) = (place + 1, others);
+    }
+    all
+}
+
+/// Describes a table of operations that another function serves.
+macro_rules! described {
+    ($table:path) => {{
+        static DESCRIBED: [Operation; $table.len()] =
+            $crate::http::operation::description_of($table);
+        &DESCRIBED
+    }};
+}
+pub(crate) use described;
 
 /// The operation for a request, and the id in its path.
 pub(crate) fn find<'a>(

@@ -180,6 +180,7 @@ impl Call {
 pub(crate) struct Stack {
     intake: Arc<dyn Function>,
     api: Arc<dyn Function>,
+    previews: Arc<dyn Function>,
     validation: Arc<dyn Function>,
     payment_retry: Arc<dyn Function>,
     pub(crate) clock: Arc<TestClock>,
@@ -198,25 +199,10 @@ fn configuration(port: u16) -> aws_sdk_dynamodb::Config {
         .build()
 }
 
-/// An endpoint that nobody listens on.
-fn nowhere() -> (aws_sdk_sqs::Client, aws_sdk_eventbridge::Client) {
-    let sqs = aws_sdk_sqs::Config::builder()
-        .behavior_version(aws_sdk_sqs::config::BehaviorVersion::latest())
-        .region(aws_sdk_sqs::config::Region::new("us-east-1"))
-        .credentials_provider(Credentials::new("test", "test", None, None, "test"))
-        .http_client(aws_smithy_http_client::Builder::new().build_http())
-        .endpoint_url("http://127.0.0.1:1")
-        .retry_config(aws_sdk_sqs::config::retry::RetryConfig::disabled())
-        .build();
-    let events = aws_sdk_eventbridge::Config::builder()
-        .behavior_version(aws_sdk_eventbridge::config::BehaviorVersion::latest())
-        .region(aws_sdk_eventbridge::config::Region::new("us-east-1"))
-        .credentials_provider(Credentials::new("test", "test", None, None, "test"))
-        .http_client(aws_smithy_http_client::Builder::new().build_http())
-        .endpoint_url("http://127.0.0.1:1")
-        .retry_config(aws_sdk_eventbridge::config::retry::RetryConfig::disabled())
-        .build();
-    (aws_sdk_sqs::Client::from_conf(sqs), aws_sdk_eventbridge::Client::from_conf(events))
+/// Clients whose endpoint nobody listens on.
+fn nowhere() -> Aws {
+    let http = aws_smithy_http_client::Builder::new().build_http();
+    Aws::over(http, "us-east-1", "http://127.0.0.1:1")
 }
 
 impl Stack {
@@ -228,8 +214,8 @@ impl Stack {
         for table in ["book", "operations", "payments"] {
             create_table(&client, table).await;
         }
-        let (sqs, eventbridge) = nowhere();
-        let aws = Aws { dynamodb: client.clone(), sqs, eventbridge };
+        let mut aws = nowhere();
+        aws.dynamodb = client.clone();
         let queue = |name: &str| format!("http://127.0.0.1:1/000000000000/{name}");
         let environment = Environment::from_map(
             [
@@ -258,6 +244,7 @@ impl Stack {
         Self {
             intake: function("intake"),
             api: function("api"),
+            previews: function("previews"),
             validation: function("validation"),
             payment_retry: function("payment-retry"),
             clock,
@@ -273,7 +260,11 @@ impl Stack {
 
     /// Sends a request to the function that the template leads it to.
     pub(crate) async fn send(&self, call: Call) -> Answer {
-        let function = if call.is_for_intake() { &self.intake } else { &self.api };
+        let function = match () {
+            () if call.is_for_intake() => &self.intake,
+            () if call.method == "POST" && call.path.ends_with("_previews") => &self.previews,
+            () => &self.api,
+        };
         let answer = function.invoke(call.event(), invocation()).await.unwrap();
         let body = answer["body"].as_str().map_or(Value::Null, |body| {
             serde_json::from_str(body).unwrap_or_else(|_| Value::String(body.to_owned()))

@@ -251,6 +251,7 @@ async fn live(shop: &Shop) -> TestResult {
 
     check(shop).await?;
     import(shop).await?;
+    preview(shop, away.as_str()).await?;
     for path in [
         "orders",
         "order_subscriptions?include=order_subscription_items",
@@ -271,6 +272,23 @@ async fn live(shop: &Shop) -> TestResult {
         "recurring_order_copies?filter[q][order_subscription_id_eq]={away}&include=target_order"
     );
     shop.api.get(&copies).await?;
+    Ok(())
+}
+
+/// The next invoice of a subscription, and one of a sku.
+async fn preview(shop: &Shop, subscription: &str) -> TestResult {
+    for asked in [
+        json!({"order_subscription_id": subscription}),
+        json!({
+            "currency": "EUR",
+            "items": [{"sku_code": BEANS, "quantity": 1}],
+            "frequency": "monthly",
+            "starts_at": "2027-01-31T00:00:00Z",
+        }),
+    ] {
+        let asked = documents::create("invoice_previews", asked, &[]);
+        shop.api.post("invoice_previews", &asked).send().await?;
+    }
     Ok(())
 }
 

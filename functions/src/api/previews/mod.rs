@@ -11,17 +11,53 @@ pub(super) mod proration_previews;
 mod schedule_attributes;
 pub(super) mod schedule_previews;
 
+use std::sync::Arc;
+
+use perennial_runtime::{Clock, Environment, SettingError};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use crate::http::{
-    context::{Context, digest},
-    event::Answer,
-    media_type::JSON_API,
-    object::{Object, ResourceType, unserved},
-    operation::{Action, Handler, Operation, Surface},
-    query::Accepts,
+use crate::{
+    Aws,
+    http::{
+        context::{Context, Services, digest},
+        dispatch::HttpFunction,
+        event::Answer,
+        media_type::JSON_API,
+        object::{Object, ResourceType, unserved},
+        operation::{Action, Handler, Operation, Surface},
+        query::Accepts,
+    },
+    settings,
 };
+
+/// The function that answers previews.
+pub(crate) fn build(
+    environment: &Environment,
+    aws: &Aws,
+    clock: &Arc<dyn Clock>,
+) -> Result<HttpFunction, SettingError> {
+    Ok(HttpFunction {
+        surface: Surface::Previews,
+        operations: &[
+            schedule_previews::OPERATIONS,
+            proration_previews::OPERATIONS,
+            billing_period_previews::OPERATIONS,
+            invoice_previews::OPERATIONS,
+        ],
+        open: None,
+        services: Services {
+            store: settings::store(environment, aws)?,
+            queues: Vec::new(),
+            backlog: None,
+            tallies: None,
+            provider: None,
+            private_webhooks: false,
+        },
+        clock: Arc::clone(clock),
+        sam_local: environment.get("AWS_SAM_LOCAL") == Some("true"),
+    })
+}
 
 /// The one operation of a kind of preview.
 const fn operation(
@@ -34,7 +70,7 @@ const fn operation(
         action: Action::Preview,
         path,
         kind,
-        surface: Surface::Api,
+        surface: Surface::Previews,
         accepts: Accepts::SINGLE,
         about,
         handler,
