@@ -12,8 +12,8 @@ use perennial_store::StoredOrder;
 use super::{
     catalog, customer_email, dead_letters, event_callbacks, events, inverse, job_runs,
     journals::{self, Journal},
-    line_items, order_factories, order_subscriptions, orders, price_volume_tiers, sku_list_items, stock_items,
-    stock_locations, versions,
+    line_items, order_factories, order_subscriptions, orders, price_volume_tiers, sku_list_items,
+    stock_items, stock_locations, versions,
 };
 use crate::http::{
     caller::Verb,

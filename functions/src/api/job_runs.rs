@@ -221,8 +221,10 @@ impl Standing {
             shown.iter().map(|(subscription, number, _)| (subscription.clone(), *number)).collect();
         let runs = context.store().runs_among(organization, keys.clone()).await?;
         keys.retain(|key| !runs.contains_key(key));
-        let without: Vec<(OrganizationId, SubscriptionId)> =
-            keys.into_iter().map(|(subscription, _)| (organization.clone(), subscription)).collect();
+        let without: Vec<(OrganizationId, SubscriptionId)> = keys
+            .into_iter()
+            .map(|(subscription, _)| (organization.clone(), subscription))
+            .collect();
         let subscriptions = context.store().subscriptions(without).await?;
         Ok(Self { runs, subscriptions })
     }
@@ -280,11 +282,8 @@ async fn list(context: &Context<'_>) -> Outcome<Answer> {
     for (job, batches) in jobs.iter_mut().flatten() {
         fill_in(context.store(), organization, job, batches, context.now).await?;
     }
-    page.objects = jobs
-        .iter()
-        .flatten()
-        .map(|(job, batches)| object(job, batches, context.now))
-        .collect();
+    page.objects =
+        jobs.iter().flatten().map(|(job, batches)| object(job, batches, context.now)).collect();
     answer::page(context, &page, &[]).await
 }
 
@@ -344,8 +343,8 @@ async fn create(context: &Context<'_>) -> Outcome<Answer> {
         kind: if retry_of.is_some() { JobKind::RetryFailed } else { JobKind::Manual },
         actor: context.caller.actor(),
         retry_of,
-        status: None,
         started_at: context.now,
+        status: None,
     };
     context.store().open_job_run(organization, &job).await?;
     let messages = messages(context, &job)?;
@@ -388,8 +387,8 @@ mod tests {
             kind: JobKind::Scheduled,
             actor: "system:renewal-tick".to_owned(),
             retry_of: None,
-            status: None,
             started_at: now,
+            status: None,
         };
         let run = |index: u32, result| {
             let subscription = format!("sub_{index}").parse().unwrap();

@@ -193,6 +193,12 @@ pub(crate) static KIND: ResourceType = ResourceType {
             "Runs that wait for their payment: number and retry_at.",
         ),
         Attribute::read(
+            "access_until",
+            Kind::Instant,
+            "Until when its customer keeps access while its last run is not paid: when that was due, \
+             and the grace period of its retry policy after that. Null while it is paid.",
+        ),
+        Attribute::read(
             "blocked_by",
             Kind::Text(80),
             "The dead letter that keeps it from running, until that is redriven or discarded.",
@@ -378,6 +384,8 @@ pub(super) fn object(subscription: &Subscription) -> Object {
         errors_count,
         succeeded_on_last_run,
         unsettled,
+        awaits_method: _,
+        access_until,
         catch_up: _,
         retry: _,
         reference,
@@ -404,7 +412,7 @@ pub(super) fn object(subscription: &Subscription) -> Object {
         .map_or(*occurrencies, OccurrenceNumber::get);
     let unsettled: Vec<Value> = unsettled
         .iter()
-        .map(|Unsettled { number, retry_at, attempts }| {
+        .map(|Unsettled { number, retry_at, attempts, asked: _ }| {
             json!({
                 "number": number,
                 "retry_at": retry_at,
@@ -445,6 +453,7 @@ pub(super) fn object(subscription: &Subscription) -> Object {
             "formatted_total_amount": total.map(|total| orders::formatted(total, *currency)),
             "currency_code": currency,
             "unsettled": unsettled,
+            "access_until": access_until,
             "blocked_by": blocked_by,
             "held_by": held_by,
             "reference": reference,

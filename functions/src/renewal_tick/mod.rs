@@ -202,12 +202,12 @@ impl RenewalTick {
                 actor: "system:renewal-tick".to_owned(),
                 retry_of: None,
                 started_at: message.tick_at,
+                status: None,
             };
             self.store.open_job_run(organization, &job).await?;
         }
         self.dispatch(organization, &job_run_id, work).await
     }
-                status: None,
 
     /// The entries without those that wait: where an organization has switched subscriptions off,
     /// only its orders go on. Half a read unit for a page of the due index.

@@ -164,7 +164,9 @@ pub fn check_followed_prices(
     lines
         .filter(|(_, line)| line.frequency.is_some() && line.price_source != PriceSource::Given)
         .filter_map(|(index, line)| {
-            let error = current.unit_amount(list, order.currency, (&line.item, line.quantity), now).err()?;
+            let error = current
+                .unit_amount(list, order.currency, (&line.item, line.quantity), now)
+                .err()?;
             Some(reject(PRICE_MISSING, pointer(index, code_of(&line.item)), error.to_string()))
         })
         .collect()

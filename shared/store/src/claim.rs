@@ -57,7 +57,9 @@ impl Store {
             DueSubject::Run(id) => (id, Some(MAY_RUN.to_owned())),
             DueSubject::Alert(id) => (id, Some(format!("{MAY_RUN} AND next_run_at <= :now"))),
             DueSubject::Other(id) => (id, None),
-            DueSubject::Order(_) | DueSubject::Delivery(_) => return Ok(None),
+            DueSubject::Order(_) | DueSubject::Delivery(_) | DueSubject::Record { .. } => {
+                return Ok(None);
+            }
         };
         let base = "SET lease_until = :until, job_run_id = :job";
         let expression = if run_if.is_some() {

@@ -39,7 +39,7 @@ pub(crate) fn object(catalog: &'static Catalog, record: &Record) -> Object {
 }
 
 /// A record as an answer about it alone shows it.
-pub(super) fn revealed(
+pub(crate) fn revealed(
     context: &Context<'_>,
     catalog: &'static Catalog,
     before: Option<&Record>,
