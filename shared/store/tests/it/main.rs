@@ -5,6 +5,7 @@
 
 mod capacity;
 mod catalog;
+mod checks;
 mod claims;
 mod commits;
 mod customers;
