@@ -8,9 +8,9 @@ use thiserror::Error;
 
 use crate::{
     Aws, api, api::previews as rule_previews, channels as channel_intake, checks as order_checks,
-    dead_letter, event_relay, health as health_checks, import as imports, intake, order_copy,
-    payment_events as events_of_payments, payment_retry, payments, reconciliation, renewal_tick,
-    validation, webhooks,
+    dead_letter, event_relay, failures as ranked, health as health_checks, import as imports,
+    intake, order_copy, payment_events as events_of_payments, payment_retry, payments,
+    reconciliation, renewal_tick, validation, webhooks,
 };
 
 /// Builds one function.
@@ -86,6 +86,8 @@ functions! {
     payment_retry, "payment-retry" => payment_retry::PaymentRetry::build;
     /// Keeps what no function could handle.
     dead_letter, "dead-letter" => dead_letter::DeadLetters::build;
+    /// Ranks what somebody has to see to.
+    failures, "failures" => ranked::build;
     /// Publishes the journal on the bus.
     event_relay, "event-relay" => event_relay::EventRelay::build;
     /// Takes what payment providers tell.

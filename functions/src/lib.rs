@@ -11,6 +11,7 @@ mod checking;
 mod checks;
 mod dead_letter;
 mod event_relay;
+mod failures;
 mod fallback;
 mod follow_up;
 mod goods;

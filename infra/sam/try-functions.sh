@@ -94,6 +94,7 @@ while read -r function name; do
 done <<'LIST'
 IntakeFunction intake
 ImportFunction import
+FailuresFunction failures
 PreviewsFunction previews
 ApiFunction api
 HealthFunction api-health

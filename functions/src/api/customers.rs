@@ -6,6 +6,7 @@ use serde_json::json;
 use super::{
     CREATED_AT, MAX_AMOUNT, UPDATED_AT,
     catalog::{Catalog, Change, METADATA, Need, REFERENCE, REFERENCE_ORIGIN, done},
+    failures,
     tags::{ADD_TAGS, REMOVE_TAGS, TAGS},
 };
 use crate::http::{
@@ -33,6 +34,12 @@ pub(crate) static KIND: ResourceType = ResourceType {
             Kind::Boolean,
             "True while no order of theirs may be placed. Not for sales channels.",
         ),
+        Attribute::write(
+            TIER,
+            Kind::Choice(failures::TIERS),
+            "How much their failures count when failures are ranked; standard unless given. Not for \
+             sales channels.",
+        ),
         ADD_TAGS,
         REMOVE_TAGS,
         REFERENCE,
@@ -51,10 +58,11 @@ pub(crate) static KIND: ResourceType = ResourceType {
 
 const CREDIT_LIMIT: &str = "credit_limit_cents";
 const ON_HOLD: &str = "on_hold";
+const TIER: &str = "tier";
 
 pub(super) static CATALOG: Catalog = Catalog {
     required: &["email"],
-    defaults: || json!({"on_hold": false}),
+    defaults: || json!({"on_hold": false, "tier": "standard"}),
     take: refuse_credit_of_channels,
     settle: |_, change| {
         check_email(change);
@@ -78,7 +86,7 @@ fn refuse_credit_of_channels(context: &Context<'_>, change: &mut Change) {
     if context.caller.role != Role::SalesChannel {
         return;
     }
-    for name in [CREDIT_LIMIT, ON_HOLD] {
+    for name in [CREDIT_LIMIT, ON_HOLD, TIER] {
         if change.attributes.has(name) {
             let detail = format!("the role sales_channel may not set {name}");
             let at = change.attributes.pointer(name);

@@ -183,7 +183,9 @@ async fn read(context: &Context<'_>) -> Outcome<Answer> {
     answer::one(context, 200, &object(&find(context).await?)).await
 }
 
-enum Asked {
+/// What is to be done about a letter.
+#[derive(Debug, Clone)]
+pub(super) enum Asked {
     Redrive,
     Discard(String),
 }
@@ -249,7 +251,11 @@ fn queueless(letter: &DeadLetter) -> ApiError {
 
 /// First what lets the work go on, then the note that it was done: a crash in between leaves the
 /// letter open, and doing it again does no harm, as every message can be handled twice.
-async fn carry_out(context: &Context<'_>, before: DeadLetter, asked: Asked) -> Outcome<DeadLetter> {
+pub(super) async fn carry_out(
+    context: &Context<'_>,
+    before: DeadLetter,
+    asked: Asked,
+) -> Outcome<DeadLetter> {
     let organization = &context.caller.organization;
     let store = context.store();
     let subscription: Option<SubscriptionId> =

@@ -22,6 +22,7 @@ pub(crate) mod disputes;
 mod editable;
 mod event_callbacks;
 mod events;
+pub(crate) mod failures;
 mod include;
 mod instalment;
 mod inverse;
@@ -124,6 +125,9 @@ pub(crate) static RESOURCE_TYPES: &[&ResourceType] = &[
     &job_runs::KIND,
     &reconciliations::KIND,
     &dead_letters::KIND,
+    &failures::KIND,
+    &failures::redrives::REDRIVES,
+    &failures::redrives::DISCARDS,
     &journal_entries::KIND,
     &events::KIND,
     &versions::KIND,
@@ -163,6 +167,8 @@ static OPERATIONS: &[&[Operation]] = &[
     job_runs::OPERATIONS,
     reconciliations::DESCRIBED,
     dead_letters::OPERATIONS,
+    failures::DESCRIBED,
+    failures::redrives::DESCRIBED,
     journal_entries::OPERATIONS,
     events::OPERATIONS,
     versions::OPERATIONS,

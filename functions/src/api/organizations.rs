@@ -1,13 +1,13 @@
 //! The organization of the caller, the only one there is for them, and what it has set.
 
 use chrono::{DateTime, Utc};
-use perennial_domain::organization::Organization;
+use perennial_domain::{impact::ImpactWeights, organization::Organization};
 use serde_json::json;
 
 use super::{
     CREATED_AT, UPDATED_AT,
     annotations::{NO_METADATA, NO_REFERENCE, NO_REFERENCE_ORIGIN, unkept},
-    answer, listing, tags,
+    answer, failures, listing, tags,
 };
 use crate::http::{
     attributes::{Access, Attribute, Given, Kind},
@@ -46,6 +46,13 @@ pub(crate) static KIND: ResourceType = ResourceType {
             "Whether subscriptions are made and run; true unless set otherwise. Off, nothing new comes \
              about, and what falls due waits until it is on again, to be caught up by its own policy.",
         ),
+        Attribute::of(
+            IMPACT_WEIGHTS,
+            Kind::Members(WEIGHTS),
+            Access::Update,
+            "What failures are weighed by: docs/operations.md has the arithmetic. What is left out is \
+             as usual; null makes all of it so.",
+        ),
         NO_REFERENCE,
         NO_REFERENCE_ORIGIN,
         NO_METADATA,
@@ -54,6 +61,56 @@ pub(crate) static KIND: ResourceType = ResourceType {
     ],
     relationships: &[],
 };
+
+const IMPACT_WEIGHTS: &str = "impact_weights";
+
+const fn percent(name: &'static str, about: &'static str) -> Attribute {
+    Attribute::write(name, Kind::Integer(0, failures::MAX_PERCENT), about)
+}
+
+/// What failures are weighed by.
+const WEIGHTS: &[Attribute] = &[
+    Attribute::write(
+        "unknown_value_cents",
+        Kind::Integer(0, u32::MAX as i64),
+        "What counts where nobody knows what is at stake, in hundredths; 1000 unless set.",
+    ),
+    percent("age_percent_per_day", "How much more urgent each day of waiting makes it; 10."),
+    Attribute::write(
+        "age_days_maximum",
+        Kind::Integer(0, 3_650),
+        "The days after which it gets no more urgent; 30.",
+    ),
+    Attribute::write(
+        "urgency_percent",
+        Kind::Members(&[
+            percent("validation", "An order that was being placed; 300."),
+            percent("order_copy", "A run that was being made; 200."),
+            percent("payment_retry", "A payment that was being tried again, or given back; 150."),
+            percent("renewal_tick", "What is due was being looked for; 500."),
+            percent("webhooks", "Somebody was being told of an event; 50."),
+            percent("channels", "What a channel sent could not be understood; 300."),
+            percent("held_orders", "A check holds an order; 200."),
+            percent("rejected_orders", "Checks have refused an order; 100."),
+        ]),
+        "How urgent each step is, in percent.",
+    ),
+    Attribute::write(
+        "tier_percent",
+        Kind::Members(&[
+            percent("standard", "100."),
+            percent("silver", "150."),
+            percent("gold", "200."),
+            percent("platinum", "300."),
+        ]),
+        "How much each tier of customers counts, in percent.",
+    ),
+    Attribute::write(
+        "currency_percent",
+        Kind::Anything(5_000),
+        "What a unit of a currency is worth beside one of those not named, in percent: {\"JPY\": 1}.",
+    ),
+];
 
 pub(super) const OPERATIONS: &[Operation] = &[
     Operation {
@@ -102,7 +159,12 @@ async fn settings(context: &Context<'_>) -> Outcome<Organization> {
 }
 
 fn object(settings: &Organization) -> Object {
-    let Organization { id, subscriptions_enabled, created_at, updated_at, version } = settings;
+    let Organization { id, subscriptions_enabled, impact_weights, created_at, updated_at, version } =
+        settings;
+    let mut weights = json!(impact_weights);
+    if let Some(members) = weights.as_object_mut() {
+        members.entry("currency_percent").or_insert_with(|| json!({}));
+    }
     let set = |at: &DateTime<Utc>| (*version > 0).then_some(*at);
     Object {
         kind: &KIND,
@@ -112,6 +174,7 @@ fn object(settings: &Organization) -> Object {
             "tags_max_allowed_number": tags::MAX_TAGS,
             "tags_max_name_length": tags::MAX_NAME,
             ENABLED: subscriptions_enabled,
+            IMPACT_WEIGHTS: weights,
             "created_at": set(created_at),
             "updated_at": set(updated_at),
         })),
@@ -149,6 +212,7 @@ async fn update(context: &Context<'_>) -> Outcome<Answer> {
     let mut problems = Problems::default();
     let mut attributes = document.attributes(&mut problems);
     let enabled = attributes.optional(ENABLED, &mut problems);
+    let weights: Given<ImpactWeights> = attributes.optional(IMPACT_WEIGHTS, &mut problems);
     problems.check()?;
     let mut after = before.clone();
     match enabled {
@@ -156,6 +220,7 @@ async fn update(context: &Context<'_>) -> Outcome<Answer> {
         Given::Null => after.subscriptions_enabled = true,
         Given::Value(enabled) => after.subscriptions_enabled = enabled,
     }
+    weights.or_default(&mut after.impact_weights);
     if after == before {
         return answer::one(context, 200, &object(&before)).await;
     }

@@ -78,8 +78,16 @@ const SHARED: &[&str] = &[
     "channels",
 ];
 /// Resource types about the whole organization, closed to tokens that are confined to a market.
-const ORGANIZATION_WIDE: [&str; 5] =
-    ["job_runs", "reconciliations", "dead_letters", "webhooks", "event_callbacks"];
+const ORGANIZATION_WIDE: &[&str] = &[
+    "job_runs",
+    "reconciliations",
+    "dead_letters",
+    "failures",
+    "dead_letter_redrives",
+    "dead_letter_discards",
+    "webhooks",
+    "event_callbacks",
+];
 
 impl Role {
     fn named(name: &str) -> Option<Self> {

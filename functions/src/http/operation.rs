@@ -48,6 +48,8 @@ pub(crate) enum Surface {
     Channels,
     /// Subscriptions from other books.
     Import,
+    /// What somebody has to see to.
+    Failures,
     /// Refunds, and writes of payment sources.
     Payments,
     /// Proofs of the books.

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     dunning::RetryPolicy,
     ids::{CustomerId, MarketId, ModelId, PaymentSourceId, PriceListId, SkuId},
+    impact::CustomerTier,
     money::{Currency, MinorUnits},
     payment::{Fallback, OnDispute},
     renewal_alert::RenewalAlertPeriod,
@@ -78,6 +79,9 @@ pub struct Customer {
     /// True while no order of theirs may be placed (credit hold).
     #[serde(default)]
     pub on_hold: bool,
+    /// How much their failures count.
+    #[serde(default, skip_serializing_if = "CustomerTier::is_standard")]
+    pub tier: CustomerTier,
     /// Counts changes.
     pub version: u64,
     /// When it was made.

@@ -13,6 +13,7 @@
 //! - [`payment`]: refunds, disputes, and the order of a customer's payment sources
 //! - [`checks`]: whether an order may be placed, and [`placement`] what becomes of it
 //! - [`manual_subscription`], [`copy_order`], [`order_copy`]: subscriptions and copies made by hand
+//! - [`impact`]: how much a failure matters
 //! - [`import`]: subscriptions that come from another book
 //! - [`organization`]: what an organization has decided about itself
 //! - [`journal`]: how every change is recorded, and [`event_topics`] what that means to subscribers
@@ -26,6 +27,7 @@ pub mod country;
 pub mod dunning;
 pub mod event_topics;
 pub mod ids;
+pub mod impact;
 pub mod import;
 pub mod invoice;
 pub mod journal;

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::ids::OrganizationId;
+use crate::{ids::OrganizationId, impact::ImpactWeights};
 
 /// An organization's settings. One that has set nothing has none; [`Organization::unset`] is what
 /// holds then.
@@ -16,6 +16,9 @@ pub struct Organization {
     /// policy.
     #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
     pub subscriptions_enabled: bool,
+    /// What its failures are weighed by.
+    #[serde(default, skip_serializing_if = "ImpactWeights::is_default")]
+    pub impact_weights: ImpactWeights,
     /// When it first set something.
     pub created_at: DateTime<Utc>,
     /// When it last did.
@@ -32,6 +35,13 @@ impl Organization {
     /// One that has set nothing.
     #[must_use]
     pub fn unset(id: OrganizationId, now: DateTime<Utc>) -> Self {
-        Self { id, subscriptions_enabled: true, created_at: now, updated_at: now, version: 0 }
+        Self {
+            id,
+            subscriptions_enabled: true,
+            impact_weights: ImpactWeights::default(),
+            created_at: now,
+            updated_at: now,
+            version: 0,
+        }
     }
 }

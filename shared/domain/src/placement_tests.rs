@@ -137,6 +137,7 @@ impl Case {
                 payment_source_ids: Vec::new(),
                 credit_limit: None,
                 on_hold: false,
+                tier: crate::impact::CustomerTier::Standard,
                 version: 1,
                 created_at: now,
                 updated_at: now,

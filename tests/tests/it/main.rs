@@ -15,6 +15,7 @@ mod downtime;
 mod dunning;
 mod duplicates;
 mod events;
+mod failures;
 mod faults;
 mod idempotency;
 mod import;

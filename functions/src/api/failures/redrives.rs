@@ -1,0 +1,258 @@
+//! Many dead letters at once: replayed from the step that failed, or discarded with a reason. Each
+//! stands for itself; the answer tells what became of it.
+
+use futures::{StreamExt, stream};
+use perennial_domain::ids::DeadLetterId;
+use perennial_store::{DeadLetter, DeadLetterStatus};
+use serde_json::{Map, Value, json};
+
+use super::found::newest;
+use crate::{
+    api::{
+        dead_letters::{self, Asked},
+        previews,
+    },
+    http::{
+        attributes::{Attribute, Attributes, Kind},
+        caller::Verb,
+        context::Context,
+        document::Document,
+        error::{ApiError, Code, Outcome, Problem, Problems},
+        event::Answer,
+        object::ResourceType,
+        operation::{Action, Handler, Operation, Surface, handler},
+        query::Accepts,
+    },
+    work_queues::WorkQueue,
+};
+
+/// Most letters of one request.
+const MAX_LETTERS: u16 = 100;
+/// Letters that are seen to at once.
+const CONCURRENCY: usize = 8;
+
+const IDS: Attribute = Attribute::create(
+    "dead_letter_ids",
+    Kind::List(&Kind::Text(100), MAX_LETTERS as usize),
+    "The letters; or those that a source, or a part of their error, tells.",
+);
+const SOURCE: Attribute =
+    Attribute::create("source", Kind::Text(100), "Open letters of this source, the oldest first.");
+const ERROR: Attribute = Attribute::create(
+    "error_contains",
+    Kind::Text(200),
+    "Open letters whose error contains this, the oldest first.",
+);
+const LIMIT: Attribute = Attribute::create(
+    "limit",
+    Kind::Integer(1, MAX_LETTERS as i64),
+    "How many of them at most; 100 unless given.",
+);
+const REASON: Attribute =
+    Attribute::create("discard_reason", Kind::Text(500), "Why they are given up.");
+const RESULTS: Attribute = Attribute::read(
+    "results",
+    Kind::List(
+        &Kind::Members(&[
+            Attribute::read("dead_letter_id", Kind::Text(100), "The letter."),
+            Attribute::read(
+                "outcome",
+                Kind::Choice(&["redriven", "discarded", "refused", "failed"]),
+                "What became of it. One that failed may be sent again.",
+            ),
+            Attribute::read("code", Kind::Text(50), "Which rule it breaks."),
+            Attribute::read("detail", Kind::Text(2_000), "Why it was refused."),
+        ]),
+        MAX_LETTERS as usize,
+    ),
+    "What became of each.",
+);
+const REMAINING: Attribute = Attribute::read(
+    "remaining",
+    Kind::Integer(0, i64::MAX),
+    "How many that were told by source or error are still to be seen to.",
+);
+
+pub(crate) static REDRIVES: ResourceType = ResourceType {
+    name: "dead_letter_redrives",
+    singular: "dead letter redrive",
+    about: "Dead letters, replayed from the step that failed. Served nowhere afterwards: the answer \
+            tells what became of each.",
+    attributes: &[IDS, SOURCE, ERROR, LIMIT, RESULTS, REMAINING],
+    relationships: &[],
+};
+
+pub(crate) static DISCARDS: ResourceType = ResourceType {
+    name: "dead_letter_discards",
+    singular: "dead letter discard",
+    about: "Dead letters, given up with a reason. Served nowhere afterwards: the answer tells what \
+            became of each.",
+    attributes: &[IDS, SOURCE, ERROR, LIMIT, REASON, RESULTS, REMAINING],
+    relationships: &[],
+};
+
+const fn operations(redrive: Handler, discard: Handler) -> [Operation; 2] {
+    [
+        Operation {
+            action: Action::Preview,
+            path: "/api/dead_letter_redrives",
+            kind: &REDRIVES,
+            surface: Surface::Failures,
+            accepts: Accepts::SINGLE,
+            about: "Replays dead letters, each from the step that failed.",
+            handler: redrive,
+        },
+        Operation {
+            action: Action::Preview,
+            path: "/api/dead_letter_discards",
+            kind: &DISCARDS,
+            surface: Surface::Failures,
+            accepts: Accepts::SINGLE,
+            about: "Discards dead letters, with one reason for all.",
+            handler: discard,
+        },
+    ]
+}
+
+/// What the function `failures` serves.
+pub(crate) const OPERATIONS: &[Operation] = &operations(handler!(redrive), handler!(discard));
+
+/// The same for documents and for the other functions, which leave its code out.
+pub(crate) const DESCRIBED: &[Operation] =
+    &operations(handler!(super::elsewhere), handler!(super::elsewhere));
+
+/// The letters that are meant.
+enum Meant {
+    Ids(Vec<String>),
+    Those { source: Option<String>, error: Option<String>, limit: usize },
+}
+
+impl Meant {
+    fn read(attributes: &mut Attributes, problems: &mut Problems) -> Option<Self> {
+        let ids: Option<Vec<String>> = attributes.value(IDS.name, problems);
+        let source: Option<String> = attributes.value(SOURCE.name, problems);
+        let error: Option<String> = attributes.value(ERROR.name, problems);
+        let limit: Option<usize> = attributes.value(LIMIT.name, problems);
+        let told = source.is_some() || error.is_some();
+        let detail = match (&ids, told) {
+            (None, false) => "dead_letter_ids is required, or source or error_contains",
+            (Some(_), true) => "dead_letter_ids excludes source and error_contains",
+            (Some(_), false) if limit.is_some() => "limit goes with source or error_contains",
+            (Some(ids), false) => return Some(Self::Ids(ids.clone())),
+            (None, true) => {
+                let limit = limit.unwrap_or(usize::from(MAX_LETTERS));
+                return Some(Self::Those { source, error, limit });
+            }
+        };
+        let code = if told || limit.is_some() { Code::InvalidValue } else { Code::Required };
+        problems.add(Problem::new(code, detail).at(attributes.pointer(IDS.name)));
+        None
+    }
+
+    /// The letters with these ids, none where there is no such letter; and how many more there are.
+    async fn letters(
+        self,
+        context: &Context<'_>,
+    ) -> Outcome<(Vec<(String, Option<DeadLetter>)>, usize)> {
+        let (store, organization) = (context.store(), &context.caller.organization);
+        match self {
+            Self::Ids(mut ids) => {
+                let mut seen = std::collections::HashSet::new();
+                ids.retain(|id| seen.insert(id.clone()));
+                let mut letters = Vec::with_capacity(ids.len());
+                for id in ids {
+                    let found = match id.parse::<DeadLetterId>() {
+                        Ok(id) => store.dead_letter(organization, &id).await?,
+                        Err(_) => None,
+                    };
+                    letters.push((id, found));
+                }
+                Ok((letters, 0))
+            }
+            Self::Those { source, error, limit } => {
+                let mut found = newest::<DeadLetter>(context, |letter| {
+                    let text = letter.error.as_deref().unwrap_or_default();
+                    letter.status == DeadLetterStatus::Open
+                        && source.as_ref().is_none_or(|source| letter.source == *source)
+                        && error.as_ref().is_none_or(|error| text.contains(error.as_str()))
+                })
+                .await?;
+                found.reverse();
+                let remaining = found.len().saturating_sub(limit);
+                found.truncate(limit);
+                let letters = found.into_iter().map(|one| (one.id.to_string(), Some(one)));
+                Ok((letters.collect(), remaining))
+            }
+        }
+    }
+}
+
+async fn redrive(context: &Context<'_>) -> Outcome<Answer> {
+    see_to(context, &REDRIVES, |_, _| Some(Asked::Redrive)).await
+}
+
+async fn discard(context: &Context<'_>) -> Outcome<Answer> {
+    see_to(context, &DISCARDS, |attributes, problems| {
+        attributes.required(REASON.name, problems).map(Asked::Discard)
+    })
+    .await
+}
+
+async fn see_to(
+    context: &Context<'_>,
+    kind: &'static ResourceType,
+    asked: fn(&mut Attributes, &mut Problems) -> Option<Asked>,
+) -> Outcome<Answer> {
+    context.caller.check(Verb::Write, dead_letters::KIND.name)?;
+    let mut document = Document::create(context.request, kind)?;
+    let mut problems = Problems::default();
+    let mut attributes = document.attributes(&mut problems);
+    let asked = asked(&mut attributes, &mut problems);
+    let meant = Meant::read(&mut attributes, &mut problems);
+    let (asked, meant) = problems.finish(asked.zip(meant))?;
+    let (letters, remaining) = meant.letters(context).await?;
+    let asked = &asked;
+    let results: Vec<Value> = stream::iter(letters)
+        .map(|(id, letter)| async move {
+            let done = match letter {
+                Some(letter) => one(context, letter, asked).await,
+                None => Err(ApiError::not_found(dead_letters::KIND.singular, &id)),
+            };
+            result(&id, asked, &done)
+        })
+        .buffered(CONCURRENCY)
+        .collect()
+        .await;
+    let members = [("results", Value::Array(results)), ("remaining", json!(remaining))];
+    let members = members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    Ok(previews::answer(context, kind, members))
+}
+
+async fn one(context: &Context<'_>, letter: DeadLetter, asked: &Asked) -> Outcome<()> {
+    if matches!(asked, Asked::Redrive) && WorkQueue::named(&letter.source).is_none() {
+        let detail = format!(
+            "dead letter {} is of {}, no queue: POST /api/channel_replays takes payloads of channels \
+             again",
+            letter.id, letter.source
+        );
+        return Err(Problem::new(Code::InvalidValue, detail).into());
+    }
+    dead_letters::carry_out(context, letter, asked.clone()).await.map(drop)
+}
+
+fn result(id: &str, asked: &Asked, done: &Outcome<()>) -> Value {
+    let mut result = Map::new();
+    result.insert("dead_letter_id".to_owned(), json!(id));
+    let (outcome, told) = match done {
+        Ok(()) => match asked {
+            Asked::Redrive => ("redriven", None),
+            Asked::Discard(_) => ("discarded", None),
+        },
+        Err(error) if error.status() >= 500 => ("failed", error.problems.first()),
+        Err(error) => ("refused", error.problems.first()),
+    };
+    result.insert("outcome".to_owned(), json!(outcome));
+    result.insert("code".to_owned(), json!(told.map(|problem| problem.code.facts().1)));
+    result.insert("detail".to_owned(), json!(told.map(|problem| problem.detail.as_str())));
+    Value::Object(result)
+}

@@ -1,0 +1,39 @@
+//! Failures: ranks what somebody has to see to, and sees to many dead letters at once.
+
+use std::sync::Arc;
+
+use perennial_runtime::{Clock, Environment, SettingError};
+
+use crate::{
+    Aws, api,
+    http::{context::Services, dispatch::HttpFunction, operation::Surface},
+    settings,
+    work_queues::WorkQueue,
+};
+
+/// The function that serves them.
+pub(crate) fn build(
+    environment: &Environment,
+    aws: &Aws,
+    clock: &Arc<dyn Clock>,
+) -> Result<HttpFunction, SettingError> {
+    let queues = WorkQueue::ALL
+        .into_iter()
+        .map(|queue| Ok((queue, queue.open(environment, aws)?)))
+        .collect::<Result<_, SettingError>>()?;
+    Ok(HttpFunction {
+        surface: Surface::Failures,
+        operations: &[api::failures::OPERATIONS, api::failures::redrives::OPERATIONS],
+        open: None,
+        services: Services {
+            store: settings::store(environment, aws)?,
+            queues,
+            backlog: None,
+            provider: None,
+            tallies: None,
+            private_webhooks: false,
+        },
+        clock: Arc::clone(clock),
+        sam_local: environment.get("AWS_SAM_LOCAL") == Some("true"),
+    })
+}
