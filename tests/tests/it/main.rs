@@ -32,6 +32,7 @@ mod poison;
 mod previews;
 mod price_tiers;
 mod prices;
+mod reconciliation;
 mod refunds;
 mod renewal_alerts;
 mod resources;

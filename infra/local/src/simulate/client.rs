@@ -92,6 +92,14 @@ impl Client {
         Self::send(self.request(Method::PATCH, &path), Some(&document)).await.map(drop)
     }
 
+    /// A text of each of the first few of a kind.
+    pub(super) async fn texts(&self, kind: &str, pointer: &str) -> Result<Vec<String>, Failure> {
+        let answer = self.get(&format!("{kind}?page[size]=10")).await?;
+        let objects = answer.get("data").and_then(Value::as_array).into_iter().flatten();
+        let texts = objects.filter_map(|one| one.pointer(pointer).and_then(Value::as_str));
+        Ok(texts.map(str::to_owned).collect())
+    }
+
     /// How many there are of a kind; `None` when they are more than are counted.
     pub(super) async fn count(&self, kind: &str) -> Result<Option<u64>, Failure> {
         let answer = self.get(&format!("{kind}?page[size]=1&page[number]=1")).await?;

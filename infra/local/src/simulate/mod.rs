@@ -77,14 +77,10 @@ pub async fn run(options: &Options, told: impl Fn(u32)) -> Result<Report, Failur
     stack.move_clock(&Target::Instant(end + SETTLING)).await?;
     let reconciled = reconcile(&stack, &client, (start, end)).await?;
     let letters = client.count("dead_letters").await?;
+    let errors = client.texts("dead_letters", "/attributes/error").await?;
     stack.shutdown().await;
-    Ok(Report {
-        options: *options,
-        weather: weather.seen(),
-        reconciled,
-        letters,
-        took: begun.elapsed(),
-    })
+    let (weather, took) = (weather.seen(), begun.elapsed());
+    Ok(Report { options: *options, weather, reconciled, letters, errors, took })
 }
 
 /// Makes the shop and its subscriptions, spread over a month. Their first orders are paid.

@@ -20,6 +20,8 @@ pub struct Report {
     pub reconciled: Value,
     /// Dead letters; `None` when they are more than are counted.
     pub letters: Option<u64>,
+    /// Why the last few of them could not be handled.
+    pub errors: Vec<String>,
     /// How long it took.
     pub took: Duration,
 }
@@ -75,6 +77,9 @@ impl fmt::Display for Report {
         }
         let letters = self.letters.map_or_else(|| "many".to_owned(), |count| count.to_string());
         writeln!(f, "dead letters                {letters}")?;
+        for error in &self.errors {
+            writeln!(f, "  {error}")?;
+        }
         writeln!(f, "renewal success rate        {}", rate("renewal_success_rate"))?;
         writeln!(f, "recoverable success rate    {}", rate("recoverable_success_rate"))?;
         let discrepancies = self.reconciled.get("discrepancies").and_then(Value::as_array);
