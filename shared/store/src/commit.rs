@@ -212,11 +212,15 @@ impl<'a> Commit<'a> {
                 ("action", run.action.is_none()),
                 ("access_until", run.access_until.is_none()),
             ];
-            let lost: Vec<_> =
-                lost.iter().filter(|(_, gone)| *gone).map(|(name, _)| *name).collect();
+            // Some of the names are words of the expression's own language.
+            let mut gone = Vec::new();
+            for (name, _) in lost.into_iter().filter(|(_, gone)| *gone) {
+                gone.push(format!("#{name}"));
+                update = update.expression_attribute_names(format!("#{name}"), name);
+            }
             let mut expression = format!("SET {}", set.join(", "));
-            if !lost.is_empty() {
-                expression.push_str(&format!(" REMOVE {}", lost.join(", ")));
+            if !gone.is_empty() {
+                expression.push_str(&format!(" REMOVE {}", gone.join(", ")));
             }
             update
                 .update_expression(expression)

@@ -13,7 +13,7 @@ use crate::{
     order_copy::Culprit,
     run::{Run, RunError},
     subscription::{AskedRetry, AwaitsMethod, Subscription, Unsettled},
-    time::OccurrenceNumber,
+    time::{OccurrenceNumber, whole_second},
 };
 
 /// Brings the payment of one run forward to now, also where it was given up. The subscription is
@@ -50,6 +50,8 @@ pub fn retry_open_runs(
 }
 
 fn ask(after: &mut Subscription, number: OccurrenceNumber, attempts: u32, now: DateTime<Utc>) {
+    // The due index rounds up: a tick at this moment is to find it.
+    let now = whole_second(now);
     if after.awaits_method.as_ref().is_some_and(|awaits| awaits.number == number) {
         after.awaits_method = None;
     }
@@ -121,7 +123,7 @@ pub fn claim_retry(
     }
     let mut after = before.clone();
     match after.unsettled.iter_mut().find(|unsettled| unsettled.number == run.number) {
-        Some(unsettled) => unsettled.retry_at = unsettled.retry_at.min(now),
+        Some(unsettled) => unsettled.retry_at = unsettled.retry_at.min(whole_second(now)),
         None => ask(&mut after, run.number, run.attempts, now),
     }
     if first(&after) {
