@@ -99,6 +99,7 @@ PreviewsFunction previews
 ApiFunction api
 HealthFunction api-health
 ChannelsFunction channels
+ChecksFunction checks
 ApiFunction api-openapi
 ValidationFunction validation
 RenewalTickFunction renewal-tick
