@@ -14,7 +14,7 @@ use crate::http::{
     operation::Action,
 };
 
-/// Longest program, in characters: as many bytes can be run.
+/// Longest program, in bytes: as many can be run.
 const MAX_PROGRAM: usize = 16 * 1024;
 
 /// How payloads are written.
@@ -32,7 +32,7 @@ pub(crate) const GROUP_BY: Attribute = Attribute::create(
 /// The program.
 pub(crate) const PROGRAM: Attribute = Attribute::create(
     "program",
-    Kind::Text(MAX_PROGRAM),
+    Kind::Lines(MAX_PROGRAM),
     "The program in jq: from a payload to one document; docs/channels.md tells what it holds.",
 );
 
@@ -46,7 +46,7 @@ pub(crate) static KIND: ResourceType = ResourceType {
         FORMAT,
         GROUP_BY,
         PROGRAM,
-        Attribute::create("notes", Kind::Text(2_000), "What is new about it, for people."),
+        Attribute::create("notes", Kind::Lines(2_000), "What is new about it, for people."),
         Attribute::of(
             "_activate",
             Kind::Boolean,

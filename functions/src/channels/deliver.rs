@@ -287,8 +287,9 @@ async fn create(
     let within =
         Within::new(context, &reader.channel, &orders::KIND, &order_key(mapped), &document)?;
     let inner = within.context(context);
-    let (order, place) = create_order::read(&inner, within.document()?).await?;
+    let (mut order, place) = create_order::read(&inner, within.document()?).await?;
     debug_assert_eq!(&order.id, id);
+    order.channel = Some(reader.code().to_owned());
     let order = create_order::take(&inner, order, place, Some(&payload)).await?;
     Ok(Delivered { fate: Fate::Accepted, order })
 }

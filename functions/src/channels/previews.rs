@@ -43,7 +43,7 @@ pub(crate) static KIND: ResourceType = ResourceType {
         PROGRAM,
         Attribute::of(
             "sample",
-            Kind::Text(MAX_PAYLOAD),
+            Kind::Lines(MAX_PAYLOAD),
             Access::CreateOnly,
             "A payload, as the channel sends it.",
         ),

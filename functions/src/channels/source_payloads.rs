@@ -27,7 +27,7 @@ pub(crate) static KIND: ResourceType = ResourceType {
         Attribute::read("format", Kind::Choice(&["json", "csv", "xml"]), "How it is written."),
         Attribute::read(
             "payload",
-            Kind::Text(MAX_PAYLOAD),
+            Kind::Lines(MAX_PAYLOAD),
             "As it came; of CSV the header with the rows of this order.",
         ),
         Attribute::read("occurred_at", Kind::Instant, "When the channel says that it happened."),

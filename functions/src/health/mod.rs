@@ -63,18 +63,12 @@ impl Health {
     ) -> Result<Self, SettingError> {
         let mut queues = Vec::new();
         for queue in WorkQueue::ALL {
-            let name = queue.name().to_owned();
-            queues.push(Watched {
-                name,
-                queue: queue.open(environment, aws)?,
-                dead_letters: false,
-            });
-            let url = format!("{}_DEAD_LETTER_QUEUE_URL", queue.variable());
-            queues.push(Watched {
-                name: queue.name().to_owned(),
-                queue: Queue::new(aws.sqs.clone(), environment.require(&url)?),
-                dead_letters: true,
-            });
+            let watched = [("WATCHED_URL", false), ("DEAD_LETTERS_WATCHED_URL", true)];
+            for (suffix, dead_letters) in watched {
+                let url = environment.require(&format!("{}_{suffix}", queue.variable()))?;
+                let (name, queue) = (queue.name().to_owned(), Queue::new(aws.sqs.clone(), url));
+                queues.push(Watched { name, queue, dead_letters });
+            }
         }
         Ok(Self {
             store: settings::store(environment, aws)?,

@@ -16,6 +16,8 @@ use super::{
 pub(crate) enum Kind {
     /// Text of 1 up to so many characters.
     Text(usize),
+    /// Text of several lines, of 1 up to so many bytes.
+    Lines(usize),
     /// A whole number in a range, both ends included.
     Integer(i64, i64),
     /// A number of degrees between as many below zero and above.
@@ -115,6 +117,13 @@ pub(super) fn check(kind: &Kind, name: &str, pointer: &str, value: &Value) -> Ve
             }
             Some(text) if text.chars().any(char::is_control) => {
                 wrong(Code::InvalidValue, "text without control characters".to_owned())
+            }
+            Some(_) => Vec::new(),
+        },
+        Kind::Lines(maximum) => match value.as_str() {
+            None => wrong(Code::WrongType, "text".to_owned()),
+            Some(text) if text.trim().is_empty() || text.len() > *maximum => {
+                wrong(Code::OutOfRange, format!("text of 1 to {maximum} bytes"))
             }
             Some(_) => Vec::new(),
         },
@@ -328,7 +337,7 @@ impl Kind {
     /// The JSON schema of the values.
     pub(crate) fn schema(&self) -> Value {
         match self {
-            Self::Text(maximum) => {
+            Self::Text(maximum) | Self::Lines(maximum) => {
                 json!({"type": "string", "minLength": 1, "maxLength": maximum})
             }
             Self::Integer(minimum, maximum) => {

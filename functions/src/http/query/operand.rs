@@ -41,6 +41,7 @@ pub(crate) fn class(kind: &Kind) -> Option<Class> {
         }
         Kind::DateOrInstant
         | Kind::Degrees(_)
+        | Kind::Lines(_)
         | Kind::List(..)
         | Kind::Members(_)
         | Kind::Anything(_)

@@ -143,15 +143,20 @@ async fn a_form_in_xml_becomes_an_order() -> TestResult {
     mapping(&shop, &id, json!({"program": program, "format": "xml"})).await?;
     for (no, lines, count) in [
         ("1", "<line><sku>BEANS</sku><count>2</count></line>", 1),
-        ("2", "<line><sku>BEANS</sku><count>2</count></line>\
-               <line><sku>BEANS</sku><count>1</count></line>", 2),
+        (
+            "2",
+            "<line><sku>BEANS</sku><count>2</count></line>\
+               <line><sku>BEANS</sku><count>1</count></line>",
+            2,
+        ),
     ] {
         let document = format!("<?xml version=\"1.0\"?><order no=\"{no}\">{lines}</order>");
         let made = send(&shop, "fax", "application/xml", &document).await?.with_status(201)?;
         let lines = shop.api.get(&format!("orders/{}/line_items", made.id()?)).await?;
         assert_eq!(lines.list()?.len(), count);
     }
-    let bomb = "<!DOCTYPE o [<!ENTITY a \"aaaa\"><!ENTITY b \"&a;&a;\">]><order no=\"3\">&b;</order>";
+    let bomb =
+        "<!DOCTYPE o [<!ENTITY a \"aaaa\"><!ENTITY b \"&a;&a;\">]><order no=\"3\">&b;</order>";
     let refused = send(&shop, "fax", "text/xml", bomb).await?;
     assert_eq!(refused.status, 422);
     Ok(())

@@ -146,6 +146,8 @@ fn needed(function: &Resource) -> Vec<(&'static str, String)> {
     for (name, value) in function.variables() {
         if name.ends_with("_QUEUE_URL") {
             need(&["sqs:SendMessage"], value);
+        } else if name.ends_with("_WATCHED_URL") {
+            need(&["sqs:GetQueueAttributes"], value);
         } else if name.ends_with("_BUS_NAME") {
             need(&["events:PutEvents"], value);
         } else if name.ends_with("_TABLE") {
