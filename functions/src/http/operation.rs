@@ -106,6 +106,7 @@ pub(crate) fn elsewhere<'a>(context: &'a Context<'a>) -> Handled<'a> {
 }
 
 /// The same operations without what carries them out: see [`elsewhere`].
+#[expect(clippy::panic, clippy::indexing_slicing, reason = "evaluated when compiled")]
 pub(crate) const fn description_of<const N: usize>(operations: &[Operation]) -> [Operation; N] {
     assert!(operations.len() == N, "a description leaves no operation out");
     let [first, ..] = operations else { panic!("there is an operation to describe") };
