@@ -97,7 +97,7 @@ ImportFunction import
 FailuresFunction failures
 PreviewsFunction previews
 ApiFunction api
-HealthFunction api-health
+HealthFunction health
 ChannelsFunction channels
 ChecksFunction checks
 ApiFunction api-openapi
@@ -106,6 +106,9 @@ RenewalTickFunction renewal-tick
 RenewalTickFunction renewal-tick-shards
 OrderCopyFunction order-copy
 PaymentRetryFunction payment-retry
+PaymentEventsFunction payment-events
+PaymentsFunction payments
+PaymentEventsFunction payment-events
 DeadLetterFunction dead-letter
 EventRelayFunction event-relay
 WebhooksFunction webhooks

@@ -63,7 +63,7 @@ fn the_document_of_the_commerce_api_becomes_an_order() -> Result<(), Box<dyn std
             "currency_code": "EUR",
             "reference": "1234",
             "line_items": [
-                {"sku_code": "BEANS", "quantity": 3, "unit_amount_cents": 1100, "frequency": "two-week"},
+                {"sku_code": "BEANS", "quantity": 3, "unit_amount_cents": 1100, "frequency": "two-month"},
             ],
             "metadata": {"campaign": "winter"},
             "_create_subscriptions": true,

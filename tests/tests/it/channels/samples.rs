@@ -74,7 +74,7 @@ async fn an_order_of_a_commerce_api_becomes_one_of_ours() -> TestResult {
         Some(id) => shop.subscription(id).await?.frequency.to_string(),
         None => String::new(),
     };
-    assert_eq!(frequency, "two-week");
+    assert_eq!(frequency, "two-month");
     Ok(())
 }
 
