@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use perennial_domain::{
     ids::{DeadLetterId, OrganizationId},
     journal::Cause,
@@ -55,6 +55,7 @@ enum Work {
     Retry(RetryDue),
     Order(ValidateOrder),
     Delivery(DeliveryDue),
+    Payment(PaymentSubject),
 }
 
 impl DeadLetters {
@@ -164,6 +165,7 @@ impl DeadLetters {
                     .rest_event_callback(organization, &message.event_callback_id)
                     .await?);
             }
+            Work::Payment(subject) => return self.rest_record(organization, subject, now).await,
             Work::Run(RunDue { subscription_id, number, job, .. }) => {
                 let (store, subscription) = (&self.store, subscription_id);
                 blocking::block(store, organization, subscription, *number, id, &cause, now)
@@ -183,6 +185,25 @@ impl DeadLetters {
             tracing::error!(%error, "a dead letter is missing from the job log");
         }
         Ok(())
+    }
+
+    /// Puts a refund, dispute or payment source off by a day: it stands in the due index, and would
+    /// come again and again.
+    async fn rest_record(
+        &self,
+        organization: &OrganizationId,
+        subject: &PaymentSubject,
+        now: DateTime<Utc>,
+    ) -> Result<(), HandleError> {
+        let (letter, id) = match subject {
+            PaymentSubject::Refund(id) => ("F", id.as_str()),
+            PaymentSubject::PaymentSource(id) => ("P", id.as_str()),
+            PaymentSubject::Dispute(id) => ("Q", id.as_str()),
+            // The provider tells it, and nothing here wakes for it.
+            PaymentSubject::News { .. } => return Ok(()),
+        };
+        let until = now + TimeDelta::days(1);
+        Ok(self.store.postpone_record(organization, letter, id, until).await?)
     }
 
     /// What the message is about, and what its loss would cost. A body that can't be read has
@@ -242,13 +263,13 @@ impl DeadLetters {
             }),
             WorkQueue::Payments => {
                 let subject = serde_json::from_str::<PaymentDue>(body).ok().map(|due| due.subject);
-                let subject = subject.map(|subject| match subject {
+                let id = subject.as_ref().map(|subject| match subject {
                     PaymentSubject::Refund(id) => id.to_string(),
                     PaymentSubject::PaymentSource(id) => id.to_string(),
                     PaymentSubject::Dispute(id) => id.to_string(),
                     PaymentSubject::News { order_id, .. } => order_id.to_string(),
                 });
-                Ok(Stake { subject, ..Stake::default() })
+                Ok(Stake { subject: id, value: None, work: subject.map(Work::Payment) })
             }
             WorkQueue::Reconciliation => {
                 let work = serde_json::from_str::<ReconciliationWork>(body);

@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 use perennial_domain::{
+    catalog::Customer,
     catalog::SubscriptionModel,
     copy_order::{cancel_order, target_placed, target_rejected},
-    ids::OrganizationId,
+    ids::{OrganizationId, PaymentSourceId},
     journal::{Cause, Change, append},
     lifecycle::SubscriptionStatus,
     manual_subscription::activate_by_source,
@@ -81,7 +82,10 @@ impl<'a> FollowUp<'a> {
             }
             // The order may be paid by now: what can't follow must not keep it from being placed.
             let hindrance = match activate_by_source(&waiting, order, self.now) {
-                Ok((after, change)) if !after.items.is_empty() => {
+                Ok((mut after, change)) if !after.items.is_empty() => {
+                    if after.payment_source_id.is_none() {
+                        after.payment_source_id = self.default_source(order).await?;
+                    }
                     commit = self.subscription(commit, &waiting, after, change);
                     continue;
                 }
@@ -186,6 +190,13 @@ impl<'a> FollowUp<'a> {
             waits || model.is_some_and(|model| model.auto_cancel)
         });
         Ok(made)
+    }
+
+    /// The payment source by which the order's customer pays where none is given.
+    async fn default_source(&self, order: &Order) -> Result<Option<PaymentSourceId>, StoreError> {
+        let Some(id) = &order.customer_id else { return Ok(None) };
+        let customer: Option<Customer> = self.store.get(self.organization, id.as_str()).await?;
+        Ok(customer.and_then(|customer| customer.payment_source_ids.into_iter().next()))
     }
 
     /// Cancels an order as it stands, with all that goes with it.

@@ -109,6 +109,15 @@ impl Api {
         Sending(request).send().await
     }
 
+    /// Plays the bank of the test payment provider: tells of a dispute about an order's payment.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn dispute(&self, dispute: &Value) -> TestResult<Answer> {
+        let request = self.http.post(format!("{}/local/disputes", self.url)).json(dispute);
+        Sending(request).send().await
+    }
+
     /// Reads a local endpoint, such as `stats` or `events`.
     ///
     /// # Errors

@@ -57,7 +57,7 @@ async fn create(context: &Context<'_>) -> Outcome<Answer> {
             existing.ok_or(conflict)?
         }
     };
-    look_after(&work, &record).await;
+    let record = look_after(&work, record).await;
     answer::one(context, 201, &catalog::revealed(context, &CATALOG, None, &record)).await
 }
 
@@ -65,7 +65,7 @@ async fn update(context: &Context<'_>) -> Outcome<Answer> {
     let (before, record) = catalog::changed_record(context, &CATALOG).await?;
     let work = Work::of(context);
     let record = work.write_source(Some(&before), record).await??;
-    look_after(&work, &record).await;
+    let record = look_after(&work, record).await;
     answer::one(context, 200, &catalog::revealed(context, &CATALOG, Some(&before), &record)).await
 }
 
@@ -75,11 +75,20 @@ async fn delete(context: &Context<'_>) -> Outcome<Answer> {
     Ok(Answer::empty(204))
 }
 
-/// Tries what it may pay at once. It stands in the due index: what fails here is done by the tick.
-async fn look_after(work: &Work<'_>, record: &Record) {
-    let Some(id) = text(record, "id").and_then(|id| id.parse().ok()) else { return };
-    if let Err(error) = work.see_to_source(&id).await {
-        tracing::warn!(%error, payment_source_id = %id, "a payment source is left for later");
+/// Tries what it may pay at once, and answers it as it is after that. It stands in the due index: what
+/// fails here is done by the tick.
+async fn look_after(work: &Work<'_>, record: Record) -> Record {
+    let Some(id) = text(&record, "id").and_then(|id| id.parse().ok()) else { return record };
+    let seen = async {
+        work.see_to_source(&id).await?;
+        Ok::<_, HandleError>(work.source_record(&id).await?)
+    };
+    match seen.await {
+        Ok(seen) => seen.unwrap_or(record),
+        Err(error) => {
+            tracing::warn!(%error, payment_source_id = %id, "a payment source is left for later");
+            record
+        }
     }
 }
 

@@ -51,7 +51,8 @@ impl Work<'_> {
         Err(HandleError::Transient(format!("payment source {id} keeps changing")))
     }
 
-    /// The source as it is looked at next, and what is told of its expiry.
+    /// The source as it is looked at next, and what is told of its expiry. Only what is told is a
+    /// change to clients: the rest leaves its version as it is.
     async fn watched(
         &self,
         record: &Record,
@@ -60,7 +61,6 @@ impl Work<'_> {
         let mut after = record.clone();
         after.remove(PAYS_OPEN_RUNS);
         after.remove(WAKES_AT);
-        after.insert("version".to_owned(), json!(version(record) + 1));
         let told_for: Option<NaiveDate> = read_member(record, TOLD_FOR);
         let again_at = match watch_expiry(source.expires_on, told_for, self.now) {
             ExpiryWatch::Nothing => None,
@@ -69,6 +69,8 @@ impl Work<'_> {
                 let missed = self.missed_runs(source).await?;
                 if !missed.is_empty() {
                     after.insert(TOLD_FOR.to_owned(), json!(source.expires_on));
+                    after.insert("version".to_owned(), json!(version(record) + 1));
+                    after.insert("updated_at".to_owned(), json!(self.now));
                     return Ok((after, Some(expiring(source, missed))));
                 }
                 again_at

@@ -123,6 +123,31 @@ impl Store {
         crate::error::held(sent).map(|held| held.is_some())
     }
 
+    /// Puts off when a record wakes, where it does: its message became a dead letter.
+    ///
+    /// # Errors
+    /// When storage does not answer.
+    pub async fn postpone_record(
+        &self,
+        organization: &OrganizationId,
+        letter: &str,
+        id: &str,
+        until: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let Some(name) = record_name(letter) else { return Ok(()) };
+        let sent = self
+            .client
+            .update_item()
+            .table_name(&self.book)
+            .set_key(Some(key_item(&Key::of(organization, letter, id))))
+            .update_expression("SET due_sk = :until")
+            .condition_expression("attribute_exists(due_sk)")
+            .expression_attribute_values(":until", s(due_key(until, name)))
+            .send()
+            .await;
+        crate::error::held(sent).map(drop)
+    }
+
     /// A record, read consistently. One read unit per 4 KB.
     ///
     /// # Errors

@@ -11,20 +11,16 @@ use serde_json::{Value, json};
 
 const OPENED: &str = "2027-01-31T10:00:00Z";
 
-/// What a provider tells of a dispute, as the queue carries it.
-fn told(shop: &Shop, order: &str, status: &str, amount: i64) -> String {
+/// Tells of a dispute, as the provider's bank does.
+async fn tell(shop: &Shop, order: &str, status: &str, amount: i64) -> TestResult {
     let dispute = json!({
-        "gateway_dispute_id": format!("dp_{order}"),
+        "organization": shop.organization,
+        "order_id": order,
         "status": status,
-        "amount": amount,
+        "amount_cents": amount,
         "reason": "fraudulent",
     });
-    let news = json!({"news": {"order_id": order, "news": {"disputed": dispute}}});
-    json!({"organization": shop.organization, "subject": news}).to_string()
-}
-
-async fn tell(shop: &Shop, order: &str, status: &str, amount: i64) -> TestResult {
-    shop.send("PAYMENTS", &[told(shop, order, status, amount)], 0).await?;
+    shop.api.dispute(&dispute).await?.with_status(202)?;
     shop.settle().await
 }
 

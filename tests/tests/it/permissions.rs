@@ -15,6 +15,7 @@ use aws_smithy_runtime_api::{
     },
 };
 use aws_smithy_types::config_bag::ConfigBag;
+use perennial_domain::ids::SubscriptionId;
 use perennial_functions::Aws;
 use perennial_local::invoke::FunctionFactory;
 use perennial_tests::{
@@ -225,7 +226,9 @@ async fn live(shop: &Shop) -> TestResult {
     shop.settle().await?;
 
     // Poison in every queue, handled again and put aside again.
-    for queue in ["VALIDATION", "RENEWAL_TICK", "ORDER_COPY", "PAYMENT_RETRY", "WEBHOOK"] {
+    for queue in
+        ["VALIDATION", "RENEWAL_TICK", "ORDER_COPY", "PAYMENT_RETRY", "WEBHOOK", "PAYMENTS"]
+    {
         shop.send(queue, &["poison".to_owned()], 0).await?;
     }
     let away = shop.subscribe("monthly").await?;
@@ -251,6 +254,7 @@ async fn live(shop: &Shop) -> TestResult {
 
     check(shop).await?;
     import(shop).await?;
+    give_back(shop, &renewed).await?;
     preview(shop, away.as_str()).await?;
     for path in [
         "orders",
@@ -290,6 +294,22 @@ async fn preview(shop: &Shop, subscription: &str) -> TestResult {
         shop.api.post("invoice_previews", &asked).send().await?;
     }
     Ok(())
+}
+
+/// A run and an order are refunded, and a payment source goes that nobody needs.
+async fn give_back(shop: &Shop, renewed: &SubscriptionId) -> TestResult {
+    let client = shop.order(&[line(BEANS, 1, "monthly")]).await?;
+    let runs = shop.runs(renewed).await?;
+    let run = runs.first().map(|run| run.order_id().to_string()).unwrap_or_default();
+    for order in [client, run] {
+        let refund = json!({"amount_cents": 100});
+        let refund = documents::create("refunds", refund, &[("order", "orders", &order)]);
+        shop.api.post("refunds", &refund).key(&order).send().await?.with_status(201)?;
+    }
+    let spare = shop.new_source("tok_paid").await?;
+    let path = format!("customer_payment_sources/{spare}");
+    let gone = shop.api.request(reqwest::Method::DELETE, &path).send().await?;
+    gone.with_status(204).map(drop)
 }
 
 /// A row comes in, comes again, and is refused.

@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 use super::{Server, json_response, message};
 use crate::{
     clock::{AdvanceError, ClockError, Target},
+    cloud::sqs::Outgoing,
     identity,
 };
 
@@ -23,7 +24,7 @@ pub(super) async fn answer(server: &Arc<Server>, request: Request<Bytes>) -> Res
     let path = request.uri().path();
     let allowed = match path {
         "/local/clock" => &[Method::GET, Method::POST][..],
-        "/local/oauth/token" => &[Method::POST],
+        "/local/oauth/token" | "/local/disputes" => &[Method::POST],
         "/local/events"
         | "/local/stats"
         | "/local/queues"
@@ -52,6 +53,7 @@ pub(super) async fn answer(server: &Arc<Server>, request: Request<Bytes>) -> Res
             )
             .map(Bytes::from)
         }
+        "/local/disputes" => dispute(server, request.body()),
         "/local/events" => events(server, request.uri().query().unwrap_or_default()),
         "/local/stats" => json_response(StatusCode::OK, &stats(server)),
         "/local/queues" => json_response(StatusCode::OK, &queues(server)),
@@ -97,6 +99,44 @@ async fn move_clock(server: &Arc<Server>, body: &[u8]) -> Response<Bytes> {
             };
             message(status, &error.to_string())
         }
+        Err(error) => message(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
+    }
+}
+
+/// A dispute that the bank of the test provider tells of.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Disputed {
+    organization: String,
+    order_id: String,
+    status: String,
+    amount_cents: i64,
+    #[serde(default)]
+    reason: Option<String>,
+}
+
+/// Plays the bank: tells of a dispute as a payment provider's notice does. There is one dispute for
+/// each order.
+fn dispute(server: &Server, body: &[u8]) -> Response<Bytes> {
+    const SHAPE: &str = r#"give {"organization": "acme", "order_id": "ord_...", "status": "open", "amount_cents": 2500}; status may be won or lost, too"#;
+    let Disputed { organization, order_id, status, amount_cents, reason } =
+        match serde_json::from_slice(body) {
+            Ok(disputed) => disputed,
+            Err(error) => return message(StatusCode::BAD_REQUEST, &format!("{error}; {SHAPE}")),
+        };
+    if !["open", "won", "lost"].contains(&status.as_str()) || amount_cents <= 0 {
+        return message(StatusCode::BAD_REQUEST, SHAPE);
+    }
+    let disputed = json!({
+        "gateway_dispute_id": format!("dp_{order_id}"),
+        "status": status,
+        "amount": amount_cents,
+        "reason": reason,
+    });
+    let news = json!({"news": {"order_id": order_id, "news": {"disputed": disputed}}});
+    let due = json!({"organization": organization, "subject": news}).to_string();
+    match server.cloud.queues.send("PaymentsQueue", Outgoing::text(due)) {
+        Ok(_) => json_response(StatusCode::ACCEPTED, &json!({"status": "handed on"})),
         Err(error) => message(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
     }
 }
