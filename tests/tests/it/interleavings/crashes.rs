@@ -43,9 +43,11 @@ async fn die_everywhere(
     }
     let points = points.ok_or("the worker has more await points than there are subscriptions")?;
     stage.let_go().await?;
+    let collected = stage.collected().await?;
     for (point, subscription) in (1..).zip(&stage.subscriptions) {
         let context = format!("{moment:?} by {token}, died at point {point}, then {restart:?}");
-        let (run, charges) = stage.run(subscription).await?.ok_or_else(|| context.clone())?;
+        let (run, charges) =
+            stage.run(subscription, &collected).await?.ok_or_else(|| context.clone())?;
         assert_eq!(run.status, ends, "{context}: {run:?}");
         assert_eq!(charges, usize::from(ends == RunStatus::Successful), "{context}");
         stage.shop.prove_occurrences(subscription).await?;
@@ -59,8 +61,10 @@ async fn die_everywhere(
 
 async fn survive(moment: Moment, tokens: &[(&str, RunStatus)]) -> TestResult {
     let mut all = 0;
-    for (token, ends) in tokens {
-        for restart in [Restart::Message, Restart::SecondDeath, Restart::Lease] {
+    for (index, (token, ends)) in tokens.iter().enumerate() {
+        let restarts = [Restart::Message, Restart::Lease, Restart::SecondDeath];
+        // What a second death leaves behind is what one has left; once is enough.
+        for restart in restarts.into_iter().take(if index == 0 { 3 } else { 2 }) {
             let points = die_everywhere(moment, token, restart, *ends).await?;
             assert!(points >= 8, "{moment:?} by {token} has only {points} await points");
             println!("{moment:?} by {token}, {restart:?}: died at each of {points} await points");
@@ -110,7 +114,7 @@ async fn payment_retry_dies_at_every_await_point() -> TestResult {
 async fn a_retry_by_hand_dies_at_every_await_point() -> TestResult {
     survive(
         Moment::RetryByHand,
-        &[("tok_paid", RunStatus::Successful), ("tok_hard_decline", RunStatus::Failed)],
+        &[("tok_declines_1", RunStatus::Successful), ("tok_hard_decline", RunStatus::Failed)],
     )
     .await
 }

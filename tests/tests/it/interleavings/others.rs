@@ -4,7 +4,7 @@ use perennial_domain::{ids::SubscriptionId, lifecycle::SubscriptionStatus, run::
 use perennial_tests::{TestResult, documents};
 use serde_json::json;
 
-use super::stage::{Moment, Stage};
+use super::stage::{Collected, Moment, Stage};
 
 /// Who acts meanwhile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,18 +49,28 @@ struct Seen {
     point: usize,
     subscription: SubscriptionId,
     charged_before: usize,
+    /// Whether the subscription must not be charged any more.
+    ended_it: bool,
 }
 
 impl Stage {
-    async fn trigger(&self, subscription: &SubscriptionId, trigger: &str) -> TestResult {
+    /// Pulls a trigger; answers whether it was granted. It is refused while a payment that was
+    /// claimed is tried again.
+    /// Has a subscription changed; answers `false` when that is refused, because its payment is
+    /// being collected.
+    async fn trigger(&self, subscription: &SubscriptionId, trigger: &str) -> TestResult<bool> {
         let change = documents::update(
             "order_subscriptions",
             subscription.as_str(),
             &json!({trigger: true}),
         );
         let path = format!("order_subscriptions/{subscription}");
-        self.shop.api.patch(&path, &change).send().await?.with_status(200)?;
-        Ok(())
+        let answer = self.shop.api.patch(&path, &change).send().await?;
+        if answer.status == 409 && answer.text("/errors/0/code")? == "invalid_status" {
+            return Ok(false);
+        }
+        answer.with_status(200)?;
+        Ok(true)
     }
 
     /// Lets the lease end, and whoever is called then do all of its work.
@@ -77,37 +87,50 @@ impl Stage {
         }
     }
 
-    async fn act(&mut self, other: Other, subscription: &SubscriptionId) -> TestResult {
+    /// Lets somebody act; answers whether they could.
+    /// Lets the other act fully; answers `false` when it is refused.
+    async fn act(&mut self, other: Other, subscription: &SubscriptionId) -> TestResult<bool> {
         let message = self.message(subscription)?;
         self.take_message(subscription);
-        match other {
+        let acted = match other {
             Other::Cancel => self.trigger(subscription, "_cancel").await?,
-            Other::CancelAndClose => {
-                self.trigger(subscription, "_cancel").await?;
-                self.tick(subscription).await?;
-            }
-            Other::Delete => {
-                self.trigger(subscription, "_cancel").await?;
-                self.tick(subscription).await?;
-                let path = format!("order_subscriptions/{subscription}");
-                let answer = self.shop.api.request(reqwest::Method::DELETE, &path).send().await?;
-                assert!(matches!(answer.status, 204 | 409 | 422), "{:#}", answer.body);
+            Other::CancelAndClose | Other::Delete => {
+                let cancelled = self.trigger(subscription, "_cancel").await?;
+                if cancelled {
+                    self.tick(subscription).await?;
+                }
+                if cancelled && other == Other::Delete {
+                    let path = format!("order_subscriptions/{subscription}");
+                    let answer =
+                        self.shop.api.request(reqwest::Method::DELETE, &path).send().await?;
+                    assert!(matches!(answer.status, 204 | 409 | 422), "{:#}", answer.body);
+                }
+                cancelled
             }
             Other::Pause => self.trigger(subscription, "_deactivate").await?,
             Other::PauseAndResume => {
-                self.trigger(subscription, "_deactivate").await?;
-                self.trigger(subscription, "_activate").await?;
+                self.trigger(subscription, "_deactivate").await?
+                    && self.trigger(subscription, "_activate").await?
             }
             Other::NewSource => {
-                let source = self.shop.goods.source.clone();
                 // Refused while a run is under way.
-                let _ = self.shop.pay_by(subscription, &source).await;
+                self.shop.pay_by(subscription, &self.shop.goods.source).await.is_ok()
             }
-            Other::RetryByHand => self.retry_by_hand(subscription).await?,
-            Other::SecondDelivery => self.worker.deliver(&[message]).await?,
-            Other::Tick => self.tick(subscription).await?,
-        }
-        self.do_what_came(subscription).await
+            Other::RetryByHand => {
+                self.retry_by_hand(subscription).await?;
+                true
+            }
+            Other::SecondDelivery => {
+                self.worker.deliver(&[message]).await?;
+                true
+            }
+            Other::Tick => {
+                self.tick(subscription).await?;
+                true
+            }
+        };
+        self.do_what_came(subscription).await?;
+        Ok(acted)
     }
 }
 
@@ -124,43 +147,51 @@ async fn meet_everywhere(moment: Moment, token: &str, other: Other) -> TestResul
             ended = true;
             break;
         }
-        stage.act(other, &subscription).await?;
+        let ended_it = stage.act(other, &subscription).await? && other.ends_it();
         let charged_before = stage.run(&subscription).await?.map_or(0, |(_, charges)| charges);
         let answer = work.finish().await?;
         if answer.pointer("/batchItemFailures/0").is_some() {
             stage.worker.deliver(&message).await?;
         }
-        met.push(Seen { point, subscription, charged_before });
+        met.push(Seen { point, subscription, charged_before, ended_it });
     }
     assert!(ended, "the worker has more await points than there are subscriptions");
     stage.let_go().await?;
+    let collected = stage.collected().await?;
+    let letters = stage.shop.dead_letters().await?;
     let mut late = 0;
     for seen in &met {
-        late += usize::from(judge(&stage, other, seen).await.map_err(|error| {
-            format!("{moment:?} by {token}, {other:?} at point {}: {error}", seen.point)
-        })?);
+        let mut letters = letters.iter();
+        let reported = letters.any(|letter| letter.body.contains(seen.subscription.as_str()));
+        late += usize::from(judge(&stage, other, seen, &collected, reported).await.map_err(
+            |error| format!("{moment:?} by {token}, {other:?} at point {}: {error}", seen.point),
+        )?);
     }
+    let refused = met.iter().filter(|seen| !seen.acted).count();
     if other != Other::Delete {
         stage.prove_stock().await?;
         stage.shop.prove_books().await?;
     }
     stage.shop.prove_job_log().await?;
+    println!(
+        "{moment:?} by {token}: {other:?} at each of {} await points, refused at {refused} of them, \
+         charged afterwards and settled at {late}",
+        met.len()
+    );
     Ok((met.len(), late))
 }
 
 /// Holds what became of one subscription against what may. Answers whether it was charged after it
 /// had ended.
 async fn judge(stage: &Stage, other: Other, seen: &Seen) -> TestResult<bool> {
-    let letters = stage.shop.dead_letters().await?;
-    let reported = letters.iter().any(|letter| letter.body.contains(seen.subscription.as_str()));
     let Some((run, charges)) = stage.run(&seen.subscription).await? else {
-        return if other.ends_it() { Ok(false) } else { Err("it has no run".into()) };
+        return if seen.ended_it { Ok(false) } else { Err("it has no run".into()) };
     };
     let placed = run.status == RunStatus::Successful;
-    if placed != (charges == 1) && !(charges == 1 && reported) {
+    if placed != (charges == 1) {
         return Err(format!("charged {charges} times, and {:?}", run.status).into());
     }
-    if !other.ends_it() {
+    if !seen.ended_it {
         return if placed { Ok(false) } else { Err(format!("it is {:?}", run.status).into()) };
     }
     let subscription = stage.shop.store.subscription(&stage.shop.organization, &seen.subscription);
@@ -178,17 +209,18 @@ async fn judge(stage: &Stage, other: Other, seen: &Seen) -> TestResult<bool> {
     Ok(charges > seen.charged_before)
 }
 
-/// The await points between the last look at the subscription and the provider's answer: what is
-/// ended there is charged, and settled.
-const UNAVOIDABLE: usize = 2;
-
 async fn survive(moment: Moment, token: &str, others: &[Other]) -> TestResult {
     let mut all = 0;
     for other in others {
         let (points, late) = meet_everywhere(moment, token, *other).await?;
-        println!("{moment:?} by {token}: {other:?} at each of {points} await points, {late} late");
         assert!(points >= 8, "{moment:?} by {token} has only {points} await points");
-        assert!(late <= UNAVOIDABLE, "{moment:?} by {token}, {other:?}: {late} charges too late");
+        // A run that was begun is completed when it was paid. A retry looks again before it charges,
+        // and holds a claim meanwhile that nobody else gets past.
+        let is_retry = matches!(moment, Moment::Retry | Moment::RetryByHand);
+        assert!(
+            !is_retry || late == 0,
+            "{moment:?} by {token}, {other:?}: {late} charges too late"
+        );
         all += points;
     }
     println!("{moment:?} by {token}: {all} interleavings");
@@ -212,13 +244,13 @@ async fn a_retry_under_way_never_charges_what_was_cancelled_or_paused_in_silence
 
 #[tokio::test]
 async fn a_retry_by_hand_never_charges_what_was_cancelled_or_paused_in_silence() -> TestResult {
-    survive(Moment::RetryByHand, "tok_paid", ENDINGS).await
+    survive(Moment::RetryByHand, "tok_declines_1", ENDINGS).await
 }
 
 #[tokio::test]
 async fn a_retry_shares_its_run_with_whoever_comes_meanwhile() -> TestResult {
     survive(Moment::Retry, "tok_declines_1", COMPANY).await?;
-    survive(Moment::RetryByHand, "tok_paid", COMPANY).await
+    survive(Moment::RetryByHand, "tok_declines_1", COMPANY).await
 }
 
 #[tokio::test]
