@@ -216,13 +216,8 @@ impl Parts {
                         "customer_id": customer,
                         "payment_source_token": token,
                         "name": name,
-                        // The first source of a customer is the default.
-                        "default": new_customer.is_some().then_some(true),
                     }),
                 ));
-                if let Some(customer) = &mut new_customer {
-                    customer.insert("payment_source_ids".to_owned(), json!([payment_source]));
-                }
             }
             _ => {}
         }

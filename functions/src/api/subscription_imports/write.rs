@@ -4,14 +4,20 @@ use std::collections::{HashMap, HashSet};
 
 use futures::{StreamExt, stream};
 use perennial_domain::{
-    ids::SubscriptionId,
+    ids::{PaymentSourceId, SubscriptionId},
     import::imported_content,
-    journal::{Change, append},
+    journal::{Change, Head, append},
+    payment::with_default,
     subscription::Subscription,
 };
 use perennial_store::{Expect, Part, Record, RecordKind, StoreError};
+use serde_json::{Value, json};
 
 use super::outcome::{Outcomes, Told, conflict};
+use crate::api::{
+    customer_payment_sources::{self, DEFAULT, TOKEN, masked},
+    customers,
+};
 use crate::http::{
     context::Context,
     error::{Code, Outcome, Problem},
@@ -19,6 +25,10 @@ use crate::http::{
 
 /// Rows that are written at once.
 pub(super) const CONCURRENCY: usize = 32;
+/// Attempts at a commit that others keep getting ahead of: many sources may be one customer's.
+const ATTEMPTS: u32 = 40;
+/// The member of a customer that holds their payment sources in the order in which they are tried.
+const SOURCE_IDS: &str = "payment_source_ids";
 
 /// A row that can be written.
 pub(super) struct New {
@@ -38,21 +48,28 @@ pub(super) async fn write(
 ) -> Outcome<Vec<New>> {
     let organization = &context.caller.organization;
     let store = context.store();
-    let refused: HashSet<String> = stream::iter(people)
+    let (customers, sources): (Vec<_>, Vec<_>) =
+        people.into_iter().partition(|(_, (kind, _))| *kind == customers::CATALOG.stored);
+    let mut refused: HashSet<String> = stream::iter(customers)
         .map(|(id, (kind, record))| async move {
-            match store.create_record(organization, kind, &record).await {
+            let stored = match store.create_record(organization, kind, &record).await {
                 // Somebody else has just made them, from a row of the same customer.
-                Ok(()) | Err(StoreError::Conflict(_)) => None,
-                Err(error) => {
-                    tracing::warn!(%error, id, "a customer could not be imported");
-                    Some(id)
-                }
-            }
+                Err(StoreError::Conflict(_)) => Ok(()),
+                stored => stored,
+            };
+            refusal(id, stored)
         })
         .buffer_unordered(CONCURRENCY)
         .filter_map(|refused| async move { refused })
         .collect()
         .await;
+    let without_source: Vec<String> = stream::iter(sources)
+        .map(|(id, (_, record))| async move { refusal(id, add_source(context, &record).await) })
+        .buffer_unordered(CONCURRENCY)
+        .filter_map(|refused| async move { refused })
+        .collect()
+        .await;
+    refused.extend(without_source);
     let results: Vec<(New, Result<(), StoreError>)> = stream::iter(made)
         .map(|mut new| {
             let refused = &refused;
@@ -94,6 +111,71 @@ pub(super) async fn write(
         }
     }
     Ok(written)
+}
+
+/// The id of what could not be stored.
+fn refusal(id: String, stored: Result<(), StoreError>) -> Option<String> {
+    let error = stored.err()?;
+    tracing::warn!(%error, id, "a customer, or how they pay, could not be imported");
+    Some(id)
+}
+
+/// Stores a payment source, last in the order of its customer's, with the first entry of its journal.
+/// Where it is there already, that is as good.
+async fn add_source(context: &Context<'_>, record: &Record) -> Result<(), StoreError> {
+    let (store, organization) = (context.store(), &context.caller.organization);
+    let (of_customers, of_sources) =
+        (customers::CATALOG.stored, customer_payment_sources::CATALOG.stored);
+    let text = |name: &str| record.get(name).and_then(Value::as_str).unwrap_or_default();
+    let corrupt = |error: perennial_domain::ids::IdError| StoreError::Refused(error.to_string());
+    let id: PaymentSourceId = text("id").parse().map_err(corrupt)?;
+    for _ in 0..ATTEMPTS {
+        let Some(mut customer) =
+            store.record(organization, of_customers, text("customer_id")).await?
+        else {
+            return Err(StoreError::Unavailable("its customer is not there".to_owned()));
+        };
+        let known = customer.get(SOURCE_IDS).cloned().unwrap_or_else(|| json!([]));
+        let known: Vec<PaymentSourceId> = serde_json::from_value(known).unwrap_or_default();
+        let order = with_default(&known, &id, false);
+        let default = order.first() == Some(&id);
+        let mut source = record.clone();
+        source.insert(DEFAULT.to_owned(), json!(default));
+        let told = json!({
+            "name": record.get("name"),
+            "customer_id": text("customer_id"),
+            DEFAULT: default,
+            TOKEN: masked(text(TOKEN)),
+        });
+        let event = "customer_payment_sources.create";
+        let change = Change { event, before: Value::Null, after: told };
+        let mut head = Head::default();
+        let cause = context.cause();
+        let entry = append(&mut head, organization, id.as_str(), context.now, cause, change);
+        source.insert("journal".to_owned(), json!(head));
+        let seen = customer.get("version").and_then(Value::as_u64).unwrap_or_default();
+        for (name, value) in [
+            (SOURCE_IDS, json!(order)),
+            ("version", json!(seen + 1)),
+            ("updated_at", json!(context.now)),
+        ] {
+            customer.insert(name.to_owned(), value);
+        }
+        let commit = store
+            .commit(organization)
+            .record(of_sources, &source, Expect::New)
+            .entry(of_sources.letter, &entry)
+            .record(of_customers, &customer, Expect::Version(seen));
+        match commit.run().await {
+            Err(StoreError::Conflict(_)) => {
+                if store.record(organization, of_sources, id.as_str()).await?.is_some() {
+                    return Ok(());
+                }
+            }
+            done => return done,
+        }
+    }
+    Err(StoreError::Unavailable("its customer keeps changing".to_owned()))
 }
 
 /// The subscription is not there, and its journal is.
