@@ -322,7 +322,7 @@ impl RetryPolicy {
     /// is the first instant after, where they show it twice, the first pass.
     fn end_of(&self, delay: RetryDelay, now: DateTime<Utc>, zone: Zone) -> DateTime<Utc> {
         let plain = later(now, TimeDelta::minutes(i64::from(delay.0)));
-        let Some(LocalHour(hour)) = self.local_hour.filter(|_| delay.0 % DAY == 0) else {
+        let Some(LocalHour(hour)) = self.local_hour.filter(|_| delay.0.is_multiple_of(DAY)) else {
             return plain;
         };
         let today = now.with_timezone(&zone).date_naive();
