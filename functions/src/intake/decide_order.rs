@@ -53,9 +53,6 @@ impl Decision {
         if context.caller.role != Role::Operator {
             let detail = format!("{name} is for the role operator");
             problems.add(Problem::new(Code::Forbidden, detail).at(at));
-        } else if decision.reason().trim().is_empty() {
-            let detail = format!("{name} needs a reason");
-            problems.add(Problem::new(Code::InvalidValue, detail).at(at).with("value", ""));
         }
         Some(decision)
     }

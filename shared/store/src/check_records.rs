@@ -102,6 +102,7 @@ impl Store {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "pages are read by functions of whole items")]
 fn taker(item: Item) -> Result<SubscriptionId, StoreError> {
     let sk = text(&item, "sk").unwrap_or_default();
     let id = sk.strip_prefix(TAKER).and_then(|id| id.parse().ok());

@@ -1,3 +1,5 @@
+#![expect(clippy::indexing_slicing, reason = "a panic is a failed test")]
+
 use std::error::Error;
 
 use proptest::prelude::*;

@@ -45,7 +45,7 @@ pub(super) fn runs(
     let mut next = first;
     std::iter::from_fn(move || {
         let slot = next?;
-        next = schedule.following(slot).ok().map(|occurrence| occurrence.slot());
+        next = schedule.following(slot).ok().map(crate::time::Occurrence::slot);
         Some(slot)
     })
     .take(most)

@@ -1,5 +1,7 @@
 //! What a customer has, by an index that renewals do not write to.
 
+#![expect(clippy::indexing_slicing, reason = "a panic is a failed test")]
+
 use perennial_domain::{catalog::PaymentSource, ids::CustomerId, order::Order};
 use perennial_store::{CursorError, Expect, Part, RecordKind, Span, StoredOrder};
 
