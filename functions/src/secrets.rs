@@ -1,8 +1,7 @@
 //! Secrets by name: from SSM Parameter Store, or from a file where there is none.
 //!
-//! A name is that of a parameter (`/perennial/stripe-key`, of type `SecureString`), of a secret in
-//! Secrets Manager as Parameter Store shows it (`/aws/reference/secretsmanager/<id>`), or
-//! `file:<path>` for the local stack. One signed call, by the signer that the AWS clients bring with
+//! A name is that of a parameter (`/perennial/stripe-key`, of type `SecureString`), or `file:<path>`
+//! for the local stack. One signed call, by the signer that the AWS clients bring with
 //! them: the client of a whole service would weigh half a megabyte in every binary.
 
 use std::{

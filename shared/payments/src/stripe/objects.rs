@@ -164,12 +164,18 @@ impl Intent {
         match self.status.as_str() {
             "succeeded" => Ok(PaymentState::Paid { charge_id: self.id.clone() }),
             "requires_capture" => Ok(PaymentState::Authorized { payment_id: self.id.clone() }),
-            "processing" => Ok(waits(WaitsFor::Provider, None, format!("{} is being processed.", self.id))),
+            "processing" => {
+                Ok(waits(WaitsFor::Provider, None, format!("{} is being processed.", self.id)))
+            }
             "requires_action" => {
                 let redirect =
                     self.next_action.as_ref().and_then(|next| next.redirect_to_url.as_ref());
                 let url = redirect.and_then(|redirect| redirect.url.clone());
-                Ok(waits(WaitsFor::Customer, url, format!("The bank asks the customer to confirm {}.", self.id)))
+                Ok(waits(
+                    WaitsFor::Customer,
+                    url,
+                    format!("The bank asks the customer to confirm {}.", self.id),
+                ))
             }
             "requires_payment_method" if self.last_payment_error.is_some() => {
                 let error = self.last_payment_error.clone().unwrap_or_default();
