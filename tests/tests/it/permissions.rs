@@ -254,6 +254,8 @@ async fn live(shop: &Shop) -> TestResult {
 
     check(shop).await?;
     import(shop).await?;
+    take_in(shop).await?;
+    rank(shop).await?;
     give_back(shop, &renewed).await?;
     preview(shop, away.as_str()).await?;
     for path in [
@@ -276,6 +278,44 @@ async fn live(shop: &Shop) -> TestResult {
         "recurring_order_copies?filter[q][order_subscription_id_eq]={away}&include=target_order"
     );
     shop.api.get(&copies).await?;
+    Ok(())
+}
+
+/// A channel sends what is taken, known, refused and taken again; somebody looks how it does.
+async fn take_in(shop: &Shop) -> TestResult {
+    let market = [("market", "markets", shop.goods.market.as_str())];
+    let channel = json!({"code": "web", "name": "Web"});
+    let channel = documents::create("channels", channel, &market);
+    let channel = shop.api.create("channels", &channel).await?.id()?;
+    let program = "{external_id: .id, customer: {reference: \"c\", email: \"c@example.com\"}, \
+        payment_source: {payment_source_token: \"tok_paid\"}, order: {_place: true, line_items: \
+        [{sku_code: \"BEANS\", quantity: 1}]}}";
+    let of = [("channel", "channels", channel.as_str())];
+    let mapping = json!({"program": program, "_activate": true});
+    let mapping = documents::create("channel_mappings", mapping, &of);
+    shop.api.create("channel_mappings", &mapping).await?;
+    let tried = json!({"program": program, "sample": "{\"id\": \"1\"}"});
+    let tried = documents::create("channel_mapping_previews", tried, &of);
+    shop.api.post("channel_mapping_previews", &tried).send().await?.with_status(200)?;
+    let send = |payload: &'static str| {
+        let request = shop.api.request(reqwest::Method::POST, "channels/web/orders");
+        request.body("application/json", payload).send()
+    };
+    let order = send("{\"id\": \"1\"}").await?.with_status(201)?.id()?;
+    send("{\"id\": \"1\"}").await?.with_status(200)?;
+    let refused = send("{}").await?.with_status(422)?;
+    let letter = refused.text("/errors/0/meta/dead_letter_id")?;
+    let replay = json!({"dead_letter_ids": [letter]});
+    let replay = documents::create("channel_replays", replay, &[]);
+    shop.api.post("channel_replays", &replay).send().await?.with_status(200)?;
+    for path in [
+        &format!("orders/{order}/source_payload"),
+        "channels/web/health",
+        "channel_mappings",
+        "health/details",
+    ] {
+        shop.api.get(path).await?;
+    }
     Ok(())
 }
 
@@ -310,6 +350,32 @@ async fn give_back(shop: &Shop, renewed: &SubscriptionId) -> TestResult {
     let path = format!("customer_payment_sources/{spare}");
     let gone = shop.api.request(reqwest::Method::DELETE, &path).send().await?;
     gone.with_status(204).map(drop)
+}
+
+/// What is to be seen to is ranked, read, replayed and given up.
+async fn rank(shop: &Shop) -> TestResult {
+    let blocked = shop.subscribe("weekly").await?;
+    shop.pay_by(&blocked, &shop.new_source("tok_of_another_provider").await?).await?;
+    shop.advance("P8D").await?;
+    let failures = shop.api.get("failures?include=dead_letter,customer,order").await?;
+    for one in failures.list()?.iter().take(3) {
+        let id = one.get("id").and_then(Value::as_str).unwrap_or_default();
+        shop.api.get(&format!("failures/{id}")).await?;
+    }
+    for queue in ["ORDER_COPY", "PAYMENT_RETRY", "VALIDATION"] {
+        shop.send(queue, &["poison".to_owned()], 0).await?;
+    }
+    shop.settle().await?;
+    for (kind, attributes) in [
+        ("dead_letter_redrives", json!({"error_contains": "tok_of_another_provider"})),
+        ("dead_letter_redrives", json!({"source": "order-copy"})),
+        ("dead_letter_redrives", json!({"source": "renewal-tick"})),
+        ("dead_letter_discards", json!({"source": "order-copy", "discard_reason": "poison"})),
+    ] {
+        let document = documents::create(kind, attributes, &[]);
+        shop.api.post(kind, &document).send().await?;
+    }
+    shop.settle().await
 }
 
 /// A row comes in, comes again, and is refused.
