@@ -187,12 +187,16 @@ impl<'a> Vandal<'a> {
     async fn set(
         &self,
         key: HashMap<String, AttributeValue>,
-        attribute: &str,
+        path: &[&str],
         value: AttributeValue,
     ) -> TestResult {
-        let update = self.shop.stack.aws().dynamodb.update_item().table_name(&self.book);
-        let update =
-            update.set_key(Some(key)).update_expression(format!("SET {attribute} = :value"));
+        let names: Vec<String> = (0..path.len()).map(|index| format!("#n{index}")).collect();
+        let mut update = self.shop.stack.aws().dynamodb.update_item().table_name(&self.book);
+        for (name, of) in names.iter().zip(path) {
+            update = update.expression_attribute_names(name, *of);
+        }
+        let expression = format!("SET {} = :value", names.join("."));
+        let update = update.set_key(Some(key)).update_expression(expression);
         update.expression_attribute_values(":value", value).send().await?;
         Ok(())
     }
@@ -228,15 +232,15 @@ impl<'a> Vandal<'a> {
         let next = i64::from(next.get());
         match name {
             "a run is lost" => self.delete(&self.book, of_run).await,
-            "the schedule is set back" => self.set(item, "next_number", n(next - 1)).await,
+            "the schedule is set back" => self.set(item, &["next_number"], n(next - 1)).await,
             "the schedule stands still" => {
-                self.set(item, "next_run_at", s("2027-05-10T10:00:00Z")).await
+                self.set(item, &["next_run_at"], s("2027-05-10T10:00:00Z")).await
             }
-            "the schedule jumps" => self.set(item, "next_number", n(next + 1)).await,
-            "an entry is altered" => self.set(of_run, "entry.#by", s("nobody")).await,
-            "the last entry is forgotten" => self.set(item, "journal.#sequence", n(1)).await,
+            "the schedule jumps" => self.set(item, &["next_number"], n(next + 1)).await,
+            "an entry is altered" => self.set(of_run, &["entry", "by"], s("nobody")).await,
+            "the last entry is forgotten" => self.set(item, &["journal", "sequence"], n(1)).await,
             "a retry is forgotten" => {
-                self.set(of_run.clone(), "#status", s("open")).await?;
+                self.set(of_run.clone(), &["status"], s("open")).await?;
                 let update = self.shop.stack.aws().dynamodb.update_item().table_name(&self.book);
                 let update = update.set_key(Some(of_run)).update_expression("REMOVE charge_id");
                 update.send().await?;
@@ -248,7 +252,7 @@ impl<'a> Vandal<'a> {
             "something is charged that is no order" => {
                 self.charge("another key", "ord_nobody").await.map(drop)
             }
-            "another amount is owed" => self.set(of_run, "total", n(1_251)).await,
+            "another amount is owed" => self.set(of_run, &["total"], n(1_251)).await,
             "the provider has lost a charge" => {
                 let key = format!("{}:{}:1", self.shop.organization, run.order_id());
                 let pk = format!("CHARGE#{}#{key}", self.shop.organization);
