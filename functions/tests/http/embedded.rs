@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex},
+    sync::{Arc, LazyLock, Mutex},
     time::{Duration, Instant},
 };
 
@@ -165,22 +165,36 @@ impl Call {
         event
     }
 
-    /// Whether the template leads it to intake.
-    fn is_for_intake(&self) -> bool {
-        let segments: Vec<&str> = self.path.split('/').collect();
-        let taken = matches!(segments.get(2), Some(&("orders" | "line_items")));
-        match (self.method, segments.len()) {
-            ("POST", 3) | ("PATCH" | "DELETE", 4) => taken,
-            _ => false,
-        }
+    /// The binary of the function that the template leads it to.
+    fn function(&self) -> &'static str {
+        let leads = |(_, method, path): &&(&str, &str, &str)| {
+            *method == self.method
+                && path.split('/').count() == self.path.split('/').count()
+                && path.split('/').zip(self.path.split('/')).all(|(a, b)| a == "{id}" || a == b)
+        };
+        ROUTES.iter().find(leads).map_or("api", |(binary, ..)| binary)
     }
 }
 
+/// The binary, method and path of each route of the template.
+static ROUTES: LazyLock<Vec<(&'static str, &'static str, &'static str)>> = LazyLock::new(|| {
+    let (mut routes, mut binary, mut method) = (Vec::new(), "", "");
+    for line in include_str!("../../../template.yaml").lines().map(str::trim) {
+        if let Some((_, name)) = line.split_once("{ Binary: ") {
+            binary = name.trim_end_matches(" }");
+        } else if let Some(found) = line.strip_prefix("Method: ") {
+            method = found;
+        } else if let Some(path) = line.strip_prefix("Path: ") {
+            routes.push((binary, method, path));
+        }
+    }
+    routes
+});
+
 /// The functions and what they work on.
 pub(crate) struct Stack {
-    intake: Arc<dyn Function>,
-    api: Arc<dyn Function>,
-    previews: Arc<dyn Function>,
+    /// Those that answer requests, by their binaries.
+    served: BTreeMap<&'static str, Arc<dyn Function>>,
     validation: Arc<dyn Function>,
     payment_retry: Arc<dyn Function>,
     pub(crate) clock: Arc<TestClock>,
@@ -242,9 +256,9 @@ impl Stack {
         let dynamic: Arc<dyn Clock> = Arc::clone(&clock) as Arc<dyn Clock>;
         let function = |name: &str| build::named(name, &environment, &aws, &dynamic).unwrap();
         Self {
-            intake: function("intake"),
-            api: function("api"),
-            previews: function("previews"),
+            served: ["intake", "api", "previews", "payments", "failures"]
+                .map(|name| (name, function(name)))
+                .into(),
             validation: function("validation"),
             payment_retry: function("payment-retry"),
             clock,
@@ -260,11 +274,7 @@ impl Stack {
 
     /// Sends a request to the function that the template leads it to.
     pub(crate) async fn send(&self, call: Call) -> Answer {
-        let function = match () {
-            () if call.is_for_intake() => &self.intake,
-            () if call.method == "POST" && call.path.ends_with("_previews") => &self.previews,
-            () => &self.api,
-        };
+        let function = self.served.get(call.function()).unwrap_or(&self.served["api"]);
         let answer = function.invoke(call.event(), invocation()).await.unwrap();
         let body = answer["body"].as_str().map_or(Value::Null, |body| {
             serde_json::from_str(body).unwrap_or_else(|_| Value::String(body.to_owned()))
