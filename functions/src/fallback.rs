@@ -15,26 +15,26 @@ use perennial_domain::{
 use perennial_store::{Store, StoreError};
 
 /// The subscription as this attempt pays for it: by its own payment source, or where that can't be
-/// charged and its model says so, by the customer's next.
+/// charged and its model says so, by the customer's next. With it comes the source that is charged.
 pub(crate) async fn paying<'a>(
     store: &Store,
     organization: &OrganizationId,
     subscription: &'a Subscription,
-    own: Option<&PaymentSource>,
+    own: Option<PaymentSource>,
     declined: &[PaymentSourceId],
     now: DateTime<Utc>,
-) -> Result<Cow<'a, Subscription>, StoreError> {
+) -> Result<(Cow<'a, Subscription>, Option<PaymentSource>), StoreError> {
     let today = now.with_timezone(&subscription.time_zone).date_naive();
     let sound = |own: &PaymentSource| usable(own, today) && !declined.contains(&own.id);
-    if own.is_some_and(sound) {
-        return Ok(Cow::Borrowed(subscription));
+    if own.as_ref().is_some_and(sound) {
+        return Ok((Cow::Borrowed(subscription), own));
     }
     let Some(next) = next(store, organization, subscription, declined, now).await? else {
-        return Ok(Cow::Borrowed(subscription));
+        return Ok((Cow::Borrowed(subscription), own));
     };
     let mut paying = subscription.clone();
-    paying.payment_source_id = Some(next);
-    Ok(Cow::Owned(paying))
+    paying.payment_source_id = Some(next.id.clone());
+    Ok((Cow::Owned(paying), Some(next)))
 }
 
 /// What a decline comes to: where it is for good, and the customer has another payment source that
@@ -109,7 +109,7 @@ async fn next(
     subscription: &Subscription,
     declined: &[PaymentSourceId],
     now: DateTime<Utc>,
-) -> Result<Option<PaymentSourceId>, StoreError> {
+) -> Result<Option<PaymentSource>, StoreError> {
     let Some(customer) = &subscription.customer_id else { return Ok(None) };
     if policy(store, organization, subscription).await? == Fallback::None {
         return Ok(None);
@@ -120,5 +120,5 @@ async fn next(
     let sources = store.get_all::<PaymentSource>(organization, ids).await?;
     let ordered = order.iter().filter_map(|id| sources.get(id.as_str()));
     let today = now.with_timezone(&subscription.time_zone).date_naive();
-    Ok(next_source(ordered, declined, today).map(|source| source.id.clone()))
+    Ok(next_source(ordered, declined, today).cloned())
 }

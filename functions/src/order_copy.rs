@@ -255,8 +255,10 @@ impl OrderCopy {
             return Ok(Cow::Borrowed(subscription));
         }
         let own = self.source(organization, subscription, loaded).await?;
-        let (own, now) = (own.as_ref(), self.clock.now());
-        Ok(fallback::paying(&self.store, organization, subscription, own, &[], now).await?)
+        let (store, now) = (&self.store, self.clock.now());
+        let (paying, _) =
+            fallback::paying(store, organization, subscription, own, &[], now).await?;
+        Ok(paying)
     }
 
     /// The run was made already, or passed over: the message came late, or twice. Whatever was

@@ -125,7 +125,7 @@ impl PaymentRetry {
         run: &Run,
     ) -> Result<Step, HandleError> {
         let organization = &message.organization;
-        let paying = self.paying(organization, subscription, run).await?;
+        let (paying, source) = self.paying(organization, subscription, run).await?;
         let paying = paying.as_ref();
         // What was given up with its subscription is not taken up again by a message that comes late.
         let goes_on = subscription.status.repeats() && run.status != RunStatus::Aborted;
@@ -138,13 +138,15 @@ impl PaymentRetry {
                 Outstanding::GivenUp(attempts) => return Ok(Step::NextAttempt(attempts)),
                 Outstanding::Changed => return Ok(Step::LookAgain),
                 Outstanding::None => match self.priced(message, subscription, run).await? {
-                    Priced::Before => match self.collect(organization, paying, run).await? {
-                        // An attempt that was cut short may have collected it before that was so.
-                        refused @ Outcome::Refused { .. } => {
-                            self.collected_before(organization, run).await?.unwrap_or(refused)
+                    Priced::Before => {
+                        match self.collect(organization, paying, source, run).await? {
+                            // An attempt that was cut short may have collected it before that was so.
+                            refused @ Outcome::Refused { .. } => {
+                                self.collected_before(organization, run).await?.unwrap_or(refused)
+                            }
+                            outcome => outcome,
                         }
-                        outcome => outcome,
-                    },
+                    }
                     Priced::Now => return Ok(Step::LookAgain),
                     Priced::Not(outcome) => outcome,
                 },
@@ -175,19 +177,18 @@ impl PaymentRetry {
         self.commit(message, subscription, run, settled).await
     }
 
-    /// The subscription as this attempt pays for it.
+    /// The subscription as this attempt pays for it, and the source that is charged.
     async fn paying<'a>(
         &self,
         organization: &OrganizationId,
         subscription: &'a Subscription,
         run: &Run,
-    ) -> Result<Cow<'a, Subscription>, HandleError> {
+    ) -> Result<(Cow<'a, Subscription>, Option<PaymentSource>), HandleError> {
         let own = match &subscription.payment_source_id {
             Some(id) => self.store.get::<PaymentSource>(organization, id.as_str()).await?,
             None => None,
         };
         let (declined, now) = (&run.declined_sources, self.clock.now());
-        let own = own.as_ref();
         Ok(fallback::paying(&self.store, organization, subscription, own, declined, now).await?)
     }
 
@@ -411,12 +412,9 @@ impl PaymentRetry {
         &self,
         organization: &OrganizationId,
         subscription: &Subscription,
+        source: Option<PaymentSource>,
         run: &Run,
     ) -> Result<Outcome, HandleError> {
-        let source = match &subscription.payment_source_id {
-            Some(id) => self.store.get::<PaymentSource>(organization, id.as_str()).await?,
-            None => None,
-        };
         if run.status == RunStatus::Failed {
             // What it lacked then may still be missing, and what it held was put back.
             if let Some(lacking) = self.hold_stock(organization, run).await? {

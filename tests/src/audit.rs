@@ -184,8 +184,9 @@ impl Shop {
         }
         for (letter, record) in self.told_records().await? {
             let text = |name: &str| record.get(name).and_then(Value::as_str).unwrap_or_default();
-            let head: Head =
-                serde_json::from_value(record.get("journal").cloned().unwrap_or_default())?;
+            // What was imported has no journal before it is changed.
+            let head = record.get("journal").cloned().map(serde_json::from_value).transpose()?;
+            let head: Head = head.unwrap_or_default();
             let journal = self.journal(letter, text("id")).await?;
             entries.extend(whole(text("id"), &head, journal)?);
         }

@@ -96,8 +96,8 @@ async fn begin(
         if let Some(begun) = work.begun_before(&paid.collected, asked).await? {
             return Ok(begun);
         }
-        let (refund, reversals, change) =
-            begin_refund(&paid.collected, asked.clone(), context.now).map_err(refused)?;
+        let (refund, reversals, change) = begin_refund(&paid.collected, asked.clone(), context.now)
+            .map_err(|error| refused(&error))?;
         let mut record = written(&refund)?;
         let entry = work.entry(&mut record, change);
         let commit = context
@@ -115,14 +115,14 @@ async fn begin(
 }
 
 /// Why it can't be given back.
-fn refused(error: NotRefundable) -> ApiError {
+fn refused(error: &NotRefundable) -> ApiError {
     let detail = error.to_string();
     match error {
         NotRefundable::TooMuch { asked, left, captured } => Problem::new(Code::OutOfRange, detail)
             .at("/data/attributes/amount_cents")
-            .with("value", asked)
-            .with("maximum", left)
-            .with("captured_amount_cents", captured)
+            .with("value", *asked)
+            .with("maximum", *left)
+            .with("captured_amount_cents", *captured)
             .into(),
         NotRefundable::NothingCollected(_)
         | NotRefundable::NothingLeft { .. }
