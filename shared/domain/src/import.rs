@@ -168,7 +168,13 @@ pub fn import_subscription(
     let mut told = standing(&made);
     if let Value::Object(members) = &mut told {
         let Provenance { source, external_id, content } = from;
-        let imported = json!({"source": source, "external_id": external_id, "content": content});
+        let imported = json!({
+            "source": source,
+            "external_id": external_id,
+            "content": content,
+            // Reconciliation answers for the numbers after these.
+            "jumped_numbers": made.jumped_numbers,
+        });
         members.insert("imported".to_owned(), imported);
     }
     let change = Change { event: IMPORTED, before: Value::Null, after: told };
