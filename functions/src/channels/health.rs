@@ -8,14 +8,15 @@ use serde_json::{Value, json};
 
 use super::reader;
 use crate::{
-    api::{answer, catalog::text, channels::PLAIN_API},
+    api::{catalog::text, channels::PLAIN_API},
     http::{
         attributes::{Attribute, Kind},
         caller::Role,
         context::Context,
         error::{Code, Outcome, Problem},
         event::Answer,
-        object::{Object, ResourceType},
+        media_type::JSON_API,
+        object::{Object, ResourceType, unserved},
     },
 };
 
@@ -111,7 +112,8 @@ pub(super) async fn read(context: &Context<'_>) -> Outcome<Answer> {
         meta: None,
         brings: Vec::new(),
     };
-    answer::one(context, 200, &object).await
+    let document = unserved(&object, context.query);
+    Ok(Answer::json(200, &document).with_header("content-type", JSON_API))
 }
 
 fn told(
@@ -120,7 +122,7 @@ fn told(
     now: DateTime<Utc>,
 ) -> Value {
     let sum = |tallies: &mut dyn Iterator<Item = &Tally>| {
-        tallies.fold(Tally::default(), |sum, tally| sum.and(tally))
+        tallies.fold(Tally::default(), Tally::and)
     };
     let day = sum(&mut hours.values());
     let lately = now - TimeDelta::hours(2);

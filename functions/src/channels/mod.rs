@@ -39,6 +39,7 @@ use crate::{
 };
 
 /// What carries each operation out.
+#[derive(Clone, Copy)]
 struct Handlers {
     receive: Handler,
     map: Handler,

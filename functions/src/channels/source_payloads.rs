@@ -6,14 +6,15 @@ use perennial_store::SourcePayload;
 use serde_json::json;
 
 use crate::{
-    api::{answer, orders},
+    api::orders,
     http::{
         attributes::{Attribute, Kind},
         caller::Role,
         context::Context,
         error::{ApiError, Code, Outcome, Problem},
         event::Answer,
-        object::{Linkage, Object, Relationship, ResourceType},
+        media_type::JSON_API,
+        object::{Linkage, Object, Relationship, ResourceType, unserved},
     },
 };
 
@@ -51,7 +52,8 @@ pub(super) async fn read(context: &Context<'_>) -> Outcome<Answer> {
     let found = context.store().source_payload(&context.caller.organization, &id).await?;
     let payload =
         found.ok_or_else(|| ApiError::not_found("source payload of order", context.id))?;
-    answer::one(context, 200, &object(&id, payload)).await
+    let document = unserved(&object(&id, payload), context.query);
+    Ok(Answer::json(200, &document).with_header("content-type", JSON_API))
 }
 
 fn object(order: &OrderId, payload: SourcePayload) -> Object {
