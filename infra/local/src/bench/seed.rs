@@ -98,6 +98,7 @@ impl Shop {
             time_zone: "Europe/Berlin".parse()?,
             price_list_id: None,
             model_id: Some(model.id.clone()),
+            retry: None,
             version: 1,
             created_at: now,
             updated_at: now,
