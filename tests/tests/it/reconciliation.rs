@@ -254,8 +254,10 @@ impl<'a> Vandal<'a> {
             }
             "another amount is owed" => self.set(of_run, &["total"], n(1_251)).await,
             "the provider has lost a charge" => {
-                let key = format!("{}:{}:1", self.shop.organization, run.order_id());
-                let pk = format!("CHARGE#{}#{key}", self.shop.organization);
+                // The ledger finds a payment by the first digits of its id.
+                let id = run.charge_id.as_deref().and_then(|id| id.get("ch_".len()..27));
+                let name = id.ok_or("a charge")?;
+                let pk = format!("CHARGE#{}#{name}", self.shop.organization);
                 let key =
                     HashMap::from([("pk".to_owned(), s(&pk)), ("sk".to_owned(), s("OUTCOME"))]);
                 self.delete(&self.payments, key).await
