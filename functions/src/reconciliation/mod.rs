@@ -41,8 +41,8 @@ const RESERVE: Duration = Duration::from_secs(20);
 /// What was begun less than this long ago may still be under way: a lease lasts 20 minutes, and a
 /// queue delivers five times.
 pub(crate) const PATIENCE: TimeDelta = TimeDelta::hours(1);
-/// The span of the daily reconciliation. It begins before the last one ended.
-const DAILY: TimeDelta = TimeDelta::hours(26);
+/// The span of the daily reconciliation: it covers the one before too, should that have been lost.
+const DAILY: TimeDelta = TimeDelta::hours(50);
 /// The length of the first slice of time; it adapts to how much was charged in it.
 const FIRST_SLICE: i64 = 86_400;
 /// Entries of the due index read at once when organizations are looked for.
