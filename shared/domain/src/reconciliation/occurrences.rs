@@ -7,6 +7,7 @@ use super::{Code, Discrepancy, NumberSet};
 use crate::{
     run::{Run, RunStatus, Skipped},
     subscription::{Subscription, Unsettled, WakeKind},
+    time::OccurrenceNumber,
 };
 
 /// Where a subscription stands, as far as it tells what must have happened by then.
@@ -34,7 +35,7 @@ impl Standing {
         Self {
             subscription: subscription.id.to_string(),
             first,
-            next: subscription.next_number.map(|number| number.get()),
+            next: subscription.next_number.map(OccurrenceNumber::get),
             jumped: subscription.jumped_numbers,
             unsettled: subscription.unsettled.clone(),
             wake: subscription.wake(),
