@@ -4,6 +4,7 @@
 //! others. What it finds are items of their own in its collection, named by the step that found
 //! them: a step that is repeated writes the same items again.
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use chrono::{DateTime, Utc};
 use perennial_domain::{
     ids::{JobRunId, OrganizationId},
@@ -245,5 +246,5 @@ impl Listed for Option<Reconciliation> {
 }
 
 fn is_reconciliation(item: &Item) -> bool {
-    item.get("progress").is_some_and(|progress| progress.is_m())
+    item.get("progress").is_some_and(AttributeValue::is_m)
 }

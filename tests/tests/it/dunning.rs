@@ -46,7 +46,7 @@ async fn events(shop: &Shop, of: &str) -> TestResult<Vec<String>> {
     Ok(all.iter().filter_map(name).collect())
 }
 
-fn policy(policy: Value) -> TestResult<Plan> {
+fn policy(policy: &Value) -> TestResult<Plan> {
     Ok(Plan::at("2027-01-31T10:00:00Z")?.model(json!({"retry_policy": policy})))
 }
 
@@ -86,7 +86,7 @@ async fn the_policy_of_the_market_goes_before_that_of_the_model() -> TestResult 
 #[tokio::test]
 async fn a_hard_decline_asks_for_another_method_which_is_tried_at_once() -> TestResult {
     let retries = json!({"delays_in_minutes": [1440], "maximum": 3, "on_exhausted": "keep_active"});
-    let shop = policy(retries)?.open().await?;
+    let shop = policy(&retries)?.open().await?;
     let id = shop.subscribe("monthly").await?;
     shop.pay_by(&id, &shop.new_source("tok_hard_decline").await?).await?;
     shop.advance_to("2027-03-05T00:00:00Z").await?;
@@ -113,7 +113,7 @@ async fn a_hard_decline_asks_for_another_method_which_is_tried_at_once() -> Test
 #[tokio::test]
 async fn retries_by_hand_use_up_no_retry_of_the_policy() -> TestResult {
     let retries = json!({"delays_in_minutes": [1440], "maximum": 2, "on_exhausted": "pause"});
-    let shop = policy(retries)?.open().await?;
+    let shop = policy(&retries)?.open().await?;
     let id = shop.subscribe("monthly").await?;
     shop.pay_by(&id, &shop.new_source("tok_declines_9").await?).await?;
     shop.advance_to("2027-02-28T12:00:00Z").await?;
@@ -140,7 +140,7 @@ async fn retries_by_hand_use_up_no_retry_of_the_policy() -> TestResult {
 #[tokio::test]
 async fn a_payment_waits_for_its_customer_and_gives_way_to_another_method() -> TestResult {
     let retries = json!({"delays_in_minutes": [1440], "maximum": 2, "on_exhausted": "pause"});
-    let shop = policy(retries.clone())?.open().await?;
+    let shop = policy(&retries)?.open().await?;
     let waits = shop.subscribe("monthly").await?;
     shop.pay_by(&waits, &shop.new_source("tok_needs_action").await?).await?;
     shop.advance_to("2027-02-28T12:00:00Z").await?;
@@ -161,7 +161,7 @@ async fn a_payment_waits_for_its_customer_and_gives_way_to_another_method() -> T
     assert_eq!(shop.charges_of(&run).await?, 1, "the first one was ended");
     shop.prove_events().await?;
 
-    let shop = policy(retries)?.open().await?;
+    let shop = policy(&retries)?.open().await?;
     let id = shop.subscribe("monthly").await?;
     shop.pay_by(&id, &shop.new_source("tok_needs_action").await?).await?;
     shop.advance_to("2027-03-03T00:00:00Z").await?;
@@ -178,7 +178,7 @@ async fn a_payment_waits_for_its_customer_and_gives_way_to_another_method() -> T
 #[tokio::test]
 async fn a_run_whose_subscription_rests_waits_for_it_to_go_on() -> TestResult {
     let retries = json!({"delays_in_minutes": [1440], "maximum": 2, "on_exhausted": "pause"});
-    let shop = policy(retries)?.open().await?;
+    let shop = policy(&retries)?.open().await?;
     let id = shop.subscribe("monthly").await?;
     shop.pay_by(&id, &shop.new_source("tok_declines_1").await?).await?;
     shop.advance_to("2027-02-28T12:00:00Z").await?;
@@ -215,7 +215,7 @@ async fn a_run_whose_subscription_rests_waits_for_it_to_go_on() -> TestResult {
 async fn a_retry_by_hand_never_charges_what_was_cancelled_or_deleted_meanwhile() -> TestResult {
     let gate = Gate::before("payment-retry");
     let retries = json!({"delays_in_minutes": [1440], "maximum": 0, "on_exhausted": "keep_active"});
-    let shop = Plan { functions: gate.functions(), ..policy(retries)? }.open().await?;
+    let shop = Plan { functions: gate.functions(), ..policy(&retries)? }.open().await?;
     let id = shop.subscribe("monthly").await?;
     shop.pay_by(&id, &shop.new_source("tok_declines_1").await?).await?;
     shop.advance_to("2027-02-28T12:00:30Z").await?;
@@ -291,7 +291,7 @@ async fn a_retry_by_hand_never_charges_what_was_cancelled_or_deleted_meanwhile()
 async fn a_retry_that_is_sent_again_after_a_crash_is_made_once() -> TestResult {
     let retries = json!({"delays_in_minutes": [1440], "maximum": 0, "on_exhausted": "keep_active"});
     let faults = Faults::default();
-    let shop = Plan { functions: faults.functions(), ..policy(retries)? }.open().await?;
+    let shop = Plan { functions: faults.functions(), ..policy(&retries)? }.open().await?;
     let id = shop.subscribe("monthly").await?;
     shop.pay_by(&id, &shop.new_source("tok_declines_9").await?).await?;
     shop.advance_to("2027-02-28T12:00:30Z").await?;
@@ -333,7 +333,7 @@ async fn at_work(
     retries: Value,
 ) -> TestResult<(Shop, Worker, Vec<(SubscriptionId, Vec<Value>)>)> {
     let gate = Gate::before("order-copy");
-    let plan = policy(retries)?.model(json!({"strategy": "by_line_items"}));
+    let plan = policy(&retries)?.model(json!({"strategy": "by_line_items"}));
     let shop = Plan { functions: gate.functions(), ..plan }.open().await?;
     let scarce = documents::with(documents::sku("SCARCE"), json!({"stock": 1_000}));
     shop.api.create("skus", &documents::create("skus", scarce, &[])).await?;
