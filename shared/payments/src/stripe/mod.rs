@@ -15,9 +15,10 @@
 //! ([`FORGOTTEN_AFTER`] is below that), so a key that may be older is looked up first.
 //!
 //! **Look-up.** Each intent has our key, organization and order in its metadata. It is found in the
-//! list of its customer's intents, which is consistent, by the token that it was made with. Without a
-//! token Stripe's search is asked, which may be a minute behind, and then the account's latest
-//! intents are gone through. Stripe's clock is the real one: so must ours be.
+//! list of its customer's intents, which is consistent, by the token that it was made with. Where it is
+//! not there, and is not all new, Stripe's search is asked: the token may be that of another customer
+//! by now. Without a token the search, which may be a minute behind, is asked first, and then the
+//! account's latest intents are gone through. Stripe's clock is the real one: so must ours be.
 
 mod api;
 mod currency;
@@ -238,6 +239,7 @@ impl StripeProvider {
         let ChargeLookup { organization, key, token, since } = lookup;
         let under = |intent: &Intent| intent.is_under(organization, key);
         let since = since.map(|since| since - CLOCKS_APART);
+        let mut listed = false;
         if let Some(token) = token
             && let Ok((customer, _)) = self.payer(token).await
         {
@@ -245,7 +247,13 @@ impl StripeProvider {
             if let Some(since) = since {
                 filter = filter.with("created[gte]", since.timestamp().to_string());
             }
-            return self.first(&filter, under).await;
+            let found = self.first(&filter, under).await?;
+            let young = since.is_some_and(|since| Utc::now() - since < SEARCH_BEHIND);
+            if found.is_some() || young {
+                return Ok(found);
+            }
+            // It may have been sent with the token of another customer of Stripe's.
+            listed = true;
         }
         let quoted = key.as_str().replace('\\', "\\\\").replace('\'', "\\'");
         let query = format!("metadata['{}']:'{quoted}'", metadata::KEY);
@@ -254,6 +262,9 @@ impl StripeProvider {
             self.api.get("/v1/payment_intents/search", &query).await?;
         if let Some(intent) = found.into_iter().flat_map(|list| list.data).find(|one| under(one)) {
             return Ok(Some(intent));
+        }
+        if listed {
+            return Ok(None);
         }
         let recent = (Utc::now() - SEARCH_BEHIND).timestamp().to_string();
         self.first(&Form::default().with("created[gte]", recent), under).await

@@ -35,6 +35,25 @@ async fn a_charge_is_made_once_and_found_by_its_key() -> TestResult {
     Ok(())
 }
 
+/// Whoever has paid may be another customer of Stripe's than the one who is to pay by now, a day after
+/// which nothing else keeps the key from being charged again.
+#[tokio::test]
+#[ignore = "needs a stand-in for Stripe: .ci/try-stripe"]
+async fn a_key_is_not_charged_again_with_a_card_of_another_customer() -> TestResult {
+    let stripe = StandIn::open()?;
+    let (first, second) = (stripe.token(cards::GOOD).await?, stripe.token(cards::GOOD).await?);
+    let one = charge(&first);
+    let paid = stripe.provider.charge(&one).await?;
+    stripe.post("/_config/forget", "").await?;
+    stripe.post("/_config/search", "knows=1").await?;
+    let key_since = one.requested_at - TimeDelta::days(2);
+    let again = ChargeRequest { token: PaymentToken::new(&second), key_since, ..one };
+    assert_eq!(stripe.provider.lookup(&again.lookup()).await?, Some(paid.clone()));
+    assert_eq!(stripe.provider.charge(&again).await?, paid);
+    assert!(stripe.intents(&second).await?.is_empty());
+    stripe.post("/_config/search", "knows=0").await.map(drop)
+}
+
 #[tokio::test]
 #[ignore = "needs a stand-in for Stripe: .ci/try-stripe"]
 async fn a_payment_method_alone_is_charged_with_its_customer() -> TestResult {
