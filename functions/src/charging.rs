@@ -75,10 +75,13 @@ async fn end(
             resource: None,
         }),
         VoidOutcome::Paid { charge_id } => Ok(Outcome::Paid { charge_id }),
-        VoidOutcome::NotFound => {
-            Err(HandleError::Transient(format!("payment {} is not found", action.payment_id)))
-        }
+        VoidOutcome::NotFound => Err(not_found(&action)),
     }
+}
+
+/// A payment that was there a moment ago: nobody knows that it has ended.
+fn not_found(action: &Action) -> HandleError {
+    HandleError::Transient(format!("payment {} is not found", action.payment_id))
 }
 
 /// What was collected under a key that is given up; a payment that waits for its customer is ended,
@@ -91,10 +94,11 @@ pub(crate) async fn paid_or_ended(
     match found {
         Some(paid @ ChargeOutcome::Paid { .. }) => Ok(Some(outcome_of(paid))),
         Some(ChargeOutcome::Declined { .. }) | None => Ok(None),
-        Some(ChargeOutcome::NeedsAction(_)) => {
+        Some(ChargeOutcome::NeedsAction(action)) => {
             match provider.void(lookup).await.map_err(|error| failure(&error))? {
                 VoidOutcome::Paid { charge_id } => Ok(Some(Outcome::Paid { charge_id })),
-                VoidOutcome::Voided | VoidOutcome::NotFound => Ok(None),
+                VoidOutcome::Voided => Ok(None),
+                VoidOutcome::NotFound => Err(not_found(&action)),
             }
         }
     }

@@ -16,8 +16,7 @@ use perennial_domain::{
 };
 use perennial_messages::ValidateOrder;
 use perennial_payments::{
-    ChargeKey, ChargeLookup, ChargeOutcome, ChargeRequest, PaymentProvider, PaymentToken,
-    decline_code,
+    ChargeKey, ChargeLookup, ChargeRequest, PaymentProvider, PaymentToken, decline_code,
 };
 use perennial_runtime::{
     Clock, Environment, Function, FunctionError, Invocation, SettingError, telemetry,
@@ -142,7 +141,8 @@ impl Validation {
 
     /// Sends an order back to draft, or has it wait for an operator, and puts back what it held of
     /// stock; unless an earlier delivery of its
-    /// message has collected the payment already: then it was accepted, and is placed.
+    /// message has collected the payment already: then it was accepted, and is placed. A payment
+    /// that such a delivery has left waiting for its customer is ended.
     async fn turn_down(
         &self,
         organization: &OrganizationId,
@@ -151,12 +151,9 @@ impl Validation {
         turn: Turn,
         now: DateTime<Utc>,
     ) -> Result<(), Stop> {
-        let found = self
-            .provider
-            .lookup(&charge_lookup(organization, order, related))
-            .await
-            .map_err(|error| charging::failure(&error))?;
-        if let Some(ChargeOutcome::Paid { charge_id }) = found {
+        let lookup = charge_lookup(organization, order, related);
+        let found = charging::paid_or_ended(self.provider.as_ref(), &lookup).await?;
+        if let Some(Outcome::Paid { charge_id }) = found {
             let collected = Collected::Paid(charge_id);
             return self.place(organization, order, related, collected, now).await;
         }

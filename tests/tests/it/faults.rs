@@ -2,9 +2,12 @@
 //! after it took effect: in the end there is one order and one charge, and the books agree.
 
 use perennial_domain::run::RunStatus;
+use perennial_payments::PaymentState;
 use perennial_tests::{
-    Plan, TestResult, documents,
+    Plan, TestResult,
+    documents::{self, line},
     fault::{Fault, Faults},
+    shop::BEANS,
 };
 use serde_json::json;
 
@@ -142,4 +145,42 @@ async fn an_order_survives_any_one_write_that_meets_a_transaction() -> TestResul
 #[tokio::test]
 async fn an_order_survives_any_one_answer_that_is_lost() -> TestResult {
     place_through(Fault::AnswerLost).await
+}
+
+/// A placement that was cut short may have left a payment waiting for its customer. By the time its
+/// message comes again the order is refused: nobody may pay for it any more.
+#[tokio::test]
+async fn no_payment_waits_for_the_customer_of_an_order_that_went_back() -> TestResult {
+    let faults = Faults::default();
+    let plan = Plan { functions: faults.functions(), ..Plan::at("2027-01-04T10:00:00Z")? };
+    let shop = plan.paying_with("tok_needs_action").open().await?;
+    let order = async || shop.order(&[line(BEANS, 1, "weekly")]).await;
+    let hold = async |on_hold: bool| -> TestResult {
+        let path = format!("customers/{}", shop.goods.customer);
+        let change =
+            documents::update("customers", &shop.goods.customer, &json!({"on_hold": on_hold}));
+        shop.api.patch(&path, &change).send().await?.with_status(200).map(drop)
+    };
+    faults.record();
+    order().await?;
+    let mut calls = faults.calls(20);
+    calls.retain(|call| call.function == "validation");
+    assert!(calls.len() > 5, "{calls:?}");
+    let mut cut_short = 0;
+    for call in calls {
+        faults.arm(call.clone(), Fault::Unreachable);
+        let id = order().await?;
+        faults.record();
+        cut_short += usize::from(shop.order_status(&id).await? == "placing");
+        hold(true).await?;
+        shop.advance("PT1H").await?;
+        assert_eq!(shop.order_status(&id).await?, "draft", "{call}");
+        let ledger = shop.provider.ledger_of_organization(shop.organization.as_str()).await?;
+        let waits = |state: &PaymentState| matches!(state, PaymentState::NeedsAction(_));
+        let left = ledger.iter().find(|entry| entry.reference == id && waits(&entry.outcome));
+        assert!(left.is_none(), "{call}: {left:?}");
+        hold(false).await?;
+    }
+    assert!(cut_short > 3, "{cut_short}");
+    Ok(())
 }
