@@ -26,7 +26,7 @@ use crate::{
         catalog,
         catalog::{Catalog, text},
         change_subscription::differing,
-        orders,
+        customer_payment_sources, orders,
     },
     http::{
         context::Context,
@@ -37,6 +37,7 @@ use crate::{
         orders::changed,
         place::{admit, hand_to_validation},
     },
+    payments::sources,
     tallies::{Fate, tally_of},
 };
 
@@ -121,6 +122,7 @@ async fn take(
             return Err(ApiError::internal(format!("the id {id} of a channel's order is a run's")));
         }
         (Some(StoredOrder::Client(order)), before) => {
+            check_market(context, mapped, &order)?;
             let same = before.is_some_and(|before| {
                 before.payload_digest == payload.payload_digest
                     || before.document_digest == payload.document_digest
@@ -160,6 +162,16 @@ pub(super) fn gone(mapped: &Mapped, id: &OrderId) -> ApiError {
         mapped.external_id
     );
     Problem::new(Code::InvalidStatus, detail).with("order_id", id.to_string()).into()
+}
+
+/// Refuses what another market has made of the same external id: channels that serve several markets
+/// are open to tokens for one.
+pub(super) fn check_market(context: &Context<'_>, mapped: &Mapped, order: &Order) -> Outcome<()> {
+    if context.caller.sees(&order.market_id) {
+        return Ok(());
+    }
+    let detail = format!("{:?} is an order of another market", mapped.external_id);
+    Err(Problem::new(Code::Taken, detail).at("/external_id").into())
 }
 
 /// Whether another payload may change the order.
@@ -256,7 +268,12 @@ async fn make(
         return Ok(id);
     }
     let record = catalog::new_record(&inner, catalog).await?;
-    match store.create_record(organization, catalog.stored, &record).await {
+    let made = if catalog.kind.name == customer_payment_sources::KIND.name {
+        sources::add(&inner, record).await?
+    } else {
+        store.create_record(organization, catalog.stored, &record).await
+    };
+    match made {
         // The same message, or another one about them, was faster.
         Ok(()) | Err(StoreError::Conflict(_)) => Ok(id),
         Err(error) => Err(error.into()),

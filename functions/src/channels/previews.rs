@@ -220,6 +220,9 @@ async fn judged(
     let (store, organization) = (context.store(), &context.caller.organization);
     let before = store.source_payload(organization, &id).await?;
     let order = store.order(organization, &id).await?;
+    if let Some(StoredOrder::Client(order)) = &order {
+        super::deliver::check_market(context, mapped, order)?;
+    }
     if let (Some(before), Some(_)) = (&before, &order)
         && before.document_digest == mapped.digest
     {

@@ -61,6 +61,13 @@ async fn create(context: &Context<'_>) -> Outcome<Answer> {
     answer::one(context, 201, &catalog::revealed(context, &CATALOG, None, &record)).await
 }
 
+/// Stores a new source as [`create`] does; what it may pay is tried at the next tick. The inner error
+/// is that it exists already.
+pub(crate) async fn add(context: &Context<'_>, record: Record) -> Outcome<Result<(), StoreError>> {
+    refuse_too_many(context, &record).await?;
+    Ok(Work::of(context).write_source(None, record).await?.map(drop))
+}
+
 async fn update(context: &Context<'_>) -> Outcome<Answer> {
     let (before, record) = catalog::changed_record(context, &CATALOG).await?;
     let work = Work::of(context);

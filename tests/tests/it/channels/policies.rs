@@ -1,7 +1,7 @@
 //! What channels may do: changes and conflicts, roles and markets, mappings that fail, hostile ones,
 //! letters that are taken again, crashes in the middle.
 
-use perennial_local::identity::Role;
+use perennial_local::identity::{Role, TokenRequest};
 use perennial_tests::{
     Plan, Shop, TestResult, documents,
     fault::{Fault, Faults},
@@ -226,6 +226,72 @@ async fn roles_and_markets_are_respected() -> TestResult {
     {
         assert_eq!(sales.request(Method::GET, &path).send().await?.status, 403, "{path}");
         assert_eq!(approver.request(Method::GET, &path).send().await?.status, 200, "{path}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_token_for_one_market_meets_no_order_of_another() -> TestResult {
+    let shop = Shop::open_at(NOW).await?;
+    let here = shop.goods.market.clone();
+    let model = [("subscription_model", "subscription_models", shop.goods.model.as_str())];
+    let elsewhere = documents::create("markets", documents::market(), &model);
+    let elsewhere = shop.api.create("markets", &elsewhere).await?.id()?;
+    let shared = json!({"code": "shared", "name": "Shared"});
+    let id =
+        shop.api.create("channels", &documents::create("channels", shared, &[])).await?.id()?;
+    let program = "{external_id: .id, relationships: {market: .market}, order: {line_items: \
+        [{sku_code: \"BEANS\", quantity: .beans}]}}";
+    let stored = mapping(&shop, &id, json!({"program": program})).await?.id()?;
+    let known = json!({"id": "1", "market": here, "beans": 2});
+    let made = send_small(&shop, "shared", known.clone()).await?.with_status(201)?.id()?;
+
+    let confined = |role: Role| -> TestResult<perennial_tests::Api> {
+        let token = TokenRequest::new("acme", role)?.in_market(&elsewhere)?;
+        Ok(shop.api.with_token(Some(shop.stack.sign(&token)?)))
+    };
+    let (sales, operator) = (confined(Role::SalesChannel)?, confined(Role::Operator)?);
+    let post = |payload: &Value| {
+        sales
+            .request(Method::POST, "channels/shared/orders")
+            .body("application/json", &payload.to_string())
+    };
+    // Neither what is known of it, nor a change that would take it over.
+    for payload in [known, json!({"id": "1", "market": elsewhere, "beans": 3})] {
+        let refused = post(&payload).send().await?;
+        let (status, code, detail) = refusal(&refused);
+        assert_eq!((status, code.as_str()), (422, "taken"), "{detail}");
+        let sample = json!({"sample": payload.to_string()});
+        let related = [("channel_mapping", "channel_mappings", stored.as_str())];
+        let document = documents::create("channel_mapping_previews", sample, &related);
+        let preview = operator.post("channel_mapping_previews", &document).send().await?;
+        let result = preview.with_status(200)?.attribute("results")[0].clone();
+        assert_eq!(result["problems"][0]["code"], "taken", "{result}");
+    }
+    let order = shop.api.get(&format!("orders/{made}")).await?;
+    assert_eq!(order.text("/data/relationships/market/data/id")?, here);
+    let own = post(&json!({"id": "2", "market": elsewhere, "beans": 3})).send().await?;
+    assert_eq!(own.status, 201, "{}", own.body);
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_a_channel_says_that_pays_is_the_customers_like_any_other() -> TestResult {
+    let shop = Shop::open_at(NOW).await?;
+    let id = channel(&shop, "web", json!({})).await?;
+    let program = "{external_id: .id, customer: {reference: \"c\", email: \"a@example.com\"}, \
+        payment_source: {payment_source_token: .token}, order: {line_items: \
+        [{sku_code: \"BEANS\", quantity: 1}]}}";
+    mapping(&shop, &id, json!({"program": program})).await?;
+    for (order, token, default) in [("1", "tok_paid", true), ("2", "tok_declines_1", false)] {
+        let payload = json!({"id": order, "token": token});
+        let made = send_small(&shop, "web", payload).await?.with_status(201)?;
+        let source = made.text("/data/relationships/customer_payment_source/data/id")?;
+        let read = shop.api.get(&format!("customer_payment_sources/{source}")).await?;
+        assert_eq!(read.attribute("default"), default, "{token}");
+        let events = shop.api.get(&format!("events?filter[q][resource_id_eq]={source}")).await?;
+        let name = events.at("/data/0/attributes/name");
+        assert_eq!(name, "customer_payment_sources.create", "{}", events.body);
     }
     Ok(())
 }
