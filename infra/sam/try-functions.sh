@@ -106,9 +106,9 @@ RenewalTickFunction renewal-tick
 RenewalTickFunction renewal-tick-shards
 OrderCopyFunction order-copy
 PaymentRetryFunction payment-retry
-PaymentEventsFunction payment-events
 PaymentsFunction payments
 PaymentEventsFunction payment-events
+ReconciliationFunction reconciliation
 DeadLetterFunction dead-letter
 EventRelayFunction event-relay
 WebhooksFunction webhooks

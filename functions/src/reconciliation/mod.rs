@@ -37,7 +37,7 @@ use crate::{
 };
 
 /// Time kept back for committing and handing on when an invocation ends.
-const RESERVE: Duration = Duration::from_secs(20);
+const RESERVE: Duration = Duration::from_secs(10);
 /// What was begun less than this long ago may still be under way: a lease lasts 20 minutes, and a
 /// queue delivers five times.
 pub(crate) const PATIENCE: TimeDelta = TimeDelta::hours(1);

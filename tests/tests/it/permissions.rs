@@ -336,6 +336,21 @@ async fn preview(shop: &Shop, subscription: &str) -> TestResult {
     Ok(())
 }
 
+/// The books are proved, on request and each day; a request that makes no sense is refused.
+async fn reconcile(shop: &Shop) -> TestResult {
+    for (key, attributes, status) in
+        [("refused", json!({}), 422), ("begun", json!({"from": "2027-01-01T00:00:00Z"}), 201)]
+    {
+        let span = documents::create("reconciliations", attributes, &[]);
+        shop.api.post("reconciliations", &span).key(key).send().await?.with_status(status)?;
+    }
+    shop.settle().await?;
+    let listed = shop.api.get("job_runs?filter[q][kind_eq]=reconciliation").await?;
+    let report = listed.text("/data/0/id")?;
+    shop.api.get(&format!("reconciliations/{report}")).await?;
+    Ok(())
+}
+
 /// A run and an order are refunded, and a payment source goes that nobody needs.
 async fn give_back(shop: &Shop, renewed: &SubscriptionId) -> TestResult {
     let client = shop.order(&[line(BEANS, 1, "monthly")]).await?;
@@ -467,9 +482,11 @@ fn unused(made: &BTreeSet<Access>, granted: &BTreeSet<Access>) -> BTreeSet<Acces
 async fn no_function_makes_a_call_that_its_role_does_not_allow_and_no_role_allows_more()
 -> TestResult {
     let calls = Calls::default();
-    let plan = Plan { functions: calls.functions(), ..Plan::at("2027-01-31T10:00:00Z")? };
+    let mut plan = Plan { functions: calls.functions(), ..Plan::at("2027-01-31T10:00:00Z")? };
+    plan.parameters.insert("DailyReconciliation".to_owned(), "ENABLED".to_owned());
     let shop = plan.open().await?;
     live(&shop).await?;
+    reconcile(&shop).await?;
 
     let (made, granted) = (calls.made(), granted());
     let none: BTreeSet<Access> = BTreeSet::new();
