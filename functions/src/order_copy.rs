@@ -22,7 +22,7 @@ use perennial_domain::{
         settle_run, unpriced,
     },
     pricing::NoPrice,
-    run::{RunStatus, charge_key},
+    run::{Run, RunStatus, charge_key},
     subscription::Subscription,
 };
 use perennial_messages::RunDue;
@@ -157,9 +157,7 @@ impl OrderCopy {
                 None => self.store.subscription(organization, subscription_id).await?,
             };
             let Some(current) = current else {
-                return Err(HandleError::Permanent(format!(
-                    "there is no subscription {subscription_id}"
-                )));
+                return self.deleted(message, collected.as_ref()).await;
             };
             if let Some(result) = self.attempt(message, &current, loaded, &mut collected).await? {
                 return Ok(result);
@@ -277,6 +275,7 @@ impl OrderCopy {
                 || (collected.is_none() && (run.attempts > 0 || run.status == RunStatus::Open)))
         {
             // Its first attempt is settled, or waits for its customer; later ones are not made here.
+            stock::put_back_late(&self.store, organization, run).await?;
             return Ok(Some(result_of(run.status)));
         }
         let now = self.clock.now();
@@ -285,9 +284,7 @@ impl OrderCopy {
                 let planned = plan_passed(subscription, *number)?;
                 let paid = self.collected_before(organization, subscription, &planned).await?;
                 let Some(paid) = paid else {
-                    let result =
-                        run.as_ref().map_or(RunResult::Skipped, |run| result_of(run.status));
-                    return Ok(Some(result));
+                    return self.put_back_late(message, subscription, run.as_ref()).await;
                 };
                 let settled = match run {
                     Some(run) => settle_retry(subscription, run, None, &paid, now)?,
@@ -307,17 +304,80 @@ impl OrderCopy {
             %organization, %subscription_id, run = %number, ?paid,
             "a charge was found for a run that was given up; it is settled"
         );
-        let Settled { subscription: mut after, run, change } = settled;
-        let id = subscription_id.as_str();
-        let entry = append(&mut after.journal, organization, id, now, cause(message), change);
-        let commit = self.store.commit(organization);
-        let commit = commit.subscription(&after, Expect::Version(subscription.version));
-        let commit = match seen {
-            Some(version) => commit.changed_run(&run, version).entry("S", &entry),
-            None => commit.new_run(&run, &entry),
+        let (store, cause) = (&self.store, cause(message));
+        let commit = |settled: &Settled| {
+            let Settled { subscription: mut after, run, change } = settled.clone();
+            let id = subscription_id.as_str();
+            let entry = append(&mut after.journal, organization, id, now, cause.clone(), change);
+            let commit = store.commit(organization);
+            let commit = commit.subscription(&after, Expect::Version(subscription.version));
+            match seen {
+                Some(version) => commit.changed_run(&run, version).entry("S", &entry),
+                None => commit.new_run(&run, &entry),
+            }
         };
-        match commit.run().await {
-            Ok(()) => Ok(Some(result_of(run.status))),
+        let status = settled.run.status;
+        match stock::commit_resumed((store, organization), settled, now, &commit).await {
+            Ok(()) => Ok(Some(result_of(status))),
+            Err(StoreError::Conflict(_)) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The subscription was deleted meanwhile. A run that was paid before that is as it should be; a
+    /// charge that nobody has an order for any more is for a person to give back.
+    async fn deleted(
+        &self,
+        message: &RunDue,
+        collected: Option<&Collected>,
+    ) -> Result<RunResult, HandleError> {
+        let RunDue { organization, subscription_id, number, .. } = message;
+        let run = self.store.run(organization, subscription_id, *number).await?;
+        if let Some(run) = &run {
+            if run.status == RunStatus::Successful {
+                return Ok(result_of(run.status));
+            }
+            stock::put_back_late(&self.store, organization, run).await?;
+        }
+        let charge = match (collected, &run) {
+            (Some(collected), _) => Some(collected.paid.clone()),
+            (None, Some(run)) => {
+                let key = charge_key(organization, subscription_id, *number, 1);
+                let lookup = ChargeLookup::new(organization.as_str(), ChargeKey::new(key));
+                let lookup = lookup.since(run.due_at.min(run.started_at));
+                charging::paid_or_ended(self.provider.as_ref(), &lookup).await?
+            }
+            (None, None) => None,
+        };
+        Err(HandleError::Permanent(match charge {
+            Some(Outcome::Paid { charge_id }) => format!(
+                "subscription {subscription_id} was deleted while its run {number} was being paid: \
+                 charge {charge_id:?} has no order and is to be refunded at the provider"
+            ),
+            _ => format!("there is no subscription {subscription_id}"),
+        }))
+    }
+
+    /// Puts back what this worker, or one before it, took for a run that others had ended or passed
+    /// over by then. `None` where that run is made after all.
+    async fn put_back_late(
+        &self,
+        message: &RunDue,
+        subscription: &Subscription,
+        run: Option<&Run>,
+    ) -> Result<Option<RunResult>, HandleError> {
+        let RunDue { organization, number, .. } = message;
+        if let Some(run) = run {
+            stock::put_back_late(&self.store, organization, run).await?;
+            return Ok(Some(result_of(run.status)));
+        }
+        // A run that is made meanwhile moves the version of its subscription.
+        let mut unchanged = subscription.clone();
+        unchanged.version += 1;
+        let commit = self.store.commit(organization);
+        let commit = commit.subscription(&unchanged, Expect::Version(subscription.version));
+        match commit.run_if_held(&OrderId::of_run(&subscription.id, *number)).await {
+            Ok(()) => Ok(Some(RunResult::Skipped)),
             Err(StoreError::Conflict(_)) => Ok(None),
             Err(error) => Err(error.into()),
         }

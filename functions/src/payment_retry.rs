@@ -106,6 +106,7 @@ impl PaymentRetry {
                 )));
             };
             if run.status == RunStatus::Successful || run.attempts != attempts {
+                stock::put_back_late(&self.store, organization, &run).await?;
                 return Ok(result_of(run.status));
             }
             match self.attempt(message, &subscription, &run).await? {
@@ -228,26 +229,26 @@ impl PaymentRetry {
         settled: Settled,
     ) -> Result<Step, HandleError> {
         let RetryDue { organization, subscription_id, number, .. } = message;
-        let Settled { subscription: mut after, run: run_after, change } = settled;
-        let entry = append(
-            &mut after.journal,
-            organization,
-            subscription_id.as_str(),
-            self.clock.now(),
-            cause(message),
-            change,
-        );
-        let commit = self
-            .store
-            .commit(organization)
-            .subscription(&after, Expect::Version(before.version))
-            .changed_run(&run_after, run.version)
-            .entry("S", &entry);
-        let committed = match run_after.status {
-            RunStatus::Failed | RunStatus::Aborted => {
-                commit.run_releasing(&run_after.order_id()).await
+        let (store, now) = (&self.store, self.clock.now());
+        let (id, cause) = (subscription_id.as_str(), cause(message));
+        let commit = |settled: &Settled| {
+            let Settled { subscription: mut after, run: run_after, change } = settled.clone();
+            let entry = append(&mut after.journal, organization, id, now, cause.clone(), change);
+            store
+                .commit(organization)
+                .subscription(&after, Expect::Version(before.version))
+                .changed_run(&run_after, run.version)
+                .entry("S", &entry)
+        };
+        let run_after = settled.run.clone();
+        let committed = match (run.status, run_after.status) {
+            (_, RunStatus::Failed | RunStatus::Aborted) => {
+                commit(&settled).run_releasing(&run_after.order_id()).await
             }
-            RunStatus::Open | RunStatus::Successful => commit.run().await,
+            (RunStatus::Failed | RunStatus::Aborted, _) => {
+                stock::commit_resumed((store, organization), settled, now, &commit).await
+            }
+            (RunStatus::Open | RunStatus::Successful, _) => commit(&settled).run().await,
         };
         match committed {
             Ok(()) => {}

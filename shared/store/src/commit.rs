@@ -89,6 +89,8 @@ pub enum Expect {
     /// It has this version. A claim moves the version on too, so nobody writes over a claim that
     /// they have not seen.
     Version(u64),
+    /// It exists, whatever it holds.
+    There,
 }
 
 /// The writes of one decision. Nothing is written before [`Commit::run`].
@@ -340,6 +342,13 @@ impl<'a> Commit<'a> {
         self
     }
 
+    /// Leaves the note of what an order holds as it is; the commit fails where it is gone.
+    pub(crate) fn stock_note_stands(mut self, order: &OrderId, held: &StockNote) -> Self {
+        let key = StockNote::key(self.organization, order);
+        self.put(Part::Stock, to_item(&key, held), Expect::There);
+        self
+    }
+
     pub(crate) fn list(&self, item: &mut Item, kind: &str, at: chrono::DateTime<chrono::Utc>) {
         item.insert("list_pk".to_owned(), s(list_pk(self.organization, kind)));
         item.insert("list_sk".to_owned(), s(list_sk(at)));
@@ -355,6 +364,7 @@ impl<'a> Commit<'a> {
             let put = Put::builder().table_name(&self.store.book).set_item(Some(item));
             let put = match expect {
                 Expect::New => put.condition_expression("attribute_not_exists(pk)"),
+                Expect::There => put.condition_expression("attribute_exists(pk)"),
                 Expect::Version(version) => put
                     .condition_expression("version = :seen")
                     .expression_attribute_values(":seen", n(version)),

@@ -74,6 +74,52 @@ impl Store {
 }
 
 impl Commit<'_> {
+    /// Writes it all and, in the same transaction, makes sure that an order holds its units: where it
+    /// holds none any more, they are taken again. What is not tracked gives freely. One read unit;
+    /// two write units for the note, and two for each sku that is taken from.
+    ///
+    /// # Errors
+    /// As [`Commit::run`]; [`StoreError::OutOfStock`] names the first sku that has too few.
+    pub async fn run_holding(
+        self,
+        order: &OrderId,
+        wanted: &[(&str, u32)],
+    ) -> Result<(), StoreError> {
+        let key = StockNote::key(self.organization(), order);
+        let mut wanted = StockNote::of(wanted);
+        loop {
+            let note = self.store().get_item(&self.store().book, &key, true).await?;
+            let commit = match note.map(from_item::<StockNote>).transpose()? {
+                Some(note) => self.clone().stock_note_stands(order, &note),
+                None if wanted.held.is_empty() => self.clone(),
+                None => {
+                    let commit = self.clone().stock_note(order, Some(&wanted));
+                    let wanted = wanted.held.iter();
+                    wanted.fold(commit, |commit, (code, units)| commit.take_stock(code, *units))
+                }
+            };
+            match commit.run().await {
+                // Somebody else has taken them, or put them back, in between.
+                Err(StoreError::Conflict(Part::Stock)) => {}
+                Err(StoreError::NotTracked { sku }) if wanted.held.remove(&sku).is_some() => {}
+                sent => return sent,
+            }
+        }
+    }
+
+    /// The same as [`Commit::run_releasing`] where an order holds something of stock, and nothing at
+    /// all where it does not: then it is one read unit.
+    ///
+    /// # Errors
+    /// As [`Commit::run`].
+    pub async fn run_if_held(self, order: &OrderId) -> Result<(), StoreError> {
+        let key = StockNote::key(self.organization(), order);
+        match self.store().get_item(&self.store().book, &key, true).await? {
+            Some(_) => self.run_releasing(order).await,
+            None => Ok(()),
+        }
+    }
+
     /// Writes it all and, in the same transaction, puts back what an order holds of stock: whoever
     /// dies before it leaves both undone, and whoever dies after it has nothing left to do.
     ///

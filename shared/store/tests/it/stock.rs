@@ -92,3 +92,21 @@ async fn what_was_held_is_put_back_though_a_sku_is_gone() -> TestResult {
     assert_eq!(left(&store, "TEA").await?, Some(5));
     Ok(())
 }
+
+#[tokio::test]
+async fn what_was_put_back_is_taken_again_with_a_commit_and_what_is_held_is_not() -> TestResult {
+    let (store, acme) = (stocked(&[("BEANS", Some(3)), ("TEA", None)]).await?, acme()?);
+    let order = "ord_1".parse()?;
+    let wanted = [("BEANS", 2), ("TEA", 1)];
+    for _ in 0..2 {
+        store.commit(&acme).run_holding(&order, &wanted).await?;
+        assert_eq!(left(&store, "BEANS").await?, Some(1));
+    }
+    store.release_stock(&acme, &order).await?;
+    assert_eq!(left(&store, "BEANS").await?, Some(3));
+    store.hold_stock(&acme, &"ord_2".parse()?, &[("BEANS", 2)]).await?;
+    let short = store.commit(&acme).run_holding(&order, &wanted).await;
+    assert!(matches!(&short, Err(StoreError::OutOfStock { sku }) if sku == "BEANS"), "{short:?}");
+    assert_eq!(left(&store, "BEANS").await?, Some(1));
+    Ok(())
+}

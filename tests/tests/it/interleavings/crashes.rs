@@ -24,7 +24,7 @@ async fn die_everywhere(
     restart: Restart,
     ends: RunStatus,
 ) -> TestResult<usize> {
-    let stage = Stage::at(moment, token, 1).await?;
+    let stage = Stage::at(moment, token).await?;
     let mut points = None;
     for (point, subscription) in (1..).zip(&stage.subscriptions) {
         let message = [stage.message(subscription)?];
