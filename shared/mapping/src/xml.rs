@@ -22,6 +22,8 @@ use serde_json::{Map, Value, map::Entry};
 const MAX_DEPTH: usize = 50;
 /// Most elements and attributes.
 const MAX_NODES: usize = 20_000;
+/// Most attributes of one element: each is compared with all before it, as no two may have one name.
+const MAX_ATTRIBUTES: usize = 500;
 
 /// An element that is being read.
 struct Element {
@@ -106,7 +108,10 @@ pub(crate) fn read(text: &str) -> Result<Value, String> {
 fn begun(start: &BytesStart<'_>, nodes: &mut usize) -> Result<Element, String> {
     *nodes += 1;
     let mut members = Map::new();
-    for attribute in start.attributes() {
+    for (count, attribute) in start.attributes().enumerate() {
+        if count >= MAX_ATTRIBUTES {
+            return Err(format!("an element has more than {MAX_ATTRIBUTES} attributes"));
+        }
         *nodes += 1;
         let attribute = attribute.map_err(|error| error.to_string())?;
         let value = attribute

@@ -24,6 +24,8 @@ fn elements_become_members_by_the_convention() {
 fn what_is_no_plain_document_is_refused() {
     let deep = "<a>".repeat(60) + &"</a>".repeat(60);
     let wide = format!("<a>{}</a>", "<b/>".repeat(20_001));
+    let names: String = (0..501).map(|number| format!(" x{number}=''")).collect();
+    let many = format!("<a{names}/>");
     for (document, reason) in [
         ("", "there is no element"),
         ("<a>", "does not end"),
@@ -36,6 +38,7 @@ fn what_is_no_plain_document_is_refused() {
         ("<?xml version='1.0' encoding='latin1'?><a/>", "only UTF-8"),
         (&deep, "more than 50 deep"),
         (&wide, "more than 20000 elements"),
+        (&many, "more than 500 attributes"),
         ("<a x='1' x='2'/>", "duplicate"),
     ] {
         let refused = read(document).err().unwrap_or_default();
