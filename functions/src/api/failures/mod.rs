@@ -21,7 +21,7 @@ use crate::http::{
     error::{ApiError, Outcome},
     event::Answer,
     object::{Linkage, Object, Relationship, ResourceType},
-    operation::{Action, Handler, Operation, Surface, handler},
+    operation::{Action, Handler, Operation, Surface, elsewhere, handler},
     query::Accepts,
 };
 use found::{Failure, Found};
@@ -122,11 +122,7 @@ const fn operations(list: Handler, read: Handler) -> [Operation; 2] {
 pub(crate) const OPERATIONS: &[Operation] = &operations(handler!(list), handler!(read));
 
 /// The same for documents and for the other functions, which leave its code out.
-pub(crate) const DESCRIBED: &[Operation] = &operations(handler!(elsewhere), handler!(elsewhere));
-
-async fn elsewhere(context: &Context<'_>) -> Outcome<Answer> {
-    Err(ApiError::not_found("resource at path", &context.request.path))
-}
+pub(crate) const DESCRIBED: &[Operation] = &operations(elsewhere, elsewhere);
 
 async fn list(context: &Context<'_>) -> Outcome<Answer> {
     let mut failures = Found::all(context).await?.weighed(context).await?;

@@ -20,7 +20,7 @@ use crate::{
         error::{ApiError, Code, Outcome, Problem, Problems},
         event::Answer,
         object::ResourceType,
-        operation::{Action, Handler, Operation, Surface, handler},
+        operation::{Action, Handler, Operation, Surface, elsewhere, handler},
         query::Accepts,
     },
     work_queues::WorkQueue,
@@ -118,8 +118,7 @@ const fn operations(redrive: Handler, discard: Handler) -> [Operation; 2] {
 pub(crate) const OPERATIONS: &[Operation] = &operations(handler!(redrive), handler!(discard));
 
 /// The same for documents and for the other functions, which leave its code out.
-pub(crate) const DESCRIBED: &[Operation] =
-    &operations(handler!(super::elsewhere), handler!(super::elsewhere));
+pub(crate) const DESCRIBED: &[Operation] = &operations(elsewhere, elsewhere);
 
 /// The letters that are meant.
 enum Meant {

@@ -34,10 +34,10 @@ use crate::{
         caller::Verb,
         context::Context,
         document::Document,
-        error::{ApiError, Code, Outcome, Problem, Problems, Source},
+        error::{Code, Outcome, Problem, Problems, Source},
         event::Answer,
         object::ResourceType,
-        operation::{Action, Handler, Operation, Surface, handler},
+        operation::{Action, Handler, Operation, Surface, elsewhere, handler},
         query::Accepts,
     },
     intake::line::too_large,
@@ -105,11 +105,7 @@ const fn operation(handler: Handler) -> Operation {
 pub(crate) const OPERATIONS: &[Operation] = &[operation(handler!(import))];
 
 /// The same for documents and for the other functions, which leave its code out.
-pub(crate) const DESCRIBED: &[Operation] = &[operation(handler!(elsewhere))];
-
-async fn elsewhere(context: &Context<'_>) -> Outcome<Answer> {
-    Err(ApiError::not_found("resource at path", &context.request.path))
-}
+pub(crate) const DESCRIBED: &[Operation] = &[operation(elsewhere)];
 
 async fn import(context: &Context<'_>) -> Outcome<Answer> {
     let mut document = Document::create(context.request, &KIND)?;
