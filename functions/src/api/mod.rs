@@ -34,7 +34,7 @@ pub(crate) mod listing;
 pub(crate) mod markets;
 pub(crate) mod open;
 mod order_copies;
-mod order_factories;
+pub(crate) mod order_factories;
 mod order_subscription_items;
 pub(crate) mod order_subscriptions;
 pub(crate) mod orders;

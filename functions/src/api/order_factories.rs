@@ -86,7 +86,7 @@ pub(crate) static KIND: ResourceType = ResourceType {
 };
 
 /// The types as which they are answered.
-pub(super) const TYPES: &[&str] = &["recurring_order_copies", "order_copies"];
+pub(crate) const TYPES: &[&str] = &["recurring_order_copies", "order_copies"];
 
 const LIST: List =
     List { served: &["order_subscription_id_eq", "source_order_id_eq"], ..List::WHOLE };

@@ -121,9 +121,8 @@ fn told(
     expected: Option<TimeDelta>,
     now: DateTime<Utc>,
 ) -> Value {
-    let sum = |tallies: &mut dyn Iterator<Item = &Tally>| {
-        tallies.fold(Tally::default(), Tally::and)
-    };
+    let sum =
+        |tallies: &mut dyn Iterator<Item = &Tally>| tallies.fold(Tally::default(), Tally::and);
     let day = sum(&mut hours.values());
     let lately = now - TimeDelta::hours(2);
     let lately = sum(&mut hours.iter().filter(|(hour, _)| **hour > lately).map(|(_, tally)| tally));

@@ -82,6 +82,7 @@ fn paths() -> Value {
              requests, `warn` where somebody should look. Numbers stand in /api/health/details, for \
              the roles operator and integration. As the draft Health Check Response Format for HTTP \
              APIs has it.",
+            "application/health+json",
             &json!({
                 "type": "object", "properties": {
                     "status": {"type": "string", "enum": ["pass", "warn", "fail"]},
@@ -102,12 +103,12 @@ fn paths() -> Value {
     );
     paths.insert(
         "/api/openapi.json".to_owned(),
-        open("openapi", "This document.", &json!({"type": "object"})),
+        open("openapi", "This document.", "application/json", &json!({"type": "object"})),
     );
     Value::Object(paths)
 }
 
-fn open(id: &str, about: &str, schema: &Value) -> Value {
+fn open(id: &str, about: &str, media_type: &str, schema: &Value) -> Value {
     json!({"get": {
         "operationId": id,
         "summary": about,
@@ -115,7 +116,7 @@ fn open(id: &str, about: &str, schema: &Value) -> Value {
         "responses": {
             "200": {
                 "description": about,
-                "content": {"application/json": {"schema": schema}},
+                "content": {media_type: {"schema": schema}},
             },
             "default": {"$ref": "#/components/responses/error"},
         },

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::reference;
 use crate::{
-    api,
+    api::{self, order_factories},
     http::{
         attributes::Mode,
         kind::nullable,
@@ -100,22 +100,28 @@ pub(super) fn resource(kind: &ResourceType) -> Value {
         .iter()
         .map(|relationship| (relationship.name.to_owned(), linkage(relationship)))
         .collect();
+    // What is answered under other types has what those have, too.
+    let (types, closed) = if kind.name == order_factories::KIND.name {
+        (json!({"type": "string", "enum": order_factories::TYPES}), false)
+    } else {
+        (json!({"type": "string", "const": kind.name}), true)
+    };
     json!({
         "type": "object",
         "description": kind.about,
         "required": ["type", "id"],
         "properties": {
-            "type": {"type": "string", "const": kind.name},
+            "type": types,
             "id": {"type": "string"},
             "attributes": {
                 "type": "object",
                 "properties": attributes,
-                "additionalProperties": false,
+                "additionalProperties": !closed,
             },
             "relationships": {
                 "type": "object",
                 "properties": relationships,
-                "additionalProperties": false,
+                "additionalProperties": !closed,
             },
             "links": reference("links"),
             "meta": {"type": "object"},
