@@ -64,6 +64,8 @@ pub(super) struct Stage {
     pub(super) shop: Shop,
     pub(super) worker: Worker,
     pub(super) subscriptions: Vec<SubscriptionId>,
+    /// A payment source that pays, and that no subscription has.
+    pub(super) other_source: String,
     sku: String,
     gate: Gate,
     messages: BTreeMap<SubscriptionId, Value>,
@@ -97,7 +99,9 @@ impl Stage {
             subscriptions.extend(shop.subscriptions_of(&order).await?);
         }
         let worker = Worker::of(&shop, moment.binary())?;
-        let mut stage = Self { shop, worker, subscriptions, sku, gate, messages: BTreeMap::new() };
+        let other_source = shop.new_source("tok_paid").await?;
+        let messages = BTreeMap::new();
+        let mut stage = Self { shop, worker, subscriptions, other_source, sku, gate, messages };
         stage.bring_to(moment, token).await?;
         assert_eq!(stage.messages.len(), stage.subscriptions.len(), "each has a message");
         Ok(stage)
@@ -106,10 +110,10 @@ impl Stage {
     async fn bring_to(&mut self, moment: Moment, token: &str) -> TestResult {
         self.gate.set(Mode::Losing);
         // A new payment method sets off retries, so both are there before anything is declined.
-        let declined = self.shop.new_source("tok_declines_1").await?;
         let source = self.shop.new_source(token).await?;
         let is_run = matches!(moment, Moment::Run | Moment::PricedRun);
-        self.pay_all_by(if is_run { &source } else { &declined }).await?;
+        // One source pays for all: they need not be changed one by one.
+        self.change_token(if is_run { token } else { "tok_declines_1" }).await?;
         self.shop.advance_to("2027-02-28T10:01:00Z").await?;
         if is_run {
             return self.listen().await;
@@ -128,6 +132,13 @@ impl Stage {
             }
         }
         self.listen().await
+    }
+
+    async fn change_token(&self, token: &str) -> TestResult {
+        let (kind, id) = ("customer_payment_sources", &self.shop.goods.source);
+        let change = documents::update(kind, id, &json!({"payment_source_token": token}));
+        self.shop.api.patch(&format!("{kind}/{id}"), &change).send().await?.with_status(200)?;
+        Ok(())
     }
 
     async fn pay_all_by(&self, source: &str) -> TestResult {
