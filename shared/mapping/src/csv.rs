@@ -30,7 +30,10 @@ pub(crate) struct Table<'a> {
 /// What is wrong with it, and in which row.
 pub(crate) fn read(text: &str) -> Result<Table<'_>, String> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut records = Records { reader: Reader::new(), text, place: 0 };
+    // No record has more bytes without its quotes than the whole file.
+    let output = vec![0; text.len().max(1)];
+    let ends = vec![0; MAX_FIELDS];
+    let mut records = Records { reader: Reader::new(), text, place: 0, output, ends };
     let Some((header, names)) = records.next_record()? else {
         return Err("there is no header".to_owned());
     };
@@ -65,20 +68,21 @@ struct Records<'a> {
     reader: Reader,
     text: &'a str,
     place: usize,
+    /// Where the fields of a record are put, one after the other: made once for all records.
+    output: Vec<u8>,
+    /// Where each of them ends.
+    ends: Vec<usize>,
 }
 
 impl<'a> Records<'a> {
     /// The next record, as it stands and as its fields.
     fn next_record(&mut self) -> Result<Option<(&'a str, Vec<String>)>, String> {
         let start = self.place;
-        let left = self.text.get(start..).unwrap_or_default();
-        let mut output = vec![0; left.len().max(1)];
-        let mut ends = vec![0; MAX_FIELDS];
         let (mut written, mut fields) = (0, 0);
         loop {
             let input = self.text.as_bytes().get(self.place..).unwrap_or_default();
-            let free = output.get_mut(written..).unwrap_or_default();
-            let slots = ends.get_mut(fields..).unwrap_or_default();
+            let free = self.output.get_mut(written..).unwrap_or_default();
+            let slots = self.ends.get_mut(fields..).unwrap_or_default();
             let (result, taken, made, ended) = self.reader.read_record(input, free, slots);
             self.place += taken;
             written += made;
@@ -95,8 +99,8 @@ impl<'a> Records<'a> {
             }
         }
         let mut from = 0;
-        let read = ends.iter().take(fields).map(|end| {
-            let field = output.get(from..*end).unwrap_or_default();
+        let read = self.ends.iter().take(fields).map(|end| {
+            let field = self.output.get(from..*end).unwrap_or_default();
             from = *end;
             String::from_utf8_lossy(field).into_owned()
         });

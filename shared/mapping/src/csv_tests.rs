@@ -25,6 +25,21 @@ fn a_last_row_needs_no_line_end_and_a_mark_of_byte_order_is_passed_over() -> Res
 }
 
 #[test]
+fn a_row_holds_nothing_of_the_longer_one_before_it() -> Result<(), String> {
+    let table = read("a,b\nlong text,\"more, of it\"\n1,\n,2\n")?;
+    let fields: Vec<_> = table.rows.iter().map(|row| json!(row.fields)).collect();
+    assert_eq!(
+        fields,
+        [
+            json!({"a": "long text", "b": "more, of it"}),
+            json!({"a": "1", "b": ""}),
+            json!({"a": "", "b": "2"}),
+        ]
+    );
+    Ok(())
+}
+
+#[test]
 fn odd_files_are_refused_with_the_row() {
     let many = "a\n".to_owned() + &"1\n".repeat(1_001);
     let wide = "a,".repeat(300);
