@@ -90,7 +90,10 @@ fn link(object: &mut Object, found: &Found) {
     let of = object.reference();
     for (name, linkage) in &mut object.relationships {
         if let Some(refs) = found.get(&(of.clone(), (*name).to_owned())) {
-            *linkage = Linkage::Many(refs.clone());
+            *linkage = match object.kind.relationship(name) {
+                Some(relationship) if !relationship.many => Linkage::One(refs.first().cloned()),
+                Some(_) | None => Linkage::Many(refs.clone()),
+            };
         }
     }
 }

@@ -87,3 +87,17 @@ async fn included_resources_have_the_fields_wanted_of_their_type() -> TestResult
     assert!(answer.at("/included/0/relationships").is_null());
     Ok(())
 }
+
+/// 7.4: what leads to one resource is linked as one, also where only its inclusion finds it.
+#[tokio::test]
+async fn a_relationship_to_one_is_linked_as_one_however_it_is_found() -> TestResult {
+    let (shop, order) = running_shop().await?;
+    let answer =
+        read(&shop, &format!("orders/{order}/order_factories?include=source_order")).await?;
+    assert_eq!(answer.list()?.len(), 5);
+    for copy in answer.list()? {
+        let linked = copy.pointer("/relationships/source_order/data");
+        assert_eq!(linked, Some(&json!({"type": "orders", "id": order})), "{copy:#}");
+    }
+    Ok(())
+}
