@@ -34,8 +34,9 @@ use crate::{
 
 /// Longest body, in bytes. Stripe's events have a few thousand.
 const MAX_BODY: usize = 256 * 1024;
-/// A payment that is settled so soon after it was made was settled by the call that made it, and
-/// whoever made that call knows.
+/// A payment that is settled so soon after it was made was mostly settled by the call that made it:
+/// by the end of that time whoever made that call has written down what it was told, and the notice
+/// has nothing left to say. What a customer has confirmed within that time is seen to then.
 const AT_ONCE: TimeDelta = TimeDelta::seconds(60);
 
 /// The payment-events function.
@@ -94,10 +95,12 @@ impl PaymentEvents {
             .map_err(|error| Refused(400, "signature_invalid", error.to_string()))?;
         let notice = webhook::read(body.as_bytes())
             .map_err(|error| Refused(400, "malformed_event", error.to_string()))?;
+        let wait = wait(&notice);
         match self.due(provider, notice).await? {
             Some(due) => {
                 let message = Outgoing::json(&due, Some(&due.organization))
-                    .map_err(|error| unavailable(&error))?;
+                    .map_err(|error| unavailable(&error))?
+                    .after(wait);
                 self.queue.send(vec![message]).await.map_err(|error| unavailable(&error))?;
                 tracing::info!(organization = %due.organization, subject = ?due.subject, "handed on");
                 Ok("handed on")
@@ -113,7 +116,6 @@ impl PaymentEvents {
         notice: Notice,
     ) -> Result<Option<PaymentDue>, Refused> {
         let (subject, news) = match notice {
-            Notice::Payment { after, .. } if after <= AT_ONCE => return Ok(None),
             Notice::Payment { subject: Some(subject), .. } => {
                 let attempt = subject.attempt;
                 (subject, PaymentNews::Settled { attempt })
@@ -148,6 +150,12 @@ impl PaymentEvents {
         };
         Ok(about(&subject, news))
     }
+}
+
+/// For how many seconds a notice is kept back.
+fn wait(notice: &Notice) -> u16 {
+    let Notice::Payment { after, .. } = notice else { return 0 };
+    u16::try_from((AT_ONCE - *after).num_seconds().max(0)).unwrap_or_default()
 }
 
 /// The message about the order of a payment; `None` when the names in its metadata are not ours.

@@ -111,6 +111,15 @@ async fn nothing_is_taken_where_no_provider_tells_anything_or_its_secret_is_not_
 }
 
 #[test]
+fn what_a_customer_confirms_within_the_minute_is_handed_on_when_it_is_over() {
+    for (after, expected) in [(0, 60), (1, 59), (59, 1), (60, 0), (61, 0), (86_400, 0)] {
+        let after = TimeDelta::seconds(after);
+        assert_eq!(wait(&Notice::Payment { subject: None, after }), expected, "{after}");
+    }
+    assert_eq!(wait(&Notice::Refund { organization: None, reference: None }), 0);
+}
+
+#[test]
 fn a_dispute_is_told_in_our_words() {
     for (theirs, ours) in [
         ("needs_response", DisputeStatus::Open),
