@@ -22,8 +22,8 @@ use crate::{
 
 /// Most records of each kind that are looked through, the newest first.
 pub(crate) const LOOKED_THROUGH: usize = 5_000;
-/// Records of one read.
-const PAGE: u16 = 500;
+/// Records of one read: with the payloads of channels, whose bodies are the longest, 25 MB.
+const PAGE: u16 = 100;
 /// Reads in flight at once.
 const CONCURRENCY: usize = 16;
 
@@ -52,11 +52,11 @@ pub(super) struct Found {
     records: Vec<CheckRecord>,
 }
 
-/// Those that are wanted of the newest of their kind.
-pub(crate) async fn newest<T: Listed + Sync>(
+/// What is `kept` of the newest of a kind: as little as is needed, since there may be many.
+pub(crate) async fn newest<T: Listed + Sync, K>(
     context: &Context<'_>,
-    wanted: impl Fn(&T) -> bool,
-) -> Outcome<Vec<T>> {
+    kept: impl Fn(T) -> Option<K>,
+) -> Outcome<Vec<K>> {
     let organization = &context.caller.organization;
     let span = Span { descending: true, ..Span::default() };
     let (mut found, mut seen) = (Vec::new(), 0);
@@ -65,7 +65,7 @@ pub(crate) async fn newest<T: Listed + Sync>(
         let page = context.store().list_within::<T>(organization, &span, PAGE, cursor.as_ref());
         let Ok(page) = page.await? else { return Ok(found) };
         seen += page.items.len();
-        found.extend(page.items.into_iter().filter(&wanted));
+        found.extend(page.items.into_iter().filter_map(&kept));
         match page.next {
             Some(next) if seen < LOOKED_THROUGH => cursor = Some(next),
             _ => return Ok(found),
@@ -77,11 +77,20 @@ fn is_open(letter: &DeadLetter) -> bool {
     letter.status == DeadLetterStatus::Open
 }
 
+/// An open letter without its body, which nothing is weighed by.
+fn weighable(letter: DeadLetter) -> Option<DeadLetter> {
+    is_open(&letter).then(|| DeadLetter { body: String::new(), ..letter })
+}
+
+fn unresolved(record: CheckRecord) -> Option<CheckRecord> {
+    record.resolution.is_none().then_some(record)
+}
+
 impl Found {
     /// All that is open.
     pub(super) async fn all(context: &Context<'_>) -> Outcome<Self> {
-        let letters = newest::<DeadLetter>(context, is_open).await?;
-        let records = newest::<CheckRecord>(context, |record| record.resolution.is_none()).await?;
+        let letters = newest(context, weighable).await?;
+        let records = newest(context, unresolved).await?;
         Self { letters, records }.standing(context).await
     }
 
@@ -100,7 +109,7 @@ impl Found {
             Some(id) => store.check_record(organization, &id).await?,
             None => None,
         };
-        let records = record.into_iter().filter(|record| record.resolution.is_none()).collect();
+        let records = record.and_then(unresolved).into_iter().collect();
         Self { letters: letter.into_iter().collect(), records }.standing(context).await
     }
 

@@ -23,7 +23,6 @@ use crate::{
         operation::{Action, Handler, Operation, Surface, elsewhere, handler},
         query::Accepts,
     },
-    work_queues::WorkQueue,
 };
 
 /// Most letters of one request.
@@ -148,39 +147,27 @@ impl Meant {
         None
     }
 
-    /// The letters with these ids, none where there is no such letter; and how many more there are.
-    async fn letters(
-        self,
-        context: &Context<'_>,
-    ) -> Outcome<(Vec<(String, Option<DeadLetter>)>, usize)> {
-        let (store, organization) = (context.store(), &context.caller.organization);
+    /// The ids of the letters, and how many more there are.
+    async fn letters(self, context: &Context<'_>) -> Outcome<(Vec<String>, usize)> {
         match self {
             Self::Ids(mut ids) => {
                 let mut seen = std::collections::HashSet::new();
                 ids.retain(|id| seen.insert(id.clone()));
-                let mut letters = Vec::with_capacity(ids.len());
-                for id in ids {
-                    let found = match id.parse::<DeadLetterId>() {
-                        Ok(id) => store.dead_letter(organization, &id).await?,
-                        Err(_) => None,
-                    };
-                    letters.push((id, found));
-                }
-                Ok((letters, 0))
+                Ok((ids, 0))
             }
             Self::Those { source, error, limit } => {
-                let mut found = newest::<DeadLetter>(context, |letter| {
+                let mut found = newest(context, |letter: DeadLetter| {
                     let text = letter.error.as_deref().unwrap_or_default();
-                    letter.status == DeadLetterStatus::Open
+                    let meant = letter.status == DeadLetterStatus::Open
                         && source.as_ref().is_none_or(|source| letter.source == *source)
-                        && error.as_ref().is_none_or(|error| text.contains(error.as_str()))
+                        && error.as_ref().is_none_or(|error| text.contains(error.as_str()));
+                    meant.then(|| letter.id.to_string())
                 })
                 .await?;
                 found.reverse();
                 let remaining = found.len().saturating_sub(limit);
                 found.truncate(limit);
-                let letters = found.into_iter().map(|one| (one.id.to_string(), Some(one)));
-                Ok((letters.collect(), remaining))
+                Ok((found, remaining))
             }
         }
     }
@@ -212,11 +199,8 @@ async fn see_to(
     let (letters, remaining) = meant.letters(context).await?;
     let asked = &asked;
     let results: Vec<Value> = stream::iter(letters)
-        .map(|(id, letter)| async move {
-            let done = match letter {
-                Some(letter) => one(context, letter, asked).await,
-                None => Err(ApiError::not_found(dead_letters::KIND.singular, &id)),
-            };
+        .map(|id| async move {
+            let done = one(context, &id, asked).await;
             result(&id, asked, &done)
         })
         .buffered(CONCURRENCY)
@@ -227,15 +211,11 @@ async fn see_to(
     Ok(previews::answer(context, kind, members))
 }
 
-async fn one(context: &Context<'_>, letter: DeadLetter, asked: &Asked) -> Outcome<()> {
-    if matches!(asked, Asked::Redrive) && WorkQueue::named(&letter.source).is_none() {
-        let detail = format!(
-            "dead letter {} is of {}, no queue: POST /api/channel_replays takes payloads of channels \
-             again",
-            letter.id, letter.source
-        );
-        return Err(Problem::new(Code::InvalidValue, detail).into());
-    }
+async fn one(context: &Context<'_>, id: &str, asked: &Asked) -> Outcome<()> {
+    let missing = || ApiError::not_found(dead_letters::KIND.singular, id);
+    let letter: DeadLetterId = id.parse().map_err(|_| missing())?;
+    let letter = context.store().dead_letter(&context.caller.organization, &letter).await?;
+    let letter = letter.ok_or_else(missing)?;
     dead_letters::carry_out(context, letter, asked.clone()).await.map(drop)
 }
 
