@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::{
     CREATED_AT, UPDATED_AT,
     annotations::{NO_METADATA, NO_REFERENCE, NO_REFERENCE_ORIGIN, unkept},
-    answer, job_runs,
+    answer,
 };
 use crate::{
     http::{
@@ -237,9 +237,13 @@ async fn create(context: &Context<'_>) -> Outcome<Answer> {
             LONGEST.num_days()
         )));
     }
-    let id = job_runs::new_id(context.now);
-    let reconciliation = opened(id, context.caller.actor(), (from, to), context.now);
-    context.store().open_reconciliation(organization, &reconciliation).await?;
+    // The same for the same request: where it died before its message was sent, it is sent now.
+    let id = JobRunId::from_uuid(context.new_uuid(KIND.name));
+    let mut reconciliation = opened(id, context.caller.actor(), (from, to), context.now);
+    if !context.store().open_reconciliation(organization, &reconciliation).await? {
+        let before = context.store().reconciliation(organization, &reconciliation.id).await?;
+        reconciliation = before.ok_or_else(|| ApiError::internal("a job run of another kind"))?;
+    }
     let work = ReconciliationWork::GoOn {
         organization: organization.clone(),
         id: reconciliation.id.clone(),

@@ -127,10 +127,14 @@ fn reconciliation_item(
     organization: &OrganizationId,
     reconciliation: &Reconciliation,
 ) -> Result<Item, StoreError> {
-    let id = reconciliation.id.as_str();
+    // Among job runs by when it began: an id that derives from an idempotency key knows no time.
+    let body = reconciliation.id.as_str().strip_prefix(JobRunId::PREFIX).unwrap_or_default();
+    let began = reconciliation.started_at.timestamp_millis().max(0);
+    let place: String = body.chars().skip(12).collect();
+    let place = format!("{}{began:012x}{place}", JobRunId::PREFIX);
     let mut item = to_item(&key(organization, &reconciliation.id), reconciliation)?;
     item.insert("list_pk".to_owned(), s(list_pk(organization, "J")));
-    item.insert("list_sk".to_owned(), s(id));
+    item.insert("list_sk".to_owned(), s(place));
     Ok(item)
 }
 

@@ -108,6 +108,35 @@ async fn a_quarter_with_everything_in_it_agrees_and_is_counted() -> TestResult {
     Ok(())
 }
 
+#[tokio::test]
+async fn the_same_request_under_its_key_makes_one_report_even_when_nothing_is_known_of_it()
+-> TestResult {
+    let shop = Shop::open_at(START).await?;
+    let span = documents::create("reconciliations", json!({"from": "2027-01-01T00:00:00Z"}), &[]);
+    let api = shop.api_as(Role::Operator)?;
+    let begin = |key: &'static str| api.post("reconciliations", &span).key(key).send();
+    let first = begin("books").await?.with_status(201)?;
+    shop.settle().await?;
+    // By now the key is free again, as it is after a crash: the request is carried out once more.
+    shop.advance("PT25H").await?;
+    let again = begin("books").await?.with_status(201)?;
+    assert_eq!((again.id()?, again.attribute("to")), (first.id()?, first.attribute("to")));
+    let other = begin("other-books").await?.with_status(201)?;
+    shop.settle().await?;
+    let jobs = shop.api.all("job_runs").await?;
+    let reconciliations: Vec<&str> = jobs
+        .iter()
+        .filter(|job| job["attributes"]["kind"] == "reconciliation")
+        .filter_map(|job| job["attributes"]["started_by"].as_str().zip(job["id"].as_str()))
+        .filter_map(|(actor, id)| (!actor.starts_with("system")).then_some(id))
+        .collect();
+    // The newest first, though their ids know no time.
+    assert_eq!(reconciliations, [other.id()?, first.id()?]);
+    let report = api.get(&format!("reconciliations/{}", other.id()?)).await?;
+    assert_eq!(report.attribute("status"), "completed");
+    Ok(())
+}
+
 /// What is wrong in storage or at the provider, and what is to be found.
 struct Seeded {
     name: &'static str,
