@@ -263,7 +263,7 @@ async fn a_token_for_one_market_meets_no_order_of_another() -> TestResult {
     let post = |payload: &Value| {
         sales
             .request(Method::POST, "channels/shared/orders")
-            .body("application/json", &payload.to_string())
+            .body("application/json", payload.to_string())
     };
     // Neither what is known of it, nor a change that would take it over.
     for payload in [known, json!({"id": "1", "market": elsewhere, "beans": 3})] {
