@@ -81,6 +81,17 @@ async fn what_can_not_be_mapped_is_kept_and_taken_again_once_the_mapping_is_mend
     assert_eq!(kept.attribute("source"), "channel:web");
     assert_eq!(kept.attribute("status"), "open");
     assert_eq!(kept.attribute("body"), &json!(odd.to_string()));
+    // It is on no queue to which it could be sent back.
+    for those in [json!({"dead_letter_ids": [letter]}), json!({"source": "channel:web"})] {
+        let redrive = documents::create("dead_letter_redrives", those, &[]);
+        let told =
+            shop.api.post("dead_letter_redrives", &redrive).send().await?.with_status(200)?;
+        let told = &told.attribute("results")[0];
+        assert_eq!(
+            (&told["outcome"], &told["code"]),
+            (&json!("refused"), &json!("invalid_status"))
+        );
+    }
 
     let replay = documents::create("channel_replays", json!({"dead_letter_ids": [letter]}), &[]);
     let again = shop.api.post("channel_replays", &replay).send().await?.with_status(200)?;
