@@ -3,7 +3,7 @@
 use serde_json::Value;
 use thiserror::Error;
 
-use crate::{csv, xml};
+use crate::{csv, number, xml};
 
 /// Longest payload, in bytes.
 pub const MAX_PAYLOAD: usize = 256 * 1024;
@@ -99,7 +99,13 @@ pub fn read(
     let whole = |value| Ok(vec![Message { raw: payload.to_owned(), value }]);
     match format {
         Format::Json => {
-            whole(serde_json::from_str(payload).map_err(|error| malformed(error.to_string()))?)
+            let value = serde_json::from_str(payload).map_err(|e| malformed(e.to_string()))?;
+            match number::first_inexact(payload) {
+                None => whole(value),
+                Some(number) => Err(malformed(format!(
+                    "the number {number} has more digits than are kept: send it as text"
+                ))),
+            }
         }
         Format::Xml => whole(xml::read(payload).map_err(malformed)?),
         Format::Csv => grouped(&csv::read(payload).map_err(malformed)?, group_by),
