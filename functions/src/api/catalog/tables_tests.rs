@@ -32,7 +32,16 @@ fn letters_and_prefixes_are_given_once() {
 #[test]
 fn every_resource_carries_what_clients_keep_and_when_it_was_made() {
     // What is only computed is neither kept nor made.
-    let answered = ["_previews", "_imports", "_redrives", "_discards", "_replays", "_statistics"];
+    let answered = [
+        "_previews",
+        "_imports",
+        "_redrives",
+        "_discards",
+        "_replays",
+        "_statistics",
+        "_healths",
+        "_payloads",
+    ];
     let answered_only = |name: &str| answered.iter().any(|end| name.ends_with(end));
     for kind in RESOURCE_TYPES.iter().filter(|kind| !answered_only(kind.name)) {
         for name in ["reference", "reference_origin", "metadata", "created_at", "updated_at"] {
