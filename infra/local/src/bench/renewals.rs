@@ -23,7 +23,7 @@ use super::{
 };
 
 /// How long the stack may need to come to rest after seeding.
-pub(super) const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_secs(300);
 /// Reads in flight while counting.
 pub(super) const CONCURRENCY: usize = 16;
 
@@ -51,20 +51,10 @@ pub(super) async fn measure(
     buyers: &[Buyer],
     bar: &ProgressBar,
 ) -> Result<Renewals, Failure> {
-    let placed_at = stack.clock().now().trunc_subsecs(0);
-    let subscriptions = shop.subscribe(buyers, placed_at, || bar.inc(1)).await?;
-    if !stack.settle(PATIENCE).await {
-        return Err("the stack did not come to rest after seeding".into());
-    }
-    // A monthly subscription is due on the same wall clock: within an hour of the plain month. The
-    // clock stops before that, so that the measured move finds nothing but this one tick.
-    let near = placed_at
-        .checked_add_months(Months::new(1))
-        .ok_or("the clock is at the end of the calendar")?;
-    stack.move_clock(&Target::Instant(near - TimeDelta::hours(2))).await?;
+    let (subscriptions, tick) = almost_due(stack, shop, buyers, bar).await?;
 
     let (meter, cpu, begun) = (Meter::start(stack), process::cpu_ms(), Instant::now());
-    stack.move_clock(&Target::Instant(near + TimeDelta::hours(2))).await?;
+    stack.move_clock(&tick).await?;
     let took_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     let cpu = cpu.zip(process::cpu_ms()).map(|(before, after)| after.saturating_sub(before));
     let consumption = meter.stop(stack);
@@ -78,6 +68,28 @@ pub(super) async fn measure(
         micro_dollars_per_million: Bill::per_million(consumption.clone(), renewals),
         consumption,
     })
+}
+
+/// Seeds a shop with one subscription for each buyer, and goes to just before they are due. Moving
+/// the clock to the target makes them due, by one tick.
+pub(super) async fn almost_due(
+    stack: &Stack,
+    shop: &Shop,
+    buyers: &[Buyer],
+    bar: &ProgressBar,
+) -> Result<(Vec<SubscriptionId>, Target), Failure> {
+    let placed_at = stack.clock().now().trunc_subsecs(0);
+    let subscriptions = shop.subscribe(buyers, placed_at, || bar.inc(1)).await?;
+    if !stack.settle(PATIENCE).await {
+        return Err("the stack did not come to rest after seeding".into());
+    }
+    // A monthly subscription is due on the same wall clock: within an hour of the plain month. The
+    // clock stops before that, so that the measured move finds nothing but this one tick.
+    let near = placed_at
+        .checked_add_months(Months::new(1))
+        .ok_or("the clock is at the end of the calendar")?;
+    stack.move_clock(&Target::Instant(near - TimeDelta::hours(2))).await?;
+    Ok((subscriptions, Target::Instant(near + TimeDelta::hours(2))))
 }
 
 /// Proves that each subscription has one successful first run, and one charge in the provider's

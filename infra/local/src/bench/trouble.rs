@@ -6,18 +6,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use chrono::{Months, SubsecRound, TimeDelta};
 use futures::{StreamExt, TryStreamExt, stream};
 use indicatif::ProgressBar;
 use perennial_domain::{ids::SubscriptionId, run::RunStatus, time::OccurrenceNumber};
-use perennial_local::{clock::Target, stack::Stack};
+use perennial_local::stack::Stack;
 use serde::Serialize;
 
 use super::{
     Failure,
     figures::Thousandths,
     latency::{Latency, Published, listen},
-    renewals::{CONCURRENCY, PATIENCE, paid_orders},
+    renewals::{CONCURRENCY, almost_due, paid_orders},
     seed::{Buyer, Shop},
 };
 
@@ -57,20 +56,12 @@ pub(super) async fn measure(
     buyers: &[Buyer],
     bar: &ProgressBar,
 ) -> Result<Trouble, Failure> {
-    let placed_at = stack.clock().now().trunc_subsecs(0);
-    let subscriptions = shop.subscribe(buyers, placed_at, || bar.inc(1)).await?;
-    if !stack.settle(PATIENCE).await {
-        return Err("the stack did not come to rest after seeding".into());
-    }
-    let near = placed_at
-        .checked_add_months(Months::new(1))
-        .ok_or("the clock is at the end of the calendar")?;
-    stack.move_clock(&Target::Instant(near - TimeDelta::hours(2))).await?;
+    let (subscriptions, tick) = almost_due(stack, shop, buyers, bar).await?;
 
     let published = Published::default();
     let listener = tokio::spawn(listen(stack.cloud().buses.subscribe(), None, published.clone()));
     let begun = Instant::now();
-    stack.move_clock(&Target::Instant(near + TimeDelta::hours(2))).await?;
+    stack.move_clock(&tick).await?;
     let took_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     listener.abort();
 
