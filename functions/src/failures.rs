@@ -25,14 +25,7 @@ pub(crate) fn build(
         surface: Surface::Failures,
         operations: &[api::failures::OPERATIONS, api::failures::redrives::OPERATIONS],
         open: None,
-        services: Services {
-            store: settings::store(environment, aws)?,
-            queues,
-            backlog: None,
-            provider: None,
-            tallies: None,
-            private_webhooks: false,
-        },
+        services: Services { queues, ..Services::over(settings::store(environment, aws)?) },
         clock: Arc::clone(clock),
         sam_local: environment.get("AWS_SAM_LOCAL") == Some("true"),
     })

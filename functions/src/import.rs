@@ -20,14 +20,7 @@ pub(crate) fn build(
         surface: Surface::Import,
         operations: &[api::subscription_imports::OPERATIONS],
         open: None,
-        services: Services {
-            store: settings::store(environment, aws)?,
-            queues: Vec::new(),
-            backlog: None,
-            tallies: None,
-            provider: None,
-            private_webhooks: false,
-        },
+        services: Services::over(settings::store(environment, aws)?),
         clock: Arc::clone(clock),
         sam_local: environment.get("AWS_SAM_LOCAL") == Some("true"),
     })

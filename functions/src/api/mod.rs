@@ -225,12 +225,9 @@ pub(crate) fn build(
             Box::pin(std::future::ready(open::answer(request, services)))
         }),
         services: Services {
-            store: settings::store(environment, aws)?,
             queues,
-            backlog: None,
-            tallies: None,
-            provider: None,
             private_webhooks: settings::private_webhooks(environment)?,
+            ..Services::over(settings::store(environment, aws)?)
         },
         clock: Arc::clone(clock),
         sam_local: environment.get("AWS_SAM_LOCAL") == Some("true"),

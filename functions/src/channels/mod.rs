@@ -140,12 +140,10 @@ pub(crate) fn build(
         operations: &SERVED,
         open: None,
         services: Services {
-            store: settings::store(environment, aws)?,
             queues: vec![(validation, validation.open(environment, aws)?)],
             backlog: Some(Backlog::from_environment(environment, aws)?),
             tallies: Some(Tallies::at_once()),
-            provider: None,
-            private_webhooks: false,
+            ..Services::over(settings::store(environment, aws)?)
         },
         clock: Arc::clone(clock),
         sam_local: environment.get("AWS_SAM_LOCAL") == Some("true"),

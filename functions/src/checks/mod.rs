@@ -64,14 +64,7 @@ pub(crate) fn build(
         surface: Surface::Checks,
         operations: &SERVED,
         open: None,
-        services: Services {
-            store: settings::store(environment, aws)?,
-            queues: Vec::new(),
-            backlog: None,
-            tallies: None,
-            provider: None,
-            private_webhooks: false,
-        },
+        services: Services::over(settings::store(environment, aws)?),
         clock: Arc::clone(clock),
         sam_local: environment.get("AWS_SAM_LOCAL") == Some("true"),
     })

@@ -34,6 +34,18 @@ pub(crate) struct Services {
 }
 
 impl Services {
+    /// The store, and nothing else.
+    pub(crate) fn over(store: Store) -> Self {
+        Self {
+            store,
+            queues: Vec::new(),
+            backlog: None,
+            tallies: None,
+            provider: None,
+            private_webhooks: false,
+        }
+    }
+
     /// Sends messages to a queue that this function may send to.
     pub(crate) async fn send(&self, queue: WorkQueue, messages: Vec<Outgoing>) -> Outcome<()> {
         let Some((_, open)) = self.queues.iter().find(|(name, _)| *name == queue) else {

@@ -35,12 +35,10 @@ pub(crate) fn build(
         operations: &[orders::OPERATIONS, line_items::OPERATIONS],
         open: None,
         services: Services {
-            store: settings::store(environment, aws)?,
             queues,
             backlog: Some(backlog::Backlog::from_environment(environment, aws)?),
             tallies: Some(Tallies::in_memory()),
-            provider: None,
-            private_webhooks: false,
+            ..Services::over(settings::store(environment, aws)?)
         },
         clock: Arc::clone(clock),
         sam_local: environment.get("AWS_SAM_LOCAL") == Some("true"),

@@ -69,12 +69,9 @@ impl Payments {
                 operations: &[refunds::OPERATIONS, sources::OPERATIONS],
                 open: None,
                 services: Services {
-                    store: settings::store(environment, aws)?,
                     queues: vec![(ticks, ticks.open(environment, aws)?)],
-                    backlog: None,
-                    tallies: None,
-                    private_webhooks: false,
                     provider: Some(Provider(charging::provider(environment, aws)?)),
+                    ..Services::over(settings::store(environment, aws)?)
                 },
                 clock: Arc::clone(clock),
                 sam_local: environment.get("AWS_SAM_LOCAL") == Some("true"),

@@ -106,12 +106,8 @@ impl Reconciler {
                 operations: &[api::reconciliations::OPERATIONS],
                 open: None,
                 services: Services {
-                    store: store.clone(),
                     queues: vec![(queue, queue.open(environment, aws)?)],
-                    backlog: None,
-                    tallies: None,
-                    provider: None,
-                    private_webhooks: false,
+                    ..Services::over(store.clone())
                 },
                 clock: Arc::clone(clock),
                 sam_local: environment.get("AWS_SAM_LOCAL") == Some("true"),

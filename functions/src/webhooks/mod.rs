@@ -46,14 +46,7 @@ impl Webhooks {
         clock: &Arc<dyn Clock>,
     ) -> Result<Self, SettingError> {
         Ok(Self {
-            services: Services {
-                store: settings::store(environment, aws)?,
-                queues: Vec::new(),
-                backlog: None,
-                tallies: None,
-                provider: None,
-                private_webhooks: false,
-            },
+            services: Services::over(settings::store(environment, aws)?),
             queue: WorkQueue::Webhooks.open(environment, aws)?,
             dead_letters: DeadLetterQueue::from_environment(environment, aws)?,
             clock: Arc::clone(clock),
