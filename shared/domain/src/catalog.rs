@@ -16,6 +16,7 @@ use crate::{
     money::{Currency, MinorUnits},
     payment::{Fallback, OnDispute},
     renewal_alert::RenewalAlertPeriod,
+    tax::TaxCalculatorId,
     time::{CatchUp, CutOff, Frequency, ScheduleRules},
 };
 
@@ -37,6 +38,9 @@ pub struct Sku {
     /// The frequencies at which it may be ordered on repeat; empty allows every one.
     #[serde(rename = "allowed_frequencies", default, skip_serializing_if = "Vec::is_empty")]
     pub frequencies: Vec<Frequency>,
+    /// The category by which tax rules know it; `None` for every other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tax_category: Option<String>,
     /// Units in stock; `None` when stock isn't tracked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stock: Option<u32>,
@@ -132,6 +136,12 @@ pub struct Market {
     /// How its orders become subscriptions; without one they don't.
     #[serde(rename = "subscription_model_id", default, skip_serializing_if = "Option::is_none")]
     pub model_id: Option<ModelId>,
+    /// What computes the taxes of what is sold here; without one there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tax_calculator_id: Option<TaxCalculatorId>,
+    /// Whether prices have their tax in them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub tax_included: bool,
     /// What happens after a declined payment of what is sold here; the whole policy, in place of the
     /// model's.
     #[serde(rename = "retry_policy", default, skip_serializing_if = "Option::is_none")]

@@ -162,6 +162,13 @@ ids! {
     MarketId = "mkt_";
     /// A subscription model: the rules by which a market's orders become subscriptions.
     ModelId = "mdl_";
+    /// A table of tax rules.
+    ManualTaxCalculatorId = "mtc_";
+    /// A rule of a table: a rate, and what it is for. Derived from the table, what it is for and when
+    /// it begins: there is one of each at most.
+    TaxRuleId = "txr_";
+    /// A service that computes taxes, asked over HTTP.
+    ExternalTaxCalculatorId = "etc_";
     /// One execution of a background job.
     JobRunId = "job_";
     /// A message that no function could handle.

@@ -9,6 +9,7 @@
 //! - [`proration`]: what part of it is due when terms change within a period
 //! - [`reconciliation`]: the proof that nothing was lost, repeated, or taken without an order
 //! - [`renewal_alert`]: when a run is announced, and whether it can be paid
+//! - [`tax`]: what orders bear of it, by rule, category, date and destination
 //! - [`dunning`]: what follows a declined payment
 //! - [`payment`]: refunds, disputes, and the order of a customer's payment sources
 //! - [`checks`]: whether an order may be placed, and [`placement`] what becomes of it
@@ -49,5 +50,6 @@ pub mod reconciliation;
 pub mod renewal_alert;
 pub mod run;
 pub mod subscription;
+pub mod tax;
 pub mod time;
 pub mod webhook;

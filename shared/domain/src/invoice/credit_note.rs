@@ -6,11 +6,11 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::{
-    Invoice, InvoiceLine, InvoiceNumber, TaxLine, TaxRate,
-    tax::{Taxed, sums_per_rate, tax_lines},
+use super::{Invoice, InvoiceLine, InvoiceNumber};
+use crate::{
+    money::{Amount, Currency, MinorUnits, MoneyError, Ratio},
+    tax::{TaxLine, TaxRate, Taxed, sums_per_rate, tax_lines},
 };
-use crate::money::{Amount, Currency, MinorUnits, MoneyError, Ratio};
 
 /// What is to be given back.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,12 +5,14 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::{
-    InvoiceInput, InvoiceLine, InvoiceNumber, InvoiceSettlement, InvoiceTerms, TaxLine,
+    InvoiceInput, InvoiceLine, InvoiceNumber, InvoiceSettlement, InvoiceTerms,
     line::{self, Draft},
     settlement::{Account, settle},
-    tax::{Taxation, Taxed, tax_lines},
 };
-use crate::money::{Amount, Currency, MinorUnits, MoneyError};
+use crate::{
+    money::{Amount, Currency, MinorUnits, MoneyError},
+    tax::{TaxLine, Taxation, Taxed, tax_lines},
+};
 
 /// The last year that RFC 3339 can write.
 const LAST_YEAR: i32 = 9999;
@@ -143,7 +145,7 @@ fn due_on(issued_on: NaiveDate, net_days: u32) -> Result<NaiveDate, InvoiceError
 }
 
 fn taxed_lines(drafts: Vec<Draft>, terms: &InvoiceTerms) -> Result<Vec<InvoiceLine>, InvoiceError> {
-    let mut taxation = Taxation::new(terms);
+    let mut taxation = Taxation::new(terms.tax_behavior, terms.tax_rounding, terms.rounding);
     drafts
         .into_iter()
         .zip(1_usize..)

@@ -2,13 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Adjustment, InvoiceError, InvoiceInput, RecurringItem, ServicePeriod, SetupItem, TaxRate,
-    tax::Taxed,
-};
+use super::{Adjustment, InvoiceError, InvoiceInput, RecurringItem, ServicePeriod, SetupItem};
 use crate::{
     billing_period::BillingPeriod,
     money::{Amount, MinorUnits, Ratio, Rounding},
+    tax::{TaxRate, Taxed},
 };
 
 /// A line of an invoice. Amounts are minor units; negative ones give something back.

@@ -18,8 +18,6 @@ mod ledger;
 mod line;
 mod numbering;
 mod settlement;
-mod tax;
-mod tax_rate;
 mod terms;
 
 pub use credit_note::{
@@ -36,9 +34,9 @@ pub use numbering::{
     audit,
 };
 pub use settlement::InvoiceSettlement;
-pub use tax::TaxLine;
-pub use tax_rate::{MAX_PERCENT, TaxRate, TaxRateError};
-pub use terms::{CreditPolicy, InvoiceTerms, MinimumCommitment, TaxBehavior, TaxRounding};
+pub use terms::{CreditPolicy, InvoiceTerms, MinimumCommitment};
+
+pub use crate::tax::{MAX_PERCENT, TaxBehavior, TaxLine, TaxRate, TaxRateError, TaxRounding};
 
 #[cfg(test)]
 mod property_tests;

@@ -2,8 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::TaxRate;
-use crate::money::{MinorUnits, Rounding};
+use crate::{
+    money::{MinorUnits, Rounding},
+    tax::{TaxBehavior, TaxRate, TaxRounding},
+};
 
 /// How a subscription's invoices are drawn up. Every field has a default.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,29 +24,6 @@ pub struct InvoiceTerms {
     pub minimum_commitment: Option<MinimumCommitment>,
     /// What is done with credit.
     pub credit_policy: CreditPolicy,
-}
-
-/// Whether prices have their tax in them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TaxBehavior {
-    /// Prices are net; tax is added to them.
-    #[default]
-    Exclusive,
-    /// Prices are gross; the tax in them is shown.
-    Inclusive,
-}
-
-/// What the rounding of taxes is applied to. The two may differ by some minor units.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TaxRounding {
-    /// The tax of each line is rounded, and the invoice's tax is their sum.
-    #[default]
-    Line,
-    /// The tax on the sum of all lines of one rate is rounded, and shared out to the lines so that
-    /// theirs add up to it.
-    Invoice,
 }
 
 /// What is done with the credit balance, and with what an invoice gives back on balance.

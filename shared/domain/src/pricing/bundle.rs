@@ -41,6 +41,9 @@ pub struct Bundle {
     /// Currency of its amounts.
     #[serde(rename = "currency_code")]
     pub currency: Currency,
+    /// The category by which tax rules know it; `None` for every other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tax_category: Option<String>,
     /// What one costs, in minor units; `None` for what its skus cost together.
     #[serde(rename = "price_amount_cents", default, skip_serializing_if = "Option::is_none")]
     pub price_amount: Option<MinorUnits>,

@@ -48,6 +48,7 @@ fn bundle(price_amount: Option<i64>) -> Result<Bundle, Box<dyn Error>> {
         name: "Breakfast".to_owned(),
         description: None,
         market_id: None,
+        tax_category: None,
         currency: Currency::EUR,
         price_amount: price_amount.map(MinorUnits::new),
         compare_at_amount: None,

@@ -1,11 +1,34 @@
-//! Taxes: each line's share of them, and their sums per rate.
+//! The arithmetic that orders and invoices share: each line's tax, and the sums per rate.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{InvoiceTerms, TaxBehavior, TaxRate, TaxRounding};
+use super::TaxRate;
 use crate::money::{MinorUnits, MoneyError, Rounding};
+
+/// Whether prices have their tax in them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TaxBehavior {
+    /// Prices are net; tax is added to them.
+    #[default]
+    Exclusive,
+    /// Prices are gross; the tax in them is shown.
+    Inclusive,
+}
+
+/// What the rounding of taxes is applied to. The two may differ by some minor units.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TaxRounding {
+    /// The tax of each line is rounded, and the invoice's tax is their sum.
+    #[default]
+    Line,
+    /// The tax on the sum of all lines of one rate is rounded, and shared out to the lines so that
+    /// theirs add up to it.
+    Invoice,
+}
 
 /// Everything that an invoice or credit note bears at one rate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,15 +46,15 @@ pub struct TaxLine {
 
 /// An amount taken apart: `net + tax = gross`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Taxed {
-    pub(super) net: MinorUnits,
-    pub(super) tax: MinorUnits,
-    pub(super) gross: MinorUnits,
+pub(crate) struct Taxed {
+    pub(crate) net: MinorUnits,
+    pub(crate) tax: MinorUnits,
+    pub(crate) gross: MinorUnits,
 }
 
 impl Taxed {
     /// Takes a price apart, whose tax is known.
-    pub(super) fn new(
+    pub(crate) fn new(
         amount: MinorUnits,
         tax: MinorUnits,
         behavior: TaxBehavior,
@@ -43,14 +66,14 @@ impl Taxed {
     }
 
     /// The price, net or gross as prices are.
-    pub(super) const fn price(self, behavior: TaxBehavior) -> MinorUnits {
+    pub(crate) const fn price(self, behavior: TaxBehavior) -> MinorUnits {
         match behavior {
             TaxBehavior::Exclusive => self.net,
             TaxBehavior::Inclusive => self.gross,
         }
     }
 
-    pub(super) fn checked_add(self, other: Self) -> Result<Self, MoneyError> {
+    pub(crate) fn checked_add(self, other: Self) -> Result<Self, MoneyError> {
         Ok(Self {
             net: self.net.checked_add(other.net)?,
             tax: self.tax.checked_add(other.tax)?,
@@ -58,7 +81,7 @@ impl Taxed {
         })
     }
 
-    pub(super) fn checked_sub(self, other: Self) -> Result<Self, MoneyError> {
+    pub(crate) fn checked_sub(self, other: Self) -> Result<Self, MoneyError> {
         Ok(Self {
             net: self.net.checked_sub(other.net)?,
             tax: self.tax.checked_sub(other.tax)?,
@@ -66,22 +89,25 @@ impl Taxed {
         })
     }
 
-    pub(super) fn checked_total(parts: impl IntoIterator<Item = Self>) -> Result<Self, MoneyError> {
+    pub(crate) fn checked_total(parts: impl IntoIterator<Item = Self>) -> Result<Self, MoneyError> {
         parts.into_iter().try_fold(Self::default(), Self::checked_add)
     }
 }
 
 /// Finds the tax of one line after the other, in their order.
-pub(super) struct Taxation {
+pub(crate) struct Taxation {
     terms: (TaxBehavior, TaxRounding, Rounding),
     /// Under [`TaxRounding::Invoice`], what the lines of each rate came to so far.
     so_far: BTreeMap<TaxRate, Taxed>,
 }
 
 impl Taxation {
-    pub(super) fn new(terms: &InvoiceTerms) -> Self {
-        let terms = (terms.tax_behavior, terms.tax_rounding, terms.rounding);
-        Self { terms, so_far: BTreeMap::new() }
+    pub(crate) const fn new(
+        behavior: TaxBehavior,
+        tax_rounding: TaxRounding,
+        rounding: Rounding,
+    ) -> Self {
+        Self { terms: (behavior, tax_rounding, rounding), so_far: BTreeMap::new() }
     }
 
     /// Takes the next line's price apart.
@@ -89,7 +115,7 @@ impl Taxation {
     /// Where the invoice's tax is rounded as a whole, a line's tax is what it adds to the rounded
     /// tax on all lines of its rate so far: so theirs add up to the tax on the sum, whatever their
     /// signs, and each is at most one unit off its own exact tax.
-    pub(super) fn next_line(
+    pub(crate) fn next_line(
         &mut self,
         amount: MinorUnits,
         rate: Option<TaxRate>,
@@ -125,7 +151,7 @@ fn tax_on(
 }
 
 /// The sums per rate, from the lowest on, after what is outside of tax.
-pub(super) fn sums_per_rate(
+pub(crate) fn sums_per_rate(
     lines: impl IntoIterator<Item = (Option<TaxRate>, Taxed)>,
 ) -> Result<BTreeMap<Option<TaxRate>, Taxed>, MoneyError> {
     let mut sums: BTreeMap<Option<TaxRate>, Taxed> = BTreeMap::new();
@@ -137,7 +163,7 @@ pub(super) fn sums_per_rate(
 }
 
 /// The sums of taxable lines per rate, from the lowest on.
-pub(super) fn tax_lines(
+pub(crate) fn tax_lines(
     lines: impl IntoIterator<Item = (Option<TaxRate>, Taxed)>,
 ) -> Result<Vec<TaxLine>, MoneyError> {
     let taxable = |(rate, Taxed { net, tax, gross }): (Option<TaxRate>, Taxed)| {
@@ -147,5 +173,5 @@ pub(super) fn tax_lines(
 }
 
 #[cfg(test)]
-#[path = "tax_tests.rs"]
+#[path = "taxation_tests.rs"]
 mod tests;

@@ -16,9 +16,7 @@ fn taxes(
     prices: &[i64],
 ) -> Result<Vec<i64>, Box<dyn Error>> {
     let rate: TaxRate = rate.parse()?;
-    let terms =
-        InvoiceTerms { tax_behavior: behavior, tax_rounding, rounding, ..InvoiceTerms::default() };
-    let mut taxation = Taxation::new(&terms);
+    let mut taxation = Taxation::new(behavior, tax_rounding, rounding);
     let mut taxes = Vec::new();
     for price in prices {
         let taxed = taxation.next_line(MinorUnits::new(*price), Some(rate))?;

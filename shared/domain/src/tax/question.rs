@@ -1,0 +1,90 @@
+//! What a calculator is asked.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::{SoldLine, TaxBehavior};
+use crate::{
+    catalog::Market,
+    ids::{MarketId, OrderId, OrganizationId},
+    money::{Currency, MinorUnits},
+    order::Addresses,
+};
+
+/// What is sold, as orders and runs know it: neither where its addresses lead nor what category its
+/// goods have is looked up yet.
+#[derive(Debug, Clone)]
+pub struct Sale<'a> {
+    /// Whose it is.
+    pub organization: &'a OrganizationId,
+    /// Where it is sold.
+    pub market: &'a Market,
+    /// The order, or the one that a run makes.
+    pub order_id: OrderId,
+    /// Currency of every amount.
+    pub currency: Currency,
+    /// The tax point: what was begun by then counts.
+    pub at: DateTime<Utc>,
+    /// Where it goes.
+    pub addresses: &'a Addresses,
+    /// What is sold, adjustments included.
+    pub lines: Vec<SoldLine<'a>>,
+}
+
+/// What a calculator is asked: which tax each of these lines bears.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TaxQuestion {
+    /// The order, or the one that a run makes.
+    pub order_id: OrderId,
+    /// Whose it is.
+    pub organization: OrganizationId,
+    /// Where it is sold.
+    pub market_id: MarketId,
+    /// Currency of every amount.
+    pub currency: Currency,
+    /// The tax point.
+    pub at: DateTime<Utc>,
+    /// Its date on the market's calendar, by which rules begin.
+    pub on: NaiveDate,
+    /// Whether amounts have their tax in them.
+    pub behavior: TaxBehavior,
+    /// Where it goes.
+    pub destination: Destination,
+    /// What is sold, adjustments spread over it.
+    pub lines: Vec<TaxableLine>,
+}
+
+/// Where goods go, as far as taxes depend on it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Destination {
+    /// Country, by its two letters in ISO 3166-1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub country_code: Option<String>,
+    /// State or province.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state_code: Option<String>,
+    /// Postal code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zip_code: Option<String>,
+    /// City.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub city: Option<String>,
+}
+
+/// A line, at what is really paid for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TaxableLine {
+    /// The order's line.
+    pub id: String,
+    /// The sku's code, where it is one.
+    pub sku_code: Option<String>,
+    /// The bundle's code, where it is one.
+    pub bundle_code: Option<String>,
+    /// The sku's or bundle's category; `None` where it has none.
+    pub tax_category: Option<String>,
+    /// Units.
+    pub quantity: u32,
+    /// What all of them cost with their share of discounts and fees, in minor units; with the tax in
+    /// it where the behavior is inclusive.
+    pub amount: MinorUnits,
+}
