@@ -73,6 +73,7 @@ async fn end(
             code: decline_code::AUTHENTICATION_REQUIRED.to_owned(),
             message: action.message,
             resource: None,
+            token: None,
         }),
         VoidOutcome::Paid { charge_id } => Ok(Outcome::Paid { charge_id }),
         VoidOutcome::NotFound => Err(not_found(&action)),
@@ -108,7 +109,7 @@ pub(crate) async fn paid_or_ended(
 pub(crate) fn outcome_of(outcome: ChargeOutcome) -> Outcome {
     match outcome {
         ChargeOutcome::Paid { charge_id } => Outcome::Paid { charge_id },
-        ChargeOutcome::Declined { kind, code, message } => Outcome::Declined {
+        ChargeOutcome::Declined { kind, code, message, token } => Outcome::Declined {
             kind: match kind {
                 DeclineKind::Hard => dunning::DeclineKind::Hard,
                 DeclineKind::Soft => dunning::DeclineKind::Soft,
@@ -116,6 +117,7 @@ pub(crate) fn outcome_of(outcome: ChargeOutcome) -> Outcome {
             code,
             message,
             resource: None,
+            token: token.map(|token| token.as_str().to_owned()),
         },
         ChargeOutcome::NeedsAction(Action { waits_for, url, message, .. }) => {
             Outcome::NeedsAction { by_customer: waits_for == WaitsFor::Customer, url, message }

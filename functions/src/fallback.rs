@@ -12,6 +12,7 @@ use perennial_domain::{
     plan::{Outcome, Settled},
     subscription::Subscription,
 };
+use perennial_payments::{PaymentToken, TokenDigest};
 use perennial_store::{Store, StoreError};
 
 /// The subscription as this attempt pays for it: by its own payment source, or where that can't be
@@ -38,7 +39,9 @@ pub(crate) async fn paying<'a>(
 }
 
 /// What a decline comes to: where it is for good, and the customer has another payment source that
-/// may be charged, that one is next.
+/// may be charged, that one is next. So is the source of this attempt itself where the decline is that
+/// of another token: an attempt that was cut short was made with that one, and its key answers what
+/// became of it.
 pub(crate) async fn after_decline(
     store: &Store,
     organization: &OrganizationId,
@@ -47,20 +50,42 @@ pub(crate) async fn after_decline(
     outcome: Outcome,
     now: DateTime<Utc>,
 ) -> Result<Outcome, StoreError> {
-    let (Outcome::Declined { kind: DeclineKind::Hard, code, message, resource: None }, Some(last)) =
-        (&outcome, &paying.payment_source_id)
+    let (
+        Outcome::Declined { kind: DeclineKind::Hard, code, message, resource: None, token },
+        Some(last),
+    ) = (&outcome, &paying.payment_source_id)
     else {
         return Ok(outcome);
     };
+    let falls_back =
+        |declined| Outcome::FallsBack { code: code.clone(), message: message.clone(), declined };
+    if let Some(token) = token {
+        let own: Option<PaymentSource> = store.get(organization, last.as_str()).await?;
+        if own.is_some_and(|own| !has_token(&own, token)) {
+            let owner = owner_of(store, organization, paying, token).await?;
+            return Ok(falls_back(owner));
+        }
+    }
     let declined: Vec<PaymentSourceId> = declined.iter().chain([last]).cloned().collect();
     Ok(match next(store, organization, paying, &declined, now).await? {
-        Some(_) => Outcome::FallsBack {
-            code: code.clone(),
-            message: message.clone(),
-            declined: last.clone(),
-        },
+        Some(_) => falls_back(Some(last.clone())),
         None => outcome,
     })
+}
+
+fn has_token(source: &PaymentSource, digest: &str) -> bool {
+    TokenDigest::of(&PaymentToken::new(&source.token)).as_str() == digest
+}
+
+/// The payment source of the customer that has a token.
+async fn owner_of(
+    store: &Store,
+    organization: &OrganizationId,
+    subscription: &Subscription,
+    digest: &str,
+) -> Result<Option<PaymentSourceId>, StoreError> {
+    let sources = sources(store, organization, subscription).await?;
+    Ok(sources.into_iter().find(|source| has_token(source, digest)).map(|source| source.id))
 }
 
 /// Gives a subscription its own payment source back after an attempt by another, unless that has
@@ -110,15 +135,26 @@ async fn next(
     declined: &[PaymentSourceId],
     now: DateTime<Utc>,
 ) -> Result<Option<PaymentSource>, StoreError> {
-    let Some(customer) = &subscription.customer_id else { return Ok(None) };
-    if policy(store, organization, subscription).await? == Fallback::None {
+    if subscription.customer_id.is_none()
+        || policy(store, organization, subscription).await? == Fallback::None
+    {
         return Ok(None);
     }
+    let sources = sources(store, organization, subscription).await?;
+    let today = now.with_timezone(&subscription.time_zone).date_naive();
+    Ok(next_source(&sources, declined, today).cloned())
+}
+
+/// The payment sources of the customer, in their order.
+async fn sources(
+    store: &Store,
+    organization: &OrganizationId,
+    subscription: &Subscription,
+) -> Result<Vec<PaymentSource>, StoreError> {
+    let Some(customer) = &subscription.customer_id else { return Ok(Vec::new()) };
     let customer: Option<Customer> = store.get(organization, customer.as_str()).await?;
     let order = customer.map(|customer| customer.payment_source_ids).unwrap_or_default();
     let ids = order.iter().map(ToString::to_string).collect();
-    let sources = store.get_all::<PaymentSource>(organization, ids).await?;
-    let ordered = order.iter().filter_map(|id| sources.get(id.as_str()));
-    let today = now.with_timezone(&subscription.time_zone).date_naive();
-    Ok(next_source(ordered, declined, today).cloned())
+    let mut sources = store.get_all::<PaymentSource>(organization, ids).await?;
+    Ok(order.iter().filter_map(|id| sources.remove(id.as_str())).collect())
 }

@@ -122,6 +122,7 @@ async fn leave_open(shop: &Shop, id: &str) {
         code: "insufficient_funds".to_owned(),
         message: "no".to_owned(),
         resource: None,
+        token: None,
     };
     let mut settled = settle_run(&claimed, &planned, &declined, now).unwrap();
     let cause = Cause { actor: "test".to_owned(), reason: "test".to_owned() };

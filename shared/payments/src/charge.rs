@@ -4,6 +4,7 @@ use std::fmt;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use crate::PaymentError;
 
@@ -64,6 +65,31 @@ impl PaymentToken {
 impl fmt::Debug for PaymentToken {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("PaymentToken(..)")
+    }
+}
+
+/// A hash of a token, by which it is known again and from which it can't be had.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct TokenDigest(String);
+
+impl TokenDigest {
+    /// The digest of a token: 64 bits of SHA-256, as hexadecimal digits.
+    #[must_use]
+    pub fn of(token: &PaymentToken) -> Self {
+        let digest = Sha256::digest(token.as_str().as_bytes());
+        Self(digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect())
+    }
+
+    /// A digest as a provider has kept it.
+    pub fn kept(digest: impl Into<String>) -> Self {
+        Self(digest.into())
+    }
+
+    /// The digest as it is kept.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
 }
 

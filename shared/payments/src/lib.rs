@@ -44,7 +44,7 @@ pub mod stripe;
 pub mod test_provider;
 
 pub use authorization::{CaptureRequest, VoidOutcome};
-pub use charge::{ChargeKey, ChargeLookup, ChargeRequest, PaymentToken};
+pub use charge::{ChargeKey, ChargeLookup, ChargeRequest, PaymentToken, TokenDigest};
 pub use decline::{DECLINES, decline_code, decline_kind};
 pub use error::PaymentError;
 pub use history::{ChargeRecord, Cursor, Page, RefundRecord, Span};

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::TokenDigest;
+
 /// What became of a charge.
 ///
 /// `Paid` and `Declined` are final: the same key answers them for ever. `NeedsAction` is not: look
@@ -23,6 +25,10 @@ pub enum ChargeOutcome {
         code: String,
         /// The reason in a sentence that operators may read.
         message: String,
+        /// The means of payment that was declined, where the provider knows: a key that is sent again
+        /// with another one is answered by the decline of the first.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        token: Option<TokenDigest>,
     },
     /// The money was not taken yet; somebody else has to act first. A key that is given up in this
     /// state must be [voided](crate::PaymentProvider::void) before the next key is sent: else the
@@ -86,6 +92,9 @@ pub enum PaymentState {
         code: String,
         /// The reason in a sentence that operators may read.
         message: String,
+        /// The means of payment that was declined, as in [`ChargeOutcome::Declined`].
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        token: Option<TokenDigest>,
     },
     /// Somebody else has to act first.
     NeedsAction(Action),
@@ -98,8 +107,8 @@ impl PaymentState {
         match self {
             Self::Authorized { .. } => None,
             Self::Paid { charge_id } => Some(ChargeOutcome::Paid { charge_id }),
-            Self::Declined { kind, code, message } => {
-                Some(ChargeOutcome::Declined { kind, code, message })
+            Self::Declined { kind, code, message, token } => {
+                Some(ChargeOutcome::Declined { kind, code, message, token })
             }
             Self::NeedsAction(action) => Some(ChargeOutcome::NeedsAction(action)),
         }
@@ -110,14 +119,23 @@ impl PaymentState {
     pub fn is_paid(&self) -> bool {
         matches!(self, Self::Paid { .. })
     }
+
+    /// The same, where it is a decline one of this means of payment.
+    #[must_use]
+    pub fn declined_with(mut self, declined: Option<TokenDigest>) -> Self {
+        if let Self::Declined { token, .. } = &mut self {
+            *token = declined;
+        }
+        self
+    }
 }
 
 impl From<ChargeOutcome> for PaymentState {
     fn from(outcome: ChargeOutcome) -> Self {
         match outcome {
             ChargeOutcome::Paid { charge_id } => Self::Paid { charge_id },
-            ChargeOutcome::Declined { kind, code, message } => {
-                Self::Declined { kind, code, message }
+            ChargeOutcome::Declined { kind, code, message, token } => {
+                Self::Declined { kind, code, message, token }
             }
             ChargeOutcome::NeedsAction(action) => Self::NeedsAction(action),
         }

@@ -2,7 +2,14 @@
 //! at once, and an alert before the run that one which expires would miss.
 
 use futures::future::join_all;
-use perennial_domain::{ids::SubscriptionId, lifecycle::SubscriptionStatus, run::RunStatus};
+use perennial_domain::{
+    ids::{OrderId, SubscriptionId},
+    lifecycle::SubscriptionStatus,
+    run::{RunStatus, charge_key},
+};
+use perennial_payments::{
+    ChargeKey, ChargeOutcome, ChargeRequest, PaymentProvider as _, PaymentToken,
+};
 use perennial_tests::{
     Answer, Plan, Shop, TestResult,
     documents::{self, line},
@@ -165,6 +172,59 @@ async fn an_expired_source_gives_way_before_anything_is_charged() -> TestResult 
     assert_eq!(run.payment_source_id.as_ref().map(ToString::to_string), Some(spare));
     assert_eq!(shop.charges_of(run).await?, 1);
     shop.prove_events().await
+}
+
+/// Charges the first run of a subscription, and forgets the answer: the worker died before its commit.
+async fn charged_and_forgotten(
+    shop: &Shop,
+    subscription: &SubscriptionId,
+    token: &str,
+) -> TestResult<ChargeOutcome> {
+    let now = "2027-02-27T10:00:00Z".parse()?;
+    let request = ChargeRequest {
+        key: ChargeKey::new(charge_key(&shop.organization, subscription, 1, 1)),
+        organization: shop.organization.to_string(),
+        amount_minor: shop.subscription(subscription).await?.total()?.get(),
+        currency: "EUR".to_owned(),
+        token: PaymentToken::new(token),
+        reference: OrderId::of_run(subscription, 1).to_string(),
+        attempt: 1,
+        requested_at: now,
+        key_since: now,
+    };
+    Ok(shop.provider.charge(&request).await?)
+}
+
+#[tokio::test]
+async fn a_decline_that_was_lost_is_that_of_the_source_which_was_charged() -> TestResult {
+    // What happens to the source between the decline and the next delivery, by policy; whether the
+    // source is known to be declined then, and whether it or the customer's other one pays.
+    for (policy, change_of, is_declined, paid_by_other) in [
+        ("next_source", json!({"expires_on": "2027-02-27"}), true, true),
+        ("none", json!({"payment_source_token": "tok_paid"}), false, false),
+    ] {
+        let plan = Plan::at(OPENED)?.model(json!({"payment_fallback": policy}));
+        let shop = plan.open().await?;
+        let subscription = shop.subscribe("monthly").await?;
+        let hard = shop.new_source("tok_hard_decline").await?;
+        shop.pay_by(&subscription, &hard).await?;
+        let lost = charged_and_forgotten(&shop, &subscription, "tok_hard_decline").await?;
+        assert!(matches!(lost, ChargeOutcome::Declined { .. }), "{policy}: {lost:?}");
+        change(&shop, &hard, change_of).await?;
+        shop.advance_to("2027-03-01T10:00:00Z").await?;
+        let runs = shop.runs(&subscription).await?;
+        let [run] = &runs[..] else { panic!("{policy}: {runs:?}") };
+        assert_eq!((run.status, run.attempts), (RunStatus::Successful, 2), "{policy}: {run:?}");
+        assert_eq!(shop.charges_of(run).await?, 1, "{policy}");
+        let declined: Vec<String> = run.declined_sources.iter().map(ToString::to_string).collect();
+        let expected = if is_declined { vec![hard.clone()] } else { Vec::new() };
+        assert_eq!(declined, expected, "{policy}");
+        let by = run.payment_source_id.as_ref().map(ToString::to_string);
+        let payer = if paid_by_other { &shop.goods.source } else { &hard };
+        assert_eq!(by.as_ref(), Some(payer), "{policy}");
+        shop.prove_events().await?;
+    }
+    Ok(())
 }
 
 #[tokio::test]

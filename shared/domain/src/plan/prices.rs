@@ -84,6 +84,7 @@ pub fn unpriced(missing: &NoPrice) -> Outcome {
         code: PRICE_MISSING.to_owned(),
         message: missing.to_string(),
         resource: sku,
+        token: None,
     }
 }
 

@@ -42,8 +42,13 @@ fn fails(error: impl std::fmt::Display) -> TestCaseError {
 }
 
 fn outcome(choice: u8) -> Outcome {
-    let declined =
-        |kind| Outcome::Declined { kind, code: "no".into(), message: "no".into(), resource: None };
+    let declined = |kind| Outcome::Declined {
+        kind,
+        code: "no".into(),
+        message: "no".into(),
+        resource: None,
+        token: None,
+    };
     match choice % 7 {
         6 => Outcome::NeedsAction { by_customer: true, url: None, message: "confirm it".into() },
         0..=1 => Outcome::Paid { charge_id: "ch".into() },

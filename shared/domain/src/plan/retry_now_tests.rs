@@ -19,7 +19,7 @@ fn paid() -> Outcome {
 
 fn declined(kind: DeclineKind) -> Outcome {
     let (code, message) = ("insufficient_funds".to_owned(), "no".to_owned());
-    Outcome::Declined { kind, code, message, resource: None }
+    Outcome::Declined { kind, code, message, resource: None, token: None }
 }
 
 fn needs_action() -> Outcome {

@@ -134,16 +134,19 @@ pub enum Outcome {
         message: String,
         /// What it is for want of; the run's payment source where `None`.
         resource: Option<Culprit>,
+        /// The digest of the token that was declined, where the provider tells it: not always that of
+        /// the payment source that the run is to be paid with by now.
+        token: Option<String>,
     },
-    /// The provider declined for good, and the customer has another payment source, which is
-    /// charged next: at once, as an attempt of its own.
+    /// The provider declined for good, and there is another payment source, or another token of the
+    /// same, which is charged next: at once, as an attempt of its own.
     FallsBack {
         /// The provider's code, normalized.
         code: String,
         /// For a person to read.
         message: String,
-        /// The payment source that was declined.
-        declined: PaymentSourceId,
+        /// The payment source that was declined; `None` where none has that token any more.
+        declined: Option<PaymentSourceId>,
     },
     /// A rule of ours refused before any payment was tried (`out_of_stock`).
     Refused {
@@ -346,14 +349,15 @@ fn settle(
             attempt.paid(&mut after, &mut run);
             "order_subscriptions.last_run_succeeded"
         }
-        Outcome::Declined { kind, code, message, resource } => {
+        Outcome::Declined { kind, code, message, resource, token: _ } => {
             let source = || run.payment_source_id.as_ref().map(Culprit::payment_source);
             let culprit = resource.clone().or_else(source);
             wanting = attempt.declined(&mut after, &mut run, *kind, (code, message), culprit)?;
             "order_subscriptions.last_run_failed"
         }
         Outcome::FallsBack { code, message, declined } => {
-            wanting = attempt.falls_back(&mut after, &mut run, (code, message), declined)?;
+            wanting =
+                attempt.falls_back(&mut after, &mut run, (code, message), declined.as_ref())?;
             "order_subscriptions.last_run_failed"
         }
         Outcome::Refused { code, message, resource } => {

@@ -15,6 +15,7 @@ fn declined(kind: DeclineKind) -> Outcome {
         code: "insufficient_funds".to_owned(),
         message: "no".to_owned(),
         resource: None,
+        token: None,
     }
 }
 

@@ -105,9 +105,9 @@ impl Attempt {
         after: &mut Subscription,
         run: &mut Run,
         (code, message): (&str, &str),
-        declined: &PaymentSourceId,
+        declined: Option<&PaymentSourceId>,
     ) -> Result<Wanting, PlanError> {
-        let culprit = Some(Culprit::payment_source(declined));
+        let culprit = declined.map(Culprit::payment_source);
         if !after.status.repeats() {
             // What has ended or rests is not charged again behind its owner's back.
             return self.declined(after, run, DeclineKind::Hard, (code, message), culprit);
@@ -118,7 +118,7 @@ impl Attempt {
             run.uncounted_attempts += 1;
         }
         self.fail(after, run, code, message, culprit);
-        run.declined_sources.push(declined.clone());
+        run.declined_sources.extend(declined.cloned());
         keep_open(after, run, self.now);
         if let Some(unsettled) = after.unsettled.last_mut() {
             let policy_at = self.asked.and_then(|asked| asked.policy_at);

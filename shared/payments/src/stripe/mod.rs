@@ -45,7 +45,7 @@ use self::{
 use crate::{
     CaptureRequest, ChargeLookup, ChargeOutcome, ChargeRecord, ChargeRequest, Cursor, Page,
     PaymentError, PaymentProvider, PaymentState, PaymentToken, RefundOutcome, RefundRecord,
-    RefundRequest, SecretSource, Span, VoidOutcome,
+    RefundRequest, SecretSource, Span, TokenDigest, VoidOutcome,
 };
 
 /// Stripe's own API.
@@ -153,6 +153,7 @@ impl StripeProvider {
                 return self.standing(&intent, request, amount).await;
             }
         }
+        let token = TokenDigest::of(&request.token);
         let form = Form::default()
             .with("amount", amount.to_string())
             .with("currency", request.currency.to_ascii_lowercase())
@@ -166,15 +167,16 @@ impl StripeProvider {
             .metadata(metadata::KEY, request.key.as_str())
             .metadata(metadata::ORGANIZATION, &request.organization)
             .metadata(metadata::REFERENCE, &request.reference)
-            .metadata(metadata::ATTEMPT, request.attempt.to_string());
+            .metadata(metadata::ATTEMPT, request.attempt.to_string())
+            .metadata(metadata::TOKEN, token.as_str());
         let key = idempotency_key("intent", &request.organization, request.key.as_str());
         match self.api.post::<Intent>("/v1/payment_intents", &form, &key).await {
             Ok(reply) if reply.replayed => self.standing(&reply.body, request, amount).await,
             Ok(reply) => reply.body.state(),
             Err(Failure::Declined { error, replayed }) => match &error.payment_intent {
                 Some(intent) if replayed => self.standing(intent, request, amount).await,
-                Some(intent) => Ok(error.state(&intent.id)),
-                None => Ok(error.state("")),
+                Some(intent) => Ok(error.state(&intent.id).declined_with(Some(token))),
+                None => Ok(error.state("").declined_with(Some(token))),
             },
             Err(Failure::KeyReused(error)) => match self.find(&request.lookup()).await? {
                 Some(intent) => self.standing(&intent, request, amount).await,

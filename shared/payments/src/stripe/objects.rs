@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::{currency::from_stripe, declines::normalised};
 use crate::{
     Action, ChargeKey, ChargeRecord, PaymentError, PaymentState, RefundKey, RefundOutcome,
-    RefundRecord, WaitsFor, decline_code, decline_kind,
+    RefundRecord, TokenDigest, WaitsFor, decline_code, decline_kind,
 };
 
 /// Names of the metadata that make an object ours.
@@ -17,6 +17,7 @@ pub(super) mod metadata {
     pub(crate) const ORGANIZATION: &str = "perennial_organization";
     pub(crate) const REFERENCE: &str = "perennial_reference";
     pub(crate) const ATTEMPT: &str = "perennial_attempt";
+    pub(crate) const TOKEN: &str = "perennial_token";
 }
 
 pub(super) type Metadata = BTreeMap<String, String>;
@@ -143,7 +144,12 @@ impl Error {
                 message: format!("{message} The customer has to confirm {payment_id}."),
             });
         }
-        PaymentState::Declined { kind: decline_kind(code), code: code.to_owned(), message }
+        PaymentState::Declined {
+            kind: decline_kind(code),
+            code: code.to_owned(),
+            message,
+            token: None,
+        }
     }
 }
 
@@ -179,7 +185,8 @@ impl Intent {
             }
             "requires_payment_method" if self.last_payment_error.is_some() => {
                 let error = self.last_payment_error.clone().unwrap_or_default();
-                Ok(error.state(&self.id))
+                let token = self.ours(metadata::TOKEN).map(TokenDigest::kept);
+                Ok(error.state(&self.id).declined_with(token))
             }
             "canceled" => {
                 let why = self.cancellation_reason.as_deref().unwrap_or("no reason given");
@@ -188,6 +195,7 @@ impl Intent {
                     kind: decline_kind(code),
                     code: code.to_owned(),
                     message: format!("The payment was canceled: {why}."),
+                    token: self.ours(metadata::TOKEN).map(TokenDigest::kept),
                 })
             }
             other => Err(PaymentError::unknown(format!("intent {} is {other}", self.id))),

@@ -38,6 +38,20 @@ fn code_of(state: &PaymentState) -> Option<(DeclineKind, &str)> {
 }
 
 #[test]
+fn a_decline_names_the_token_that_its_intent_was_made_with() -> TestResult {
+    let error = json!({"code": "card_declined", "decline_code": "stolen_card"});
+    let mut declined = json!({"status": "requires_payment_method", "last_payment_error": error});
+    let token = |members: &Value| match intent(members)?.state()? {
+        PaymentState::Declined { token, .. } => Ok::<_, Box<dyn StdError>>(token),
+        other => Err(format!("{other:?}").into()),
+    };
+    assert_eq!(token(&declined)?, None, "one that was made before there was such a note");
+    declined["metadata"] = json!({"perennial_token": "0123456789abcdef"});
+    assert_eq!(token(&declined)?, Some(TokenDigest::kept("0123456789abcdef")));
+    Ok(())
+}
+
+#[test]
 fn a_status_says_where_the_payment_stands() -> TestResult {
     let state = |members: &Value| Ok::<_, Box<dyn StdError>>(intent(members)?.state()?);
     assert_eq!(

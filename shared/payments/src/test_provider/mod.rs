@@ -49,7 +49,8 @@ use token::{Behaviour, Later};
 use crate::{
     Action, CaptureRequest, ChargeKey, ChargeLookup, ChargeOutcome, ChargeRecord, ChargeRequest,
     Cursor, DeclineKind, Page, PaymentError, PaymentProvider, PaymentState, RefundKey,
-    RefundOutcome, RefundRecord, RefundRequest, Span, VoidOutcome, WaitsFor, decline_code,
+    RefundOutcome, RefundRecord, RefundRequest, Span, TokenDigest, VoidOutcome, WaitsFor,
+    decline_code,
 };
 
 /// A provider whose magic tokens decide what happens: see the [module](self).
@@ -169,6 +170,7 @@ impl TestProvider {
             let entry = LedgerEntry::new(request, waits);
             let entry = if authorize { entry.authorizing() } else { entry };
             let outcome = outcome.unwrap_or_else(|| entry.granted());
+            let outcome = outcome.declined_with(Some(TokenDigest::of(&request.token)));
             let refundable_minor = outcome.is_paid().then_some(request.amount_minor);
             self.ledger.record(request, LedgerEntry { outcome, refundable_minor, ..entry }).await
         };
@@ -229,7 +231,7 @@ impl TestProvider {
 }
 
 fn declined(kind: DeclineKind, code: &str, message: &str) -> PaymentState {
-    PaymentState::Declined { kind, code: code.to_owned(), message: message.to_owned() }
+    PaymentState::Declined { kind, code: code.to_owned(), message: message.to_owned(), token: None }
 }
 
 fn voided(message: &str) -> PaymentState {

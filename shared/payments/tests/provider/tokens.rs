@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use perennial_payments::{
-    ChargeOutcome, DeclineKind, PaymentError, PaymentProvider as _, decline_code,
+    ChargeOutcome, DeclineKind, PaymentError, PaymentProvider as _, TokenDigest, decline_code,
 };
 
 use crate::TestResult;
@@ -47,6 +47,20 @@ async fn tok_declines_declines_softly_n_attempts_and_then_pays() -> TestResult {
     }
     assert!(provider.charge(&attempt(3, "tok_declines_2")).await?.is_paid());
     assert!(provider.charge(&attempt(4, "tok_declines_2")).await?.is_paid());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_key_that_comes_back_with_another_token_tells_which_one_was_declined() -> TestResult {
+    let provider = provider().await?;
+    let first = request("ord_1:a1", "tok_hard_decline");
+    let outcome = provider.charge(&first).await?;
+    let ChargeOutcome::Declined { token, .. } = &outcome else {
+        return Err(format!("{outcome:?}").into());
+    };
+    assert_eq!(token.as_ref(), Some(&TokenDigest::of(&first.token)));
+    assert_eq!(provider.charge(&request("ord_1:a1", "tok_paid")).await?, outcome);
+    assert_eq!(provider.lookup(&first.lookup()).await?, Some(outcome));
     Ok(())
 }
 

@@ -271,6 +271,7 @@ pub(crate) fn declined() -> Outcome {
         code: "insufficient_funds".to_owned(),
         message: "the card was declined: insufficient funds".to_owned(),
         resource: None,
+        token: None,
     }
 }
 

@@ -58,6 +58,7 @@ async fn what_a_run_loses_is_gone() -> TestResult {
         code: "stolen_card".to_owned(),
         message: "the card was reported stolen".to_owned(),
         resource: None,
+        token: None,
     };
     let failed = renewed(&store, &acme, &hard, now).await?.run;
     let reopened = Run { failed_at: None, retry_at: Some(now), version: 2, ..failed.clone() };
