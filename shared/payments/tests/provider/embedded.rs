@@ -6,7 +6,8 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_dynamodb::types::{
-    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
+    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
+    ProjectionType, ScalarAttributeType,
 };
 use chrono::{DateTime, Utc};
 use perennial_payments::test_provider::TestProvider;
@@ -52,19 +53,26 @@ pub(crate) async fn provider_without_table() -> Result<TestProvider, Box<dyn Err
 }
 
 async fn create_table(client: &Client) -> Result<(), Box<dyn Error>> {
-    let mut create =
-        client.create_table().table_name(TABLE).billing_mode(BillingMode::PayPerRequest);
-    for (name, role) in [("pk", KeyType::Hash), ("sk", KeyType::Range)] {
-        create = create
-            .attribute_definitions(
-                AttributeDefinition::builder()
-                    .attribute_name(name)
-                    .attribute_type(ScalarAttributeType::S)
-                    .build()?,
-            )
-            .key_schema(KeySchemaElement::builder().attribute_name(name).key_type(role).build()?);
+    let key =
+        |(name, role)| KeySchemaElement::builder().attribute_name(name).key_type(role).build();
+    let mut create = client.create_table().table_name(TABLE);
+    for name in ["pk", "sk", "organization", "requested_at"] {
+        let text = AttributeDefinition::builder().attribute_type(ScalarAttributeType::S);
+        create = create.attribute_definitions(text.attribute_name(name).build()?);
     }
-    create.send().await?;
+    let keys = [("organization", KeyType::Hash), ("requested_at", KeyType::Range)];
+    let history = GlobalSecondaryIndex::builder()
+        .index_name("history")
+        .set_key_schema(Some(keys.map(key).into_iter().collect::<Result<_, _>>()?))
+        .projection(Projection::builder().projection_type(ProjectionType::KeysOnly).build())
+        .build()?;
+    create
+        .billing_mode(BillingMode::PayPerRequest)
+        .key_schema(key(("pk", KeyType::Hash))?)
+        .key_schema(key(("sk", KeyType::Range))?)
+        .global_secondary_indexes(history)
+        .send()
+        .await?;
     Ok(())
 }
 

@@ -154,7 +154,8 @@ async fn lists_hold_what_was_made_in_a_span_of_time_for_one_organization() -> Te
     for n in 0..1_200_i32 {
         let n = i64::from(n);
         let charge = ChargeRequest {
-            requested_at: minute(n),
+            // Some have a fraction of a second, which makes their text sort before the whole one.
+            requested_at: minute(n) + TimeDelta::milliseconds(if n % 3 == 0 { 250 } else { 0 }),
             organization: if n % 100 == 99 { "org_2".to_owned() } else { ORGANIZATION.to_owned() },
             ..request(&format!("k{n}"), "tok_paid")
         };
@@ -168,7 +169,9 @@ async fn lists_hold_what_was_made_in_a_span_of_time_for_one_organization() -> Te
             provider.refund(&one).await?;
         }
     }
-    let span = Span { from: minute(100), to: minute(1_100) };
+    let quarter = TimeDelta::milliseconds(250);
+    // The first has the fraction and is within; the last has none and is within, too.
+    let span = Span { from: minute(102) + quarter, to: minute(1_102) + quarter };
     let (mut charges, mut refunds, mut pages) = (Vec::new(), Vec::new(), 0);
     let mut cursor: Option<Cursor> = None;
     loop {
@@ -188,8 +191,8 @@ async fn lists_hold_what_was_made_in_a_span_of_time_for_one_organization() -> Te
             break;
         }
     }
-    // A thousand minutes, ten of them those of the other organization.
-    assert_eq!((charges.len(), refunds.len()), (990, 10));
+    // 1,001 minutes, ten of them those of the other organization.
+    assert_eq!((charges.len(), refunds.len()), (991, 10));
     assert!(pages > 1);
     assert!(charges.iter().all(|one| span.contains(one.created_at) && one.state.is_paid()));
     assert!(refunds.iter().all(|one| one.amount_minor == 100 && one.key.is_some()));
