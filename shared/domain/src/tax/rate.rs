@@ -59,6 +59,69 @@ impl TaxRate {
     }
 }
 
+/// Decimals that a fraction may have: two more than a percentage.
+const FRACTION_DECIMALS: usize = DECIMALS + 2;
+
+impl TaxRate {
+    /// Reads a fraction of 1: `0.19` for 19 percent.
+    ///
+    /// # Errors
+    /// [`TaxRateError`] as with percent, with two decimals more.
+    pub fn from_fraction(value: &str) -> Result<Self, TaxRateError> {
+        let (whole, decimals) = value.split_once('.').unwrap_or((value, ""));
+        // A fraction is a percentage whose point stands two places further to the left.
+        let (hundredths, rest) = decimals.split_at_checked(2).unwrap_or((decimals, ""));
+        let point = if rest.is_empty() { "" } else { "." };
+        let percent = format!("{whole}{hundredths:0<2}{point}{rest}");
+        let plain = !whole.is_empty() && whole.len() <= 2 && !value.ends_with('.');
+        let rate = plain.then(|| parse(&percent)).flatten();
+        rate.ok_or_else(|| TaxRateError { value: value.chars().take(64).collect() })
+    }
+
+    /// The rate as a fraction of 1 with no more decimals than it needs: `0.19` for 19 percent.
+    #[must_use]
+    pub fn to_fraction(self) -> String {
+        let (rate, whole) = (self.millionths_of_a_percent, 100 * ONE_PERCENT);
+        let text = format!("{}.{:0FRACTION_DECIMALS$}", rate / whole, rate % whole);
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    }
+}
+
+/// A rate as a JSON number, a fraction of 1, which is how the public API writes rates. Readers of
+/// JSON take numbers for binary fractions; of these the shortest decimal that means the same is the
+/// one that was written, for rates have ten digits at most and 15 are safe. Nothing is computed with
+/// them.
+pub mod fraction {
+    use serde::{Deserialize, Deserializer, Serializer, de, ser};
+
+    use super::TaxRate;
+
+    /// Writes a rate as a number.
+    ///
+    /// # Errors
+    /// The serializer's.
+    pub fn serialize<S: Serializer>(rate: &TaxRate, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_f64(rate.to_fraction().parse().map_err(ser::Error::custom)?)
+    }
+
+    /// Reads one.
+    ///
+    /// # Errors
+    /// Where the number is out of range, or has too many decimals.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<TaxRate, D::Error> {
+        read(f64::deserialize(deserializer)?).map_err(de::Error::custom)
+    }
+
+    /// The rate that a number means.
+    ///
+    /// # Errors
+    /// As [`deserialize`].
+    pub fn read(number: f64) -> Result<TaxRate, super::TaxRateError> {
+        // Written without an exponent, and with the fewest digits that tell it from its neighbours.
+        TaxRate::from_fraction(&number.to_string())
+    }
+}
+
 impl FromStr for TaxRate {
     type Err = TaxRateError;
 
@@ -143,6 +206,39 @@ mod tests {
             assert_eq!(rate.to_string(), written);
             assert_eq!(serde_json::to_string(&rate)?, format!("\"{written}\""));
             assert_eq!(serde_json::from_str::<TaxRate>(&format!("\"{given}\""))?, rate);
+        }
+        Ok(())
+    }
+
+    /// A fraction is the percentage over a hundred, by hand.
+    #[test]
+    fn a_fraction_of_one_is_the_same_rate_digit_for_digit() -> TestResult {
+        for (fraction, percent) in [
+            ("0", "0"),
+            ("0.19", "19"),
+            ("0.07", "7"),
+            ("0.077", "7.7"),
+            ("0.08875", "8.875"),
+            ("0.1", "10"),
+            ("1", "100"),
+            ("2.5", "250"),
+            ("10", "1000"),
+            ("0.00000001", "0.000001"),
+            ("0.33333333", "33.333333"),
+        ] {
+            let rate: TaxRate = percent.parse()?;
+            assert_eq!(TaxRate::from_fraction(fraction)?, rate, "{fraction}");
+            assert_eq!(rate.to_fraction(), fraction);
+            // And as a number of JSON, there and back.
+            let number: f64 = serde_json::from_str(fraction)?;
+            assert_eq!(fraction::read(number)?, rate, "{number}");
+        }
+        for refused in ["", ".1", "1.", "-0.1", "10.1", "11", "0.000000001", "1e-3", "0,19", "001"]
+        {
+            assert!(TaxRate::from_fraction(refused).is_err(), "{refused:?}");
+        }
+        for refused in [f64::NAN, f64::INFINITY, -0.19, 10.5, 0.123_456_789] {
+            assert!(fraction::read(refused).is_err(), "{refused}");
         }
         Ok(())
     }

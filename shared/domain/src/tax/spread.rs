@@ -70,3 +70,7 @@ fn at(line: &SoldLine<'_>, amount: MinorUnits) -> TaxableLine {
         amount,
     }
 }
+
+#[cfg(test)]
+#[path = "spread_tests.rs"]
+pub(super) mod tests;
