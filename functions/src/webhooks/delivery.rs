@@ -1,10 +1,13 @@
 //! One attempt at one delivery: claimed, let through by the receiver's circuit, sent, and settled.
 
+use std::time::Duration;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use perennial_domain::{
     ids::OrganizationId,
     webhook::{Attempt, EventCallback, Gate, Outcome, Webhook, body_signature, signatures},
 };
+use perennial_https::Limits;
 use perennial_messages::DeliveryDue;
 use perennial_store::StoreError;
 use tokio::time::Instant;
@@ -12,6 +15,9 @@ use tokio::time::Instant;
 use super::Webhooks;
 use crate::sqs_batch::HandleError;
 
+/// How long a delivery may take, and how much of the answer is read.
+const LIMITS: Limits =
+    Limits { connect: Duration::from_secs(5), total: Duration::from_secs(15), answer: 64 * 1024 };
 /// How long others leave a claimed delivery alone: longer than the client takes.
 const LEASE: TimeDelta = TimeDelta::minutes(1);
 /// How far the clocks of two workers may be apart: a message that comes so much too early counts.
@@ -106,7 +112,14 @@ impl Webhooks {
         };
         let (at, begun) = (self.clock.now(), Instant::now());
         let headers = headers(webhook, &claimed, &body, at);
-        let outcome = self.client.post(&webhook.callback_url, &headers, body).await;
+        let outcome = match self.client.post(&webhook.callback_url, &headers, body, LIMITS).await {
+            // The status says all; what can't be read of the rest is not missed.
+            Ok(reply) => Outcome::Answered {
+                code: reply.status,
+                message: String::from_utf8_lossy(&reply.body).into_owned(),
+            },
+            Err(reason) => Outcome::Unanswered(reason),
+        };
         let took = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         let attempt = Attempt::new(at, &webhook.callback_url, took, &outcome);
         tracing::info!(

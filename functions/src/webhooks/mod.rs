@@ -4,21 +4,19 @@
 //! anything is sent. From then on messages are only hints: a delivery stands in the due index until
 //! it has ended, so none is lost, and a claim lets one worker at a time be at it.
 
-mod client;
 mod delivery;
 mod fan_out;
-mod resolve;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures::{StreamExt, stream};
 use perennial_domain::{ids::OrganizationId, webhook::EventCallback};
+use perennial_https::Outbound;
 use perennial_messages::{DeliveryDue, LONGEST_DELAY, Outgoing, Queue, WebhookWork};
 use perennial_runtime::{Clock, Environment, Function, FunctionError, Invocation, SettingError};
 use serde_json::Value;
 
-use self::client::Client;
 use crate::{
     Aws,
     http::context::Services,
@@ -36,7 +34,7 @@ pub(crate) struct Webhooks {
     queue: Queue,
     dead_letters: DeadLetterQueue,
     clock: Arc<dyn Clock>,
-    client: Client,
+    client: Outbound,
 }
 
 impl Webhooks {
@@ -50,7 +48,7 @@ impl Webhooks {
             queue: WorkQueue::Webhooks.open(environment, aws)?,
             dead_letters: DeadLetterQueue::from_environment(environment, aws)?,
             clock: Arc::clone(clock),
-            client: Client::new(settings::private_webhooks(environment)?),
+            client: Outbound::new(settings::private_webhooks(environment)?),
         })
     }
 

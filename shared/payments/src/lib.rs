@@ -1,4 +1,5 @@
-//! Payment providers behind a trait: [Stripe](stripe), and a [test provider](test_provider).
+//! Payment providers behind a trait: [Stripe](stripe), and a [test provider](test_provider); and what
+//! tells the [taxes](tax) of what is paid.
 //!
 //! The rules that keep a customer from being charged twice:
 //!
@@ -41,6 +42,7 @@ mod provider;
 mod refund;
 mod secret;
 pub mod stripe;
+pub mod tax;
 pub mod test_provider;
 
 pub use authorization::{CaptureRequest, VoidOutcome};

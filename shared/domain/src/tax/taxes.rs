@@ -143,3 +143,7 @@ impl Taxes {
         self.lines.iter().find(|line| line.id == id)
     }
 }
+
+#[cfg(test)]
+#[path = "taxes_tests.rs"]
+mod tests;

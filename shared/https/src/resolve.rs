@@ -10,7 +10,7 @@ use perennial_domain::webhook::{CallbackUrl, refused};
 ///
 /// # Errors
 /// Why nothing may be sent there, or can be.
-pub(super) async fn addresses(
+pub(crate) async fn addresses(
     url: &CallbackUrl,
     private_allowed: bool,
 ) -> Result<Vec<SocketAddr>, String> {

@@ -1,18 +1,16 @@
-//! The HTTP client: one request over one connection, to an address that was looked at, within
-//! bounds of time and size. It follows no redirect, so none can lead inside.
+//! Requests to URLs that somebody else has written down: one over one connection, to an address that
+//! was looked at, within bounds of time and size. No redirect is followed, so none can lead inside.
 
 use std::{
     net::SocketAddr,
     sync::{Arc, OnceLock},
-    time::Duration,
 };
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::{Request, Response, body::Incoming, client::conn::http1, http::uri::PathAndQuery};
 use hyper_util::rt::TokioIo;
-use perennial_domain::webhook::{CallbackUrl, Outcome};
-use perennial_https::tls;
+use perennial_domain::webhook::CallbackUrl;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
@@ -21,28 +19,28 @@ use tokio::{
 };
 use tokio_rustls::{TlsConnector, rustls::pki_types::ServerName};
 
-use super::resolve;
+use crate::{Limits, resolve, tls};
 
-/// How long a delivery may take, and how much of the answer is read.
-#[derive(Debug, Clone, Copy)]
-struct Limits {
-    connect: Duration,
-    total: Duration,
-    answer: usize,
-}
-
-const LIMITS: Limits =
-    Limits { connect: Duration::from_secs(5), total: Duration::from_secs(15), answer: 64 * 1024 };
 /// Most bytes of an answer's head.
 const MAX_HEAD: usize = 32 * 1024;
 
-/// Sends messages.
+/// Posts to URLs that somebody else has written down.
 #[derive(Debug)]
-pub(super) struct Client {
+pub struct Outbound {
     private_allowed: bool,
-    limits: Limits,
     /// Made when the first message goes out by https.
     tls: OnceLock<Result<TlsSettings, String>>,
+}
+
+/// What came back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// The status.
+    pub status: u16,
+    /// The body, as far as it was read.
+    pub body: Vec<u8>,
+    /// Whether that is all of it: it was no longer than allowed, and came in time.
+    pub complete: bool,
 }
 
 #[derive(Clone)]
@@ -54,39 +52,35 @@ impl std::fmt::Debug for TlsSettings {
     }
 }
 
-impl Client {
+impl Outbound {
     /// A client; `private_allowed` lets it send to any address, and without encryption.
-    pub(super) fn new(private_allowed: bool) -> Self {
-        Self { private_allowed, limits: LIMITS, tls: OnceLock::new() }
+    #[must_use]
+    pub const fn new(private_allowed: bool) -> Self {
+        Self { private_allowed, tls: OnceLock::new() }
     }
 
-    /// Posts a message, and answers what came of it within the time that a delivery may take.
-    pub(super) async fn post(
+    /// Posts a body, and answers what came back within these limits.
+    ///
+    /// # Errors
+    /// Why nothing came back, for a person to read.
+    pub async fn post(
         &self,
         url: &CallbackUrl,
         headers: &[(&'static str, String)],
         body: String,
-    ) -> Outcome {
-        let deadline = Instant::now() + self.limits.total;
+        limits: Limits,
+    ) -> Result<Reply, String> {
+        let deadline = Instant::now() + limits.total;
         let mut connection = JoinSet::new();
-        let request = match request(url, headers, body) {
-            Ok(request) => request,
-            Err(reason) => return Outcome::Unanswered(reason),
-        };
-        let exchange = self.exchange(url, request, &mut connection);
-        let response = match timeout_at(deadline, exchange).await {
-            Ok(Ok(response)) => response,
-            Ok(Err(reason)) => return Outcome::Unanswered(reason),
-            Err(_) => {
-                let seconds = self.limits.total.as_secs();
-                return Outcome::Unanswered(format!("no answer within {seconds} s"));
-            }
-        };
-        let code = response.status().as_u16();
-        let mut beginning = Vec::new();
-        // The status says all; what can't be read of the rest is not missed.
-        let _ = timeout_at(deadline, self.read(response.into_body(), &mut beginning)).await;
-        Outcome::Answered { code, message: String::from_utf8_lossy(&beginning).into_owned() }
+        let request = request(url, headers, body)?;
+        let exchange = self.exchange(url, request, limits, &mut connection);
+        let response = timeout_at(deadline, exchange)
+            .await
+            .map_err(|_| format!("no answer within {} ms", limits.total.as_millis()))??;
+        let status = response.status().as_u16();
+        let mut body = Vec::new();
+        let read = timeout_at(deadline, read(response.into_body(), limits.answer, &mut body)).await;
+        Ok(Reply { status, body, complete: read.unwrap_or(false) })
     }
 
     /// Sends the request and waits for the head of the answer. The connection lives in `connection`
@@ -95,35 +89,24 @@ impl Client {
         &self,
         url: &CallbackUrl,
         request: Request<Full<Bytes>>,
+        limits: Limits,
         connection: &mut JoinSet<()>,
     ) -> Result<Response<Incoming>, String> {
         let addresses = resolve::addresses(url, self.private_allowed).await?;
-        let seconds = self.limits.connect.as_secs();
-        let late = |_| format!("no connection within {seconds} s");
+        let late = |_| format!("no connection within {} ms", limits.connect.as_millis());
         let begun = Instant::now();
-        let stream = timeout(self.limits.connect, connect(&addresses)).await.map_err(late)??;
+        let stream = timeout(limits.connect, connect(&addresses)).await.map_err(late)??;
         if !url.is_https() {
             return send(stream, request, connection).await;
         }
         let name = ServerName::try_from(url.host().to_owned())
             .map_err(|_| format!("no certificate can name the host {}", url.host()))?;
         let handshake = self.tls()?.0.connect(name, stream);
-        let stream = timeout_at(begun + self.limits.connect, handshake)
+        let stream = timeout_at(begun + limits.connect, handshake)
             .await
             .map_err(late)?
             .map_err(|error| format!("TLS failed: {error}"))?;
         send(stream, request, connection).await
-    }
-
-    async fn read(&self, mut body: Incoming, into: &mut Vec<u8>) {
-        while let Some(Ok(frame)) = body.frame().await {
-            let Some(data) = frame.data_ref() else { continue };
-            let room = self.limits.answer.saturating_sub(into.len());
-            into.extend(data.iter().take(room));
-            if data.len() >= room {
-                return;
-            }
-        }
     }
 
     fn tls(&self) -> Result<TlsSettings, String> {
@@ -131,6 +114,20 @@ impl Client {
             .get_or_init(|| Ok(TlsSettings(TlsConnector::from(Arc::new(tls::settings()?)))))
             .clone()
     }
+}
+
+/// Reads a body up to so many bytes, and tells whether that is all of it.
+async fn read(mut body: Incoming, most: usize, into: &mut Vec<u8>) -> bool {
+    while let Some(frame) = body.frame().await {
+        let Ok(frame) = frame else { return false };
+        let Some(data) = frame.data_ref() else { continue };
+        let room = most.saturating_sub(into.len());
+        into.extend(data.iter().take(room));
+        if data.len() > room {
+            return false;
+        }
+    }
+    true
 }
 
 fn request(
@@ -178,5 +175,5 @@ async fn send(
 }
 
 #[cfg(test)]
-#[path = "client_tests.rs"]
+#[path = "outbound_tests.rs"]
 mod tests;

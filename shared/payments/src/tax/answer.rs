@@ -1,0 +1,148 @@
+//! What a service answers, held against what it was asked.
+
+use std::collections::HashMap;
+
+use perennial_domain::{
+    money::{MinorUnits, MoneyError, Rounding},
+    tax::{
+        LineTax, MAX_PERCENT, TaxBehavior, TaxPart, TaxQuestion, TaxRate, TaxableLine, fraction,
+    },
+};
+use serde::Deserialize;
+
+use super::TaxError;
+
+/// Most taxes that make up a line's.
+const MAX_PARTS: usize = 8;
+/// Longest name of one, in characters.
+const MAX_NAME: usize = 100;
+
+#[derive(Debug, Deserialize)]
+struct Answer {
+    lines: Vec<Line>,
+    /// Where given, what the lines add up to.
+    #[serde(default)]
+    total_tax_amount_cents: Option<i64>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Line {
+    id: String,
+    tax_rate: Option<f64>,
+    tax_amount_cents: i64,
+    #[serde(default)]
+    breakdown: Vec<Part>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Part {
+    name: String,
+    #[serde(default)]
+    tax_rate: Option<f64>,
+    tax_amount_cents: i64,
+}
+
+/// Reads an answer: each line once, in whatever order; taxes of the line's sign and within what its
+/// rate comes to; parts and totals that add up.
+pub(super) fn read(body: &[u8], question: &TaxQuestion) -> Result<Vec<LineTax>, TaxError> {
+    let answer: Answer =
+        serde_json::from_slice(body).map_err(|error| TaxError::Invalid(error.to_string()))?;
+    let mut answered: HashMap<&str, &Line> = HashMap::with_capacity(answer.lines.len());
+    for line in &answer.lines {
+        if answered.insert(&line.id, line).is_some() {
+            return Err(invalid(&line.id, "stands in it twice"));
+        }
+    }
+    let mut taxes = Vec::with_capacity(question.lines.len());
+    for asked in &question.lines {
+        let line = answered.remove(asked.id.as_str());
+        let line = line.ok_or_else(|| invalid(&asked.id, "is missing"))?;
+        taxes.push(taxed(asked, line, question.behavior)?);
+    }
+    if let Some(unasked) = answered.keys().min() {
+        return Err(invalid(unasked, "was not asked about"));
+    }
+    let total = MinorUnits::checked_total(taxes.iter().map(|line| line.tax))?.get();
+    match answer.total_tax_amount_cents.filter(|told| *told != total) {
+        Some(told) => {
+            let detail = format!("the lines add up to {total}, the total is {told}");
+            Err(TaxError::Invalid(detail))
+        }
+        None => Ok(taxes),
+    }
+}
+
+fn invalid(line: &str, what: &str) -> TaxError {
+    let line: String = line.chars().take(100).collect();
+    TaxError::Invalid(format!("line {line:?} {what}"))
+}
+
+fn taxed(asked: &TaxableLine, line: &Line, behavior: TaxBehavior) -> Result<LineTax, TaxError> {
+    let wrong = |what: String| invalid(&asked.id, &what);
+    let rate = |number: Option<f64>| number.map(fraction::read).transpose();
+    let read = rate(line.tax_rate).map_err(|error| wrong(format!("has a rate: {error}")))?;
+    let tax = MinorUnits::new(line.tax_amount_cents);
+    let breakdown = line
+        .breakdown
+        .iter()
+        .map(|part| {
+            let rate =
+                rate(part.tax_rate).map_err(|error| wrong(format!("has a rate: {error}")))?;
+            let tax = MinorUnits::new(part.tax_amount_cents);
+            Ok(TaxPart { name: part.name.chars().take(MAX_NAME).collect(), rate, tax })
+        })
+        .collect::<Result<Vec<_>, TaxError>>()?;
+    if breakdown.len() > MAX_PARTS {
+        return Err(wrong(format!("has more than {MAX_PARTS} taxes")));
+    }
+    let parts = MinorUnits::checked_total(breakdown.iter().map(|part| part.tax))?;
+    if !breakdown.is_empty() && parts != tax {
+        return Err(wrong(format!("has a tax of {tax}, made up of {parts}")));
+    }
+    let most = most(asked.amount, read, behavior, breakdown.len())?;
+    let bounds = if most.is_negative() { most..=MinorUnits::ZERO } else { MinorUnits::ZERO..=most };
+    if !bounds.contains(&tax) {
+        let at =
+            read.map_or_else(|| "not taxable".to_owned(), |rate| format!("taxable at {rate} %"));
+        let amount = asked.amount;
+        return Err(wrong(format!("has a tax of {tax} on {amount}, {at}: that is at most {most}")));
+    }
+    let net = match behavior {
+        TaxBehavior::Exclusive => asked.amount,
+        TaxBehavior::Inclusive => asked.amount.checked_sub(tax)?,
+    };
+    Ok(LineTax { id: asked.id.clone(), rate: read, net, tax, rule_id: None, breakdown })
+}
+
+/// The most that a line may bear at a rate: what the rate comes to, and a unit for each rounding of
+/// its parts. It may be less: there are thresholds, and exempt parts. What is not taxable bears
+/// nothing.
+fn most(
+    amount: MinorUnits,
+    rate: Option<TaxRate>,
+    behavior: TaxBehavior,
+    parts: usize,
+) -> Result<MinorUnits, MoneyError> {
+    let Some(rate) = rate.filter(|rate| *rate > TaxRate::ZERO) else { return Ok(MinorUnits::ZERO) };
+    let share = match behavior {
+        TaxBehavior::Exclusive => rate.share_of_net()?,
+        TaxBehavior::Inclusive => rate.share_of_gross()?,
+    };
+    let exact = amount.checked_scale(share, Rounding::HalfUp)?;
+    let room = i64::try_from(parts.max(1)).unwrap_or(1);
+    let towards = MinorUnits::new(if amount.is_negative() { -room } else { room });
+    let most = if amount.is_zero() { exact } else { exact.checked_add(towards)? };
+    Ok(match behavior {
+        TaxBehavior::Exclusive => most,
+        // What a price has in it is no more than the price.
+        TaxBehavior::Inclusive if amount.is_negative() => most.max(amount),
+        TaxBehavior::Inclusive => most.min(amount),
+    })
+}
+
+/// No rate is above it, so that no tax is above ten times its price.
+const _: () = assert!(MAX_PERCENT == 1_000, "docs/tax.md tells the highest rate");
+
+#[cfg(test)]
+#[path = "answer_tests.rs"]
+mod tests;
