@@ -394,15 +394,15 @@ impl OrderCopy {
     ) -> Result<Option<RunResult>, HandleError> {
         let organization = &message.organization;
         let current = pricing::current(&self.store, organization, before.wanted_prices()).await?;
-        let (mut after, change) =
-            match fix_prices(before, &current, planned.due_at, self.clock.now()) {
-                Ok(fixed) => fixed,
-                Err(NoPrice::Money(error)) => return Err(PlanError::from(error).into()),
-                Err(missing) => {
-                    let outcome = unpriced(&missing);
-                    return self.commit(message, before, planned, &outcome).await;
-                }
-            };
+        let priced = match before.at_current_prices(&current, planned.due_at) {
+            Ok(priced) => priced,
+            Err(NoPrice::Money(error)) => return Err(PlanError::from(error).into()),
+            Err(missing) => {
+                let outcome = unpriced(&missing);
+                return self.commit(message, before, planned, &outcome).await;
+            }
+        };
+        let (mut after, change) = fix_prices(before, priced, None, self.clock.now());
         let mut commit = self.store.commit(organization);
         if let Some(change) = change {
             let id = message.subscription_id.as_str();

@@ -13,8 +13,8 @@ use perennial_domain::{
     lifecycle::SubscriptionStatus,
     order_copy::Culprit,
     plan::{
-        Outcome, PlanError, RetryClaim, Settled, begin_anew, claim_retry, price_run, settle_retry,
-        unpriced,
+        Outcome, PlanError, RetryClaim, Settled, begin_anew, claim_retry, fix_run, price_run,
+        settle_retry, unpriced,
     },
     pricing::{NoPrice, Wanted},
     run::{Run, RunStatus, charge_key},
@@ -347,11 +347,12 @@ impl PaymentRetry {
             None => Wanted::default(),
         };
         let current = pricing::current(&self.store, organization, wanted).await?;
-        let (priced, change) = match price_run(subscription, run, &current) {
+        let priced = match price_run(subscription, run, &current) {
             Ok(priced) => priced,
             Err(NoPrice::Money(error)) => return Err(PlanError::from(error).into()),
             Err(missing) => return Ok(Priced::Not(unpriced(&missing))),
         };
+        let (priced, change) = fix_run(run, priced, None).map_err(PlanError::from)?;
         if let Some(lacking) = self.hold_stock(organization, run).await? {
             return Ok(Priced::Not(lacking));
         }

@@ -7,14 +7,15 @@ use perennial_domain::{
     order::{Annotations, LineItem, MAX_QUANTITY, Order},
     pricing::OrderedItem,
     run::Run,
+    tax::LineTax,
     time::Frequency,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     CREATED_AT, MAX_AMOUNT, UPDATED_AT, answer,
     catalog::{METADATA, REFERENCE, REFERENCE_ORIGIN},
-    orders,
+    orders, taxed,
 };
 use crate::http::{
     attributes::{Access, Attribute, Kind},
@@ -104,6 +105,10 @@ pub(crate) static KIND: ResourceType = ResourceType {
         Attribute::read("currency_code", Kind::Currency, "Currency of the amounts."),
         Attribute::read("total_amount_cents", TOTAL, "Quantity times price, in minor units."),
         Attribute::read("formatted_total_amount", Kind::Text(50), "The same, for people."),
+        taxed::LINE_TAX,
+        taxed::FORMATTED_LINE_TAX,
+        taxed::LINE_TAXABLE,
+        taxed::LINE_BREAKDOWN,
         REFERENCE,
         REFERENCE_ORIGIN,
         METADATA,
@@ -154,6 +159,7 @@ struct View<'a> {
     unit_amount: MinorUnits,
     compare_at: Option<MinorUnits>,
     currency: Currency,
+    tax: Option<&'a LineTax>,
     annotations: &'a Annotations,
     /// When its order was made.
     ordered_at: DateTime<Utc>,
@@ -161,40 +167,36 @@ struct View<'a> {
 
 fn view(view: View<'_>) -> Object {
     let View { id, order, version, item, name, quantity, frequency, .. } = view;
-    let View { unit_amount, compare_at, currency, annotations, ordered_at, .. } = view;
+    let View { unit_amount, compare_at, currency, tax, annotations, ordered_at, .. } = view;
     let created_at = annotations.created_at.unwrap_or(ordered_at);
     let total = unit_amount.checked_mul(quantity).ok();
     let formatted = |amount: MinorUnits| orders::formatted(amount, currency);
     let mut relationships = vec![("order", Linkage::one("orders", Some(&order)))];
     relationships.extend(item_relationships(item));
-    Object {
-        kind: &KIND,
-        id,
-        version,
-        attributes: json!({
-            "sku_code": item.sku_code(),
-            "bundle_code": item.bundle_code(),
-            "item_type": item.item_type(),
-            "name": name,
-            "quantity": quantity,
-            "frequency": frequency,
-            "unit_amount_cents": unit_amount,
-            "formatted_unit_amount": formatted(unit_amount),
-            "compare_at_amount_cents": compare_at,
-            "formatted_compare_at_amount": compare_at.map(formatted),
-            "currency_code": currency,
-            "total_amount_cents": total,
-            "formatted_total_amount": total.map(formatted),
-            "reference": annotations.reference,
-            "reference_origin": annotations.reference_origin,
-            "metadata": annotations.metadata,
-            "created_at": created_at,
-            "updated_at": annotations.updated_at.unwrap_or(created_at),
-        }),
-        relationships,
-        meta: None,
-        brings: Vec::new(),
+    let mut attributes = json!({
+        "sku_code": item.sku_code(),
+        "bundle_code": item.bundle_code(),
+        "item_type": item.item_type(),
+        "name": name,
+        "quantity": quantity,
+        "frequency": frequency,
+        "unit_amount_cents": unit_amount,
+        "formatted_unit_amount": formatted(unit_amount),
+        "compare_at_amount_cents": compare_at,
+        "formatted_compare_at_amount": compare_at.map(formatted),
+        "currency_code": currency,
+        "total_amount_cents": total,
+        "formatted_total_amount": total.map(formatted),
+        "reference": annotations.reference,
+        "reference_origin": annotations.reference_origin,
+        "metadata": annotations.metadata,
+        "created_at": created_at,
+        "updated_at": annotations.updated_at.unwrap_or(created_at),
+    });
+    if let Value::Object(members) = &mut attributes {
+        taxed::add_line(members, tax, currency);
     }
+    Object { kind: &KIND, id, version, attributes, relationships, meta: None, brings: Vec::new() }
 }
 
 /// A line of a client's order. Its version is the order's, as both change together.
@@ -211,6 +213,7 @@ pub(crate) fn object(order: &Order, line: &LineItem) -> Object {
         unit_amount: *unit_amount,
         compare_at: line.compare_at_amount,
         currency: order.currency,
+        tax: order.tax.as_ref().and_then(|tax| tax.of_line(id.as_str())),
         annotations: &line.annotations,
         ordered_at: order.created_at,
     })
@@ -234,6 +237,7 @@ pub(super) fn run_objects(run: &Run) -> Vec<Object> {
                 unit_amount: line.unit_amount,
                 compare_at: None,
                 currency: run.currency,
+                tax: run.tax.as_ref().and_then(|tax| tax.of_line(&(index + 1).to_string())),
                 annotations: &none,
                 ordered_at: run.started_at,
             }))

@@ -62,6 +62,7 @@ pub(crate) mod subscription_imports;
 mod subscription_models;
 mod swap;
 pub(crate) mod tags;
+mod taxed;
 mod versions;
 mod wake;
 mod webhooks;

@@ -400,6 +400,7 @@ pub(super) fn object(subscription: &Subscription) -> Object {
         lease_claims: _,
         job_run_id: _,
         prices_fixed: _,
+        tax: _,
         blocked_by,
         held_by,
     } = subscription;

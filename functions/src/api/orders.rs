@@ -11,6 +11,7 @@ use perennial_domain::{
     pricing::Totals,
     run::Run,
     subscription::Subscription,
+    tax::{SoldLine, Taxes},
 };
 use perennial_store::{Store, StoreError, StoredOrder};
 use serde_json::{Value, json};
@@ -20,6 +21,7 @@ use super::{
     catalog::{METADATA, REFERENCE, REFERENCE_ORIGIN},
     line_items, listing, order_factories, order_subscriptions,
     tags::{self, ADD_TAGS, REMOVE_TAGS, TAGS},
+    taxed,
 };
 use crate::http::{
     attributes::{Access, Attribute, Kind},
@@ -80,9 +82,19 @@ pub(crate) static KIND: ResourceType = ResourceType {
         Attribute::read(
             "total_amount_cents",
             Kind::Integer(0, i64::MAX),
-            "What it costs, in minor units.",
+            "What it costs, in minor units, without the tax that comes on top.",
         ),
         Attribute::read("formatted_total_amount", Kind::Text(50), "What it costs, for people."),
+        taxed::TAX_INCLUDED,
+        taxed::TAX_SOURCE,
+        taxed::SUBTOTAL_TAX,
+        taxed::FORMATTED_SUBTOTAL_TAX,
+        taxed::TOTAL_TAX,
+        taxed::FORMATTED_TOTAL_TAX,
+        taxed::TOTAL_TAXABLE,
+        taxed::FORMATTED_TOTAL_TAXABLE,
+        taxed::TOTAL_WITH_TAXES,
+        taxed::FORMATTED_TOTAL_WITH_TAXES,
         Attribute::read(
             "refunded_amount_cents",
             Kind::Integer(0, i64::MAX),
@@ -223,13 +235,19 @@ pub(super) fn formatted(amount: MinorUnits, currency: Currency) -> String {
     Amount::new(amount, currency).to_string()
 }
 
-/// Attributes with what lines cost together, and what was collected and went back of it.
-fn with_amounts(
-    mut attributes: Value,
+/// What an order comes to.
+struct Sums<'a> {
     totals: Option<Totals>,
-    collected: Option<&Collected>,
+    to_be_paid: Option<MinorUnits>,
+    tax: Option<&'a Taxes>,
+    sold: Vec<SoldLine<'a>>,
+    collected: Option<&'a Collected>,
     currency: Currency,
-) -> Value {
+}
+
+/// Attributes with what lines cost together, their taxes, and what was collected and went back of it.
+fn with_amounts(mut attributes: Value, sums: &Sums<'_>) -> Value {
+    let Sums { totals, to_be_paid, tax, sold, collected, currency } = sums;
     let refunded = collected.map(|collected| collected.reversals.refunded);
     let balance =
         collected.and_then(|collected| collected.reversals.refundable(collected.captured).ok());
@@ -237,15 +255,17 @@ fn with_amounts(
         ("subtotal_amount", totals.map(|totals| totals.subtotal)),
         ("adjustment_amount", totals.map(|totals| totals.adjustment)),
         ("total_amount", totals.map(|totals| totals.total)),
+        ("total_amount_with_taxes", *to_be_paid),
         ("refunded_amount", refunded),
         ("refund_balance", balance),
     ];
     if let Value::Object(members) = &mut attributes {
-        for (name, amount) in amounts {
-            let shown = amount.map(|amount| formatted(amount, currency));
+        for (name, amount) in amounts.into_iter().chain(taxed::amounts(*tax, sold)) {
+            let shown = amount.map(|amount| formatted(amount, *currency));
             members.insert(format!("{name}_cents"), json!(amount));
             members.insert(format!("formatted_{name}"), json!(shown));
         }
+        taxed::add_how(members, *tax);
     }
     attributes
 }
@@ -285,6 +305,8 @@ pub(crate) fn object(order: &Order) -> Object {
         rejections,
         checks,
         overturn: _,
+        tax,
+        tax_fixed: _,
         channel,
         placements: _,
         charge_id: _,
@@ -326,10 +348,15 @@ pub(crate) fn object(order: &Order) -> Object {
                 "created_at": created_at,
                 "updated_at": updated_at,
             }),
-            // Lines that would overflow are refused when they are given.
-            order.totals().ok(),
-            Collected::of_order(order).ok().as_ref(),
-            *currency,
+            &Sums {
+                // Lines that would overflow are refused when they are given.
+                totals: order.totals().ok(),
+                to_be_paid: order.total().ok(),
+                tax: tax.as_ref(),
+                sold: order.sold(),
+                collected: Collected::of_order(order).ok().as_ref(),
+                currency: *currency,
+            },
         ),
         relationships: [
             ("market", Linkage::one("markets", Some(market_id))),
@@ -387,9 +414,14 @@ pub(super) fn run_object(run: &Run) -> Object {
                 "created_at": run.started_at,
                 "updated_at": run.completed_at.or(run.failed_at).unwrap_or(run.started_at),
             }),
-            run.totals().ok(),
-            Some(&Collected::of_run(run)),
-            run.currency,
+            &Sums {
+                totals: run.totals().ok(),
+                to_be_paid: Some(run.total),
+                tax: run.tax.as_ref(),
+                sold: run.sold(),
+                collected: Some(&Collected::of_run(run)),
+                currency: run.currency,
+            },
         ),
         relationships: [
             ("market", Linkage::one("markets", Some(&run.market_id))),

@@ -339,6 +339,7 @@ async fn update(
         tags: said.tags,
         ..before.clone()
     };
+    after.forget_tax();
     let (was, is) = differing(&told(&before), &told(&after));
     let mut changes = vec![Change { event: "orders.update", before: was, after: is }];
     if place {

@@ -163,6 +163,8 @@ pub(crate) async fn read(context: &Context<'_>, mut document: Document) -> Outco
         rejections: Vec::new(),
         checks: Vec::new(),
         overturn: None,
+        tax: None,
+        tax_fixed: false,
         placements: 0,
         charge_id: None,
         reversals: None,

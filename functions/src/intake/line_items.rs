@@ -155,6 +155,7 @@ async fn create(context: &Context<'_>) -> Outcome<Answer> {
         line.annotations.created_at = Some(context.now);
     }
     let mut after = order.clone();
+    after.forget_tax();
     after.line_items.extend(line.clone());
     check_total(&after, "/data/attributes/quantity", &mut problems);
     let line = problems.finish(line)?;
@@ -210,6 +211,7 @@ async fn update(context: &Context<'_>) -> Outcome<Answer> {
         line.annotations.updated_at = Some(context.now);
     }
     let mut after = order.clone();
+    after.forget_tax();
     for found in &mut after.line_items {
         if found.id == line.id {
             *found = line.clone();
@@ -241,6 +243,7 @@ async fn delete(context: &Context<'_>) -> Outcome<Answer> {
     require_draft(&order, "lose line items", "")?;
     refuse_channels_adjusting(context, &line)?;
     let mut after = order.clone();
+    after.forget_tax();
     after.line_items.retain(|found| found.id != line.id);
     let change =
         Change { event: "orders.remove_line_item", before: told(&line), after: Value::Null };

@@ -142,6 +142,10 @@ pub struct Market {
     /// Whether prices have their tax in them.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub tax_included: bool,
+    /// From when on renewals have their taxes settled before they are charged; `None` where it never
+    /// had a calculator.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub taxes_settled_from: Option<DateTime<Utc>>,
     /// What happens after a declined payment of what is sold here; the whole policy, in place of the
     /// model's.
     #[serde(rename = "retry_policy", default, skip_serializing_if = "Option::is_none")]

@@ -15,6 +15,7 @@ use crate::{
     placement::begin_placing,
     pricing::{Price, PriceSource},
     run::{Run, RunError},
+    tax::Taxes,
     time::OccurrenceNumber,
 };
 
@@ -337,6 +338,8 @@ fn draft_of(source: &Order, id: OrderId, line_items: Vec<LineItem>, now: DateTim
         rejections: Vec::new(),
         checks: Vec::new(),
         overturn: None,
+        tax: None,
+        tax_fixed: false,
         placements: 0,
         charge_id: None,
         reversals: None,
@@ -424,6 +427,8 @@ pub fn order_of_run(run: &Run) -> Order {
         rejections: Vec::new(),
         checks: Vec::new(),
         overturn: None,
+        tax: run.tax.as_ref().map(|tax| tax_of_lines(tax, &id)),
+        tax_fixed: run.tax.is_some(),
         placements: 0,
         charge_id: run.charge_id.clone(),
         reversals: run.reversals.clone(),
@@ -437,6 +442,18 @@ pub fn order_of_run(run: &Run) -> Order {
         journal: Head::default(),
         id,
     }
+}
+
+/// What a run bears of tax, by the ids that its lines have as an order's.
+fn tax_of_lines(tax: &Taxes, id: &OrderId) -> Taxes {
+    let mut tax = tax.clone();
+    for line in &mut tax.lines {
+        let own = line.id.parse().ok().and_then(|place: usize| line_id(id, place));
+        if let Some(own) = own {
+            line.id = own.to_string();
+        }
+    }
+    tax
 }
 
 /// The draft that a run leaves for somebody to place, with the first entry of its journal.

@@ -108,3 +108,26 @@ fn a_run_that_places_its_order_has_another_id_for_it_than_one_that_leaves_a_draf
     assert_eq!(left, OrderId::left_by_run(&subscription, number));
     Ok(())
 }
+
+#[test]
+fn the_order_of_a_run_has_its_tax_by_its_own_lines_and_drafts_and_copies_have_none() -> TestResult {
+    // 19 % on 22.00 and 7 % on 5.00: 4.18 and 0.35.
+    let tax = json!({
+        "behavior": "exclusive", "source": "table", "calculator_id": "mtc_de",
+        "lines": [
+            {"id": "1", "rate": "19", "net": 2_200, "tax": 418},
+            {"id": "2", "rate": "7", "net": 500, "tax": 35},
+        ],
+    });
+    let taxed = run("successful", json!({"tax": tax, "total": 3_153, "completed_at": ENDED}))?;
+    let order = order_of_run(&taxed);
+    assert_eq!(order.total()?, taxed.total);
+    for (line, tax) in order.line_items.iter().zip([418, 35]) {
+        let found = order.tax.as_ref().and_then(|tax| tax.of_line(line.id.as_str()));
+        assert_eq!(found.map(|line| line.tax.get()), Some(tax), "{}", line.id);
+    }
+    let draft = draft_of(&order, "ord_copy".parse()?, order.line_items.clone(), at(ENDED)?);
+    assert_eq!((&draft.tax, draft.tax_fixed), (&None, false), "it is taxed when it is placed");
+    assert_eq!(draft.total()?.get(), 2_700);
+    Ok(())
+}

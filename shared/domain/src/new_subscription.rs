@@ -114,6 +114,7 @@ impl Beginning<'_> {
             lease_claims: None,
             job_run_id: None,
             prices_fixed: false,
+            tax: None,
             blocked_by: None,
             held_by: None,
         }

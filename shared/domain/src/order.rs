@@ -14,6 +14,7 @@ use crate::{
     money::{Currency, MinorUnits, MoneyError},
     payment::Reversals,
     pricing::{OrderedItem, PriceSource, Totals},
+    tax::{Taxes, with_tax},
     time::Frequency,
 };
 
@@ -230,6 +231,14 @@ pub struct Order {
     /// The findings that an operator has overturned for this placement.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub overturn: Option<Overturn>,
+    /// What it bears of tax: as it was charged or is about to be or, of a draft, as it was computed
+    /// on request. `None` where its market computes none, or has not yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tax: Option<Taxes>,
+    /// Whether its tax, or that there is none, was settled for this placement: it may have been
+    /// charged with it, and is not to cost anything else when it is looked at again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub tax_fixed: bool,
     /// How many times it was sent to be placed; each is a payment attempt of its own.
     #[serde(default)]
     pub placements: u32,
@@ -271,12 +280,19 @@ pub struct Order {
 }
 
 impl Order {
-    /// What the order costs, in minor units.
+    /// What is to be paid for the order, in minor units: what its lines cost, and the tax that comes
+    /// on top as far as it was computed.
     ///
     /// # Errors
     /// When the sum is out of range.
     pub fn total(&self) -> Result<MinorUnits, MoneyError> {
-        Ok(self.totals()?.total)
+        with_tax(self.totals()?.total, self.tax.as_ref())
+    }
+
+    /// Forgets its tax: what it was computed from has changed, or is about to be looked at anew.
+    pub fn forget_tax(&mut self) {
+        self.tax = None;
+        self.tax_fixed = false;
     }
 
     /// Where its payment stands: what has gone back of it counts.
@@ -287,7 +303,7 @@ impl Order {
         self.reversals.as_ref().map_or(collected, |back| back.status(collected, captured))
     }
 
-    /// What its lines cost together.
+    /// What its lines cost together, without the tax that comes on top.
     ///
     /// # Errors
     /// When a sum is out of range.

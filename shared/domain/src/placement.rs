@@ -17,6 +17,7 @@ use crate::{
     plan::{PlanError, SkipReason, standing_past},
     pricing::{CurrentPrices, OrderedItem, PRICE_MISSING, PriceSource},
     subscription::Subscription,
+    tax::Taxes,
     time::Frequency,
 };
 
@@ -239,6 +240,7 @@ pub fn reject(before: &Order, rejections: Vec<Rejection>, now: DateTime<Utc>) ->
         told.push(("payment_declined", json!(true)));
     }
     after.rejections = rejections;
+    after.forget_tax();
     (touched(after, now), change("orders.reject", before, OrderStatus::Draft, &told))
 }
 
@@ -251,6 +253,12 @@ pub fn hold(before: &Order, now: DateTime<Utc>) -> (Order, Change) {
     let codes: Vec<_> = found.into_iter().map(|finding| finding.code).collect();
     let told = [("reasons", json!(codes))];
     (touched(after, now), change("orders.hold", before, OrderStatus::Held, &told))
+}
+
+/// The order with its tax, or without any, settled before anything is charged.
+#[must_use]
+pub fn fix_tax(before: &Order, tax: Option<Taxes>, now: DateTime<Utc>) -> Order {
+    touched(Order { tax, tax_fixed: true, ..before.clone() }, now)
 }
 
 /// Whether an order was refused by the payment provider, and not by a rule of ours.
@@ -274,6 +282,7 @@ pub fn begin_placing(
     after.rejections.clear();
     after.checks.clear();
     after.overturn = None;
+    after.forget_tax();
     (touched(after, now), change("orders.placing", before, OrderStatus::Placing, &[]))
 }
 

@@ -83,6 +83,8 @@ impl Case {
                 rejections: Vec::new(),
                 checks: Vec::new(),
                 overturn: None,
+                tax: None,
+                tax_fixed: false,
                 placements: 0,
                 charge_id: None,
                 reversals: None,
@@ -106,6 +108,7 @@ impl Case {
                 price_list_id: None,
                 tax_calculator_id: None,
                 tax_included: false,
+                taxes_settled_from: None,
                 model_id: Some(ModelId::derived(&["model"])),
                 retry: None,
                 version: 1,
@@ -611,5 +614,30 @@ fn a_subscription_that_ends_before_its_first_run_makes_none() -> TestResult {
     wakes.sort();
     let expire = Some((end, crate::subscription::WakeKind::Expire));
     assert_eq!(wakes, [expire, expire], "a week from the anchor is after the end too");
+    Ok(())
+}
+
+#[test]
+fn an_order_keeps_its_tax_for_one_placement() -> TestResult {
+    let case = Case::new()?;
+    let (placing, _) = begin_placing(&case.order, true, case.now);
+    let without = placing.total()?;
+    let tax: Taxes = serde_json::from_value(json!({
+        "behavior": "exclusive", "source": "table", "calculator_id": "mtc_de",
+        "lines": [{"id": "lin_1", "rate": "19", "net": 1_000, "tax": 190}],
+    }))?;
+    let fixed = fix_tax(&placing, Some(tax.clone()), case.now);
+    assert_eq!((fixed.version, fixed.tax_fixed), (placing.version + 1, true));
+    assert_eq!(fixed.total()?, without.checked_add(MinorUnits::new(190))?);
+    let (placed, _) = place(&fixed, Collected::Paid("ch_1".to_owned()), case.now);
+    assert_eq!((&placed.tax, placed.total()?), (&Some(tax), fixed.total()?));
+    let (held, _) = hold(&fixed, case.now);
+    assert_eq!(held.tax, fixed.tax, "an operator sees what it costs");
+    let (rejected, _) = reject(&fixed, Vec::new(), case.now);
+    let (again, _) = begin_placing(&held, false, case.now);
+    for forgotten in [rejected, again] {
+        assert_eq!((&forgotten.tax, forgotten.tax_fixed), (&None, false));
+    }
+    assert!(fix_tax(&placing, None, case.now).tax_fixed, "that there is none is settled, too");
     Ok(())
 }

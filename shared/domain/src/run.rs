@@ -14,6 +14,7 @@ use crate::{
     payment::Reversals,
     pricing::{OrderedItem, Totals},
     subscription::{is_yes, yes},
+    tax::Taxes,
     time::OccurrenceNumber,
 };
 
@@ -162,9 +163,12 @@ pub struct Run {
     pub currency: Currency,
     /// What the order holds.
     pub lines: Vec<RunLine>,
-    /// What it costs, in minor units.
+    /// What is to be paid for it, in minor units: tax that comes on top is in it.
     pub total: MinorUnits,
-    /// Whether its prices could not be told yet: what it costs is what it cost last time, and it is
+    /// What it bears of tax, by the place of each line from 1; `None` where its market computes none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tax: Option<Taxes>,
+    /// Whether its prices or taxes could not be told yet: what it costs is what it cost last time, and it is
     /// not charged before they are.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unpriced: bool,
@@ -229,7 +233,7 @@ impl Run {
         }
     }
 
-    /// What its lines cost together.
+    /// What its lines cost together, without the tax that comes on top.
     ///
     /// # Errors
     /// When a sum is out of range.

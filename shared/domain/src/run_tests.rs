@@ -32,6 +32,7 @@ fn run(status: RunStatus, total: i64) -> Result<Run, Box<dyn Error>> {
         currency: "EUR".parse()?,
         lines: Vec::new(),
         total: MinorUnits::new(total),
+        tax: None,
         unpriced: false,
         charge_id: None,
         reversals: None,

@@ -20,6 +20,7 @@ use crate::{
     order_copy::Factory,
     pricing::{OrderedItem, Totals},
     renewal_alert::RenewalAlertPeriod,
+    tax::{Taxes, with_tax},
     time::{
         CatchUp, CutOff, Frequency, NumberedTerm, Occurrence, OccurrenceNumber, Reason, Schedule,
         ScheduleRules, Slot, Source, Term, TermEnd, dormant_rules, resume,
@@ -243,6 +244,9 @@ pub struct Subscription {
     /// not to cost anything else when its message comes again.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub prices_fixed: bool,
+    /// What the run under way bears of tax, fixed together with its prices.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tax: Option<Taxes>,
     /// The dead letter that keeps it from running, until that is redriven or discarded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blocked_by: Option<String>,
@@ -473,12 +477,20 @@ impl Subscription {
         Totals::of(items.iter().map(|item| (&item.item, item.unit_amount, item.quantity)))
     }
 
-    /// What one run costs, in minor units.
+    /// What one run costs, in minor units, without the tax that comes on top.
     ///
     /// # Errors
     /// When the sum is out of range.
     pub fn total(&self) -> Result<MinorUnits, MoneyError> {
         Ok(self.totals()?.total)
+    }
+
+    /// What is to be paid for the run under way, in minor units: its tax is in it once that is fixed.
+    ///
+    /// # Errors
+    /// When the sum is out of range.
+    pub fn due_total(&self) -> Result<MinorUnits, MoneyError> {
+        with_tax(self.total()?, self.tax.as_ref())
     }
 
     /// Brings the runs that wait for their payment up at once: what is cancelled is not charged
@@ -496,6 +508,7 @@ impl Subscription {
         self.lease_claims = None;
         self.job_run_id = None;
         self.prices_fixed = false;
+        self.tax = None;
     }
 }
 

@@ -77,6 +77,7 @@ pub(crate) fn subscription(frequency: &str, anchor: &str) -> Result<Subscription
         lease_claims: None,
         job_run_id: None,
         prices_fixed: false,
+        tax: None,
         blocked_by: None,
         held_by: None,
     };

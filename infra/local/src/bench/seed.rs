@@ -251,6 +251,8 @@ impl Shop {
             rejections: Vec::new(),
             checks: Vec::new(),
             overturn: None,
+            tax: None,
+            tax_fixed: false,
             placements: 1,
             charge_id: None,
             reversals: None,

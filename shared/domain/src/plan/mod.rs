@@ -43,7 +43,7 @@ pub use items::{ItemsChange, ItemsError, change_items};
 pub(crate) use pass_over::standing_past;
 pub use pass_over::{AbortReason, SkipReason, abandon_run, abort_run, skip_missed};
 pub use pause::{PauseError, end_pause, pause, rest_so_far, rest_until};
-pub use prices::{fix_prices, price_run, unpriced};
+pub use prices::{TAX_CALCULATOR_MISSING, fix_prices, fix_run, price_run, unpriced, untaxed};
 pub use retry_now::{RetryClaim, begin_anew, claim_retry, retry_open_runs, retry_run_now};
 pub use run_now::run_now;
 pub use settle::{

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::{
     PlanError,
     pass_over::SUBSCRIPTION_CANCELLED,
+    prices::is_unpriced,
     standing, tell_factory,
     unpaid::{Attempt, Wanting},
 };
@@ -16,9 +17,9 @@ use crate::{
     lifecycle::Trigger,
     money::MinorUnits,
     order_copy::Culprit,
-    pricing::PRICE_MISSING,
     run::{CustomerAction, Run, RunError, RunLine, RunStatus, Skipped},
     subscription::{Subscription, SubscriptionItem},
+    tax::Taxes,
     time::{Occurrence, OccurrenceNumber, Slot},
 };
 
@@ -31,8 +32,10 @@ pub struct PlannedRun {
     pub due_at: DateTime<Utc>,
     /// The order that it makes.
     pub order_id: OrderId,
-    /// What it costs, in minor units.
+    /// What is to be paid for it, in minor units: tax that comes on top is in it.
     pub total: MinorUnits,
+    /// What it bears of tax, where that is fixed.
+    pub tax: Option<Taxes>,
     /// Occurrences passed over before it.
     pub skipped: Option<Skipped>,
     /// The occurrence after it.
@@ -68,6 +71,7 @@ pub fn plan_passed(
         due_at: date.or(subscription.last_run_at).unwrap_or(subscription.anchor),
         order_id: OrderId::of_run(&subscription.id, number),
         total: subscription.total()?,
+        tax: None,
         skipped: None,
         next: None,
     })
@@ -101,7 +105,8 @@ fn plan_number(
         } else {
             OrderId::left_by_run(&subscription.id, number)
         },
-        total: subscription.total()?,
+        total: subscription.due_total()?,
+        tax: subscription.tax.clone(),
         skipped,
         next: schedule.following(served_by(subscription, occurrence)).ok().map(Occurrence::slot),
     })
@@ -236,6 +241,7 @@ pub(super) fn begin_run(before: &Subscription, planned: &PlannedRun, now: DateTi
         currency: before.currency,
         lines: before.items.iter().map(line_of).collect(),
         total: planned.total,
+        tax: planned.tax.clone(),
         unpriced: false,
         charge_id: None,
         reversals: None,
@@ -330,7 +336,7 @@ fn settle(
     }
     run.retry_at = None;
     run.unpriced = match outcome {
-        Outcome::Declined { code, .. } => code == PRICE_MISSING,
+        Outcome::Declined { code, .. } => is_unpriced(code),
         Outcome::Paid { .. }
         | Outcome::Free
         | Outcome::NeedsAction { .. }
@@ -394,7 +400,7 @@ fn settle(
     let given_up_before = matches!(outcome, Outcome::Cancelled) && run.status == RunStatus::Failed;
     let mut told = if given_up_before { standing(&after) } else { standing_with(&after, &run) };
     let declined = match outcome {
-        Outcome::Declined { code, .. } => code.as_str() != PRICE_MISSING,
+        Outcome::Declined { code, .. } => !is_unpriced(code),
         outcome => matches!(outcome, Outcome::FallsBack { .. }),
     };
     if let Value::Object(members) = &mut told {

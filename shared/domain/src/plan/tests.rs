@@ -183,6 +183,7 @@ fn a_planned_run_names_its_date_its_order_its_price_and_what_was_passed_over() -
             due_at: at(due_at)?,
             order_id: OrderId::of_run(&held.id, n(number)),
             total: MinorUnits::new(3_000),
+            tax: None,
             skipped: passed,
             next,
         };

@@ -3,13 +3,12 @@
 
 use chrono::{DateTime, Utc};
 
-use super::PlanError;
+use super::{PlanError, prices::is_unpriced};
 use crate::{
     dunning::{DeclineKind, FinalAction, GiveUpReason, RetryDecision},
     ids::PaymentSourceId,
     lifecycle::{SubscriptionStatus, Trigger},
     order_copy::Culprit,
-    pricing::PRICE_MISSING,
     run::{CustomerAction, Run, RunError, RunStatus},
     subscription::{AskedRetry, AwaitsMethod, Subscription, Unsettled},
 };
@@ -89,8 +88,7 @@ impl Attempt {
         }
         self.fail(after, run, code, message, culprit.clone());
         let given_up = self.go_on(after, run, kind, culprit)?;
-        if code != PRICE_MISSING && given_up.is_some_and(|(_, action)| action != FinalAction::Skip)
-        {
+        if !is_unpriced(code) && given_up.is_some_and(|(_, action)| action != FinalAction::Skip) {
             self.await_method(after, run);
         }
         let hard = given_up.is_some_and(|(reason, _)| reason == GiveUpReason::HardDecline);

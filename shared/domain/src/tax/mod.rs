@@ -10,6 +10,8 @@
 mod calculator;
 mod question;
 mod rate;
+mod settled;
+mod sold;
 mod rule;
 mod spread;
 mod taxation;
@@ -21,10 +23,11 @@ pub use calculator::{
 pub use question::{Destination, Sale, TaxQuestion, TaxableLine};
 pub use rate::{MAX_PERCENT, TaxRate, TaxRateError, fraction};
 pub use rule::{MAX_TAX_RULES, TaxRule, TaxTable};
+pub use settled::{NOTICE, Settles};
 pub use spread::{SoldLine, taxable_lines};
 pub use taxation::{TaxBehavior, TaxLine, TaxRounding};
 pub(crate) use taxation::{Taxation, Taxed, sums_per_rate, tax_lines};
-pub use taxes::{LineTax, TaxPart, TaxSource, Taxes};
+pub use taxes::{LineTax, TaxPart, TaxSource, Taxes, with_tax};
 
 #[cfg(test)]
 mod property_tests;

@@ -82,6 +82,17 @@ pub struct TaxPart {
     pub tax: MinorUnits,
 }
 
+/// What is to be paid for lines that cost `total`: where tax comes on top, both.
+///
+/// # Errors
+/// When the sum is out of range.
+pub fn with_tax(total: MinorUnits, tax: Option<&Taxes>) -> Result<MinorUnits, MoneyError> {
+    match tax {
+        Some(tax) => total.checked_add(tax.added()?),
+        None => Ok(total),
+    }
+}
+
 impl LineTax {
     fn taxed(&self) -> Result<Taxed, MoneyError> {
         let gross = self.net.checked_add(self.tax)?;
