@@ -163,7 +163,7 @@ pub(crate) fn natives() -> [Filter<RunPtr<Program>>; 22] {
         native!("sort", sort),
         native!("reverse", reverse),
         native!("type", |value, _| Ok(Val::text(value.kind()))),
-        native!("tojson", |value, _| Ok(Val::text(value.to_json().to_string()))),
+        native!("tojson", |value, _| Ok(Val::text(value.to_text()))),
         native!("floor", |value, _| Ok(Val::Num(decimal(value)?.floor()))),
         native!("ceil", |value, _| Ok(Val::Num(decimal(value)?.ceil()))),
         native!("ascii_downcase", |value, _| Ok(Val::text(text(value)?.to_ascii_lowercase()))),

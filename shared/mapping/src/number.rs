@@ -2,7 +2,7 @@
 //! so there is no floating point.
 
 use rust_decimal::Decimal;
-use serde_json::{Number, Value};
+use serde_json::Number;
 
 /// The number that a text spells, as JSON writes it (`12.30`, `-4`, `1e3`).
 pub(crate) fn parse(text: &str) -> Option<Decimal> {
@@ -65,12 +65,16 @@ fn after_string(json: &str) -> &str {
     ""
 }
 
-/// A number as JSON has it: whole ones as integers, others with their decimals.
-pub(crate) fn to_json(number: Decimal) -> Value {
+/// A number as JSON values have it: whole ones as integers, others with their decimals. `None` where
+/// such a value would be another number.
+pub(crate) fn to_json(number: Decimal) -> Option<Number> {
     let number = number.normalize();
     match i64::try_from(number) {
-        Ok(whole) if number.is_integer() => Value::from(whole),
-        _ => number.to_string().parse::<Number>().map_or(Value::Null, Value::Number),
+        Ok(whole) if number.is_integer() => Some(Number::from(whole)),
+        _ => {
+            let kept: Number = number.to_string().parse().ok()?;
+            (from_json(&kept) == Some(number)).then_some(kept)
+        }
     }
 }
 

@@ -103,13 +103,21 @@ pub fn read(
             match number::first_inexact(payload) {
                 None => whole(value),
                 Some(number) => Err(malformed(format!(
-                    "the number {number} has more digits than are kept: send it as text"
+                    "the number {number} has more digits than are kept: send it as text, at line {}",
+                    line_of(payload, number)
                 ))),
             }
         }
         Format::Xml => whole(xml::read(payload).map_err(malformed)?),
         Format::Csv => grouped(&csv::read(payload).map_err(malformed)?, group_by),
     }
+}
+
+/// The line on which a part of a payload begins, counted from 1.
+fn line_of(payload: &str, part: &str) -> usize {
+    let before = (part.as_ptr() as usize).saturating_sub(payload.as_ptr() as usize);
+    let before = payload.as_bytes().get(..before).unwrap_or_default();
+    before.iter().filter(|byte| **byte == b'\n').count() + 1
 }
 
 fn grouped(table: &csv::Table<'_>, by: Option<&str>) -> Result<Vec<Message>, PayloadError> {

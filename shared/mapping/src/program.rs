@@ -57,6 +57,9 @@ pub enum RunError {
     /// It made more than one.
     #[error("the mapping made more than one document")]
     Several,
+    /// A number of the document has more digits than JSON values keep: an amount would be another.
+    #[error("the mapping made a document that can't be kept: {0}")]
+    Inexact(String),
     /// The document is too large.
     #[error("the mapping made a document of {0} bytes; at most {MAX_DOCUMENT} are taken")]
     TooLarge(usize),
@@ -117,7 +120,7 @@ pub fn run(program: &str, payload: &Value, channel: &Value) -> Result<Value, Run
             Some(Ok(_)) => return Err(RunError::Several),
             Some(Err(error)) => return Err(failed(error)),
         }
-        Ok(first.to_json())
+        first.to_json().map_err(|inexact| RunError::Inexact(inexact.to_string()))
     });
     let document = made??;
     let bytes = document.to_string().len();

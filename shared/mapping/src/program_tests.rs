@@ -223,3 +223,34 @@ proptest::proptest! {
         proptest::prop_assert!(!broken, "{program}: {outcome:?}");
     }
 }
+
+#[test]
+fn a_number_that_a_document_would_not_keep_is_refused_by_its_name_and_texts_keep_it() {
+    let payload = json!({"amount": "90071992547409.93", "lines": [{"n": 1}, {"n": 3}]});
+    for (program, expected) in [
+        // Fifteen digits are always kept, and any that come out of a JSON value as they went in.
+        ("{amount: 9007199254740.99}", Ok(json!({"amount": 9007199254740.99}))),
+        ("{id: 18446744073709551615}", Ok(json!({"id": 18446744073709551615_u64}))),
+        ("{half: (1 / 2)}", Ok(json!({"half": 0.5}))),
+        ("{text: (.amount | tonumber | tostring)}", Ok(json!({"text": "90071992547409.93"}))),
+        ("{text: ([.amount | tonumber] | tojson)}", Ok(json!({"text": "[90071992547409.93]"}))),
+        ("{text: ({a: [1, null, true, \"x\\\"\", 1.50]} | tojson)}", {
+            Ok(json!({"text": "{\"a\":[1,null,true,\"x\\\"\",1.5]}"}))
+        }),
+        ("{amount: (.amount | tonumber)}", {
+            Err("the number 90071992547409.93 at /amount has more digits than are kept")
+        }),
+        ("{order: {line_items: [{a: 1}, {third: (1 / 3)}]}}", {
+            Err("the number 0.3333333333333333333333333333 at /order/line_items/1/third has more")
+        }),
+        (".amount | tonumber", Err("the number 90071992547409.93 has more digits than are kept")),
+        ("{id: 18446744073709551616}", Err("the number 18446744073709551616 at /id has more")),
+    ] {
+        let made = made(program, &payload);
+        match (expected, made) {
+            (Ok(expected), made) => assert_eq!(made, Ok(expected), "{program}"),
+            (Err(part), Err(told)) => assert!(told.contains(part), "{program}: {told}"),
+            (Err(part), Ok(made)) => assert_eq!(part, made.to_string(), "{program}"),
+        }
+    }
+}

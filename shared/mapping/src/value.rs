@@ -98,28 +98,77 @@ impl Val {
     }
 
     /// The value as JSON.
-    pub(crate) fn to_json(&self) -> Value {
+    ///
+    /// # Errors
+    /// Where it holds a number that JSON values don't keep.
+    pub(crate) fn to_json(&self) -> Result<Value, Inexact> {
         budget::step(1);
-        match self {
+        Ok(match self {
             Self::Null => Value::Null,
             Self::Bool(truth) => Value::Bool(*truth),
-            Self::Num(number) => number::to_json(*number),
+            Self::Num(number) => {
+                let inexact = || Inexact { number: *number, at: Vec::new() };
+                Value::Number(number::to_json(*number).ok_or_else(inexact)?)
+            }
             Self::Str(text) => {
                 budget::make(text.len());
                 Value::String(text.to_string())
             }
             Self::Arr(items, _) => {
                 budget::make(SELF * items.len());
-                items.iter().map(Self::to_json).collect()
+                let item = |(place, item): (usize, &Self)| {
+                    item.to_json().map_err(|inexact| inexact.within(&place))
+                };
+                items.iter().enumerate().map(item).collect::<Result<_, _>>()?
             }
             Self::Obj(members, _) => {
                 budget::make(SELF * members.len());
                 let member = |(name, value): (&Rc<str>, &Self)| {
                     budget::make(name.len());
-                    (name.to_string(), value.to_json())
+                    let value = value.to_json().map_err(|inexact| inexact.within(name))?;
+                    Ok((name.to_string(), value))
                 };
-                Value::Object(members.iter().map(member).collect())
+                Value::Object(members.iter().map(member).collect::<Result<_, Inexact>>()?)
             }
+        })
+    }
+
+    /// The value as a text in JSON, numbers as exact as they are.
+    pub(crate) fn to_text(&self) -> String {
+        let mut text = String::new();
+        self.write(&mut text);
+        text
+    }
+
+    fn write(&self, text: &mut String) {
+        budget::step(1);
+        let before = text.len();
+        match self {
+            Self::Null => text.push_str("null"),
+            Self::Bool(truth) => text.push_str(if *truth { "true" } else { "false" }),
+            Self::Num(number) => text.push_str(&number.normalize().to_string()),
+            Self::Str(own) => write_string(own, text),
+            Self::Arr(items, _) => {
+                text.push('[');
+                for (place, item) in items.iter().enumerate() {
+                    text.push_str(if place == 0 { "" } else { "," });
+                    item.write(text);
+                }
+                text.push(']');
+            }
+            Self::Obj(members, _) => {
+                text.push('{');
+                for (place, (name, value)) in members.iter().enumerate() {
+                    text.push_str(if place == 0 { "" } else { "," });
+                    write_string(name, text);
+                    text.push(':');
+                    value.write(text);
+                }
+                text.push('}');
+            }
+        }
+        if !matches!(self, Self::Arr(..) | Self::Obj(..)) {
+            budget::make(text.len() - before);
         }
     }
 
@@ -140,6 +189,41 @@ impl Val {
             Self::Arr(..) => 5,
             Self::Obj(..) => 6,
         }
+    }
+}
+
+fn write_string(own: &str, text: &mut String) {
+    budget::step(own.len() / 64);
+    text.push_str(&Value::from(own).to_string());
+}
+
+/// A number that has more digits than JSON values keep.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Inexact {
+    number: Decimal,
+    /// The places that lead to it, the innermost first.
+    at: Vec<String>,
+}
+
+impl Inexact {
+    fn within(mut self, place: &impl ToString) -> Self {
+        self.at.push(place.to_string());
+        self
+    }
+}
+
+/// As people are told.
+impl fmt::Display for Inexact {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the number ")?;
+        self.number.normalize().fmt(f)?;
+        if !self.at.is_empty() {
+            f.write_str(" at ")?;
+            for place in self.at.iter().rev() {
+                write!(f, "/{place}")?;
+            }
+        }
+        f.write_str(" has more digits than are kept: make it a text, or round it")
     }
 }
 
@@ -208,7 +292,7 @@ impl fmt::Display for Val {
             Self::Obj(members, _) if members.len() > SHOWN => {
                 return write!(f, "an object of {} members", members.len());
             }
-            other => other.to_json().to_string(),
+            other => other.to_text(),
         };
         let shown: String = text.chars().take(SHOWN).collect();
         f.write_str(&shown)?;
@@ -590,7 +674,7 @@ impl ValT for Val {
     fn into_string(self) -> Self {
         match self {
             Self::Str(_) => self,
-            other => Self::text(other.to_json().to_string()),
+            other => Self::text(other.to_text()),
         }
     }
 }
