@@ -36,6 +36,7 @@ mod sqs_batch;
 mod stock;
 mod subscribe;
 mod tallies;
+mod taxes;
 mod validation;
 mod webhooks;
 mod work_queues;

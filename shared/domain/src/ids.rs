@@ -164,8 +164,7 @@ ids! {
     ModelId = "mdl_";
     /// A table of tax rules.
     ManualTaxCalculatorId = "mtc_";
-    /// A rule of a table: a rate, and what it is for. Derived from the table, what it is for and when
-    /// it begins: there is one of each at most.
+    /// A rule of a table: a rate, and what it is for. See [`TaxRuleId::of`].
     TaxRuleId = "txr_";
     /// A service that computes taxes, asked over HTTP.
     ExternalTaxCalculatorId = "etc_";
@@ -256,6 +255,23 @@ impl OrderId {
         let plain = number.bytes().all(|b| b.is_ascii_digit()) && !number.starts_with('0');
         let number = number.parse().ok().filter(|_| plain)?;
         Some((subscription, OccurrenceNumber::new(number)))
+    }
+}
+
+impl TaxRuleId {
+    /// The rule of a table that is for `scope`. It tells the table, so it is found without an index.
+    #[must_use]
+    pub fn of(calculator: &ManualTaxCalculatorId, scope: &str) -> Self {
+        let body = calculator.0.strip_prefix(ManualTaxCalculatorId::PREFIX).unwrap_or_default();
+        let tail: String = derived_body(&[scope]).chars().take(20).collect();
+        Self(format!("{}{body}_{tail}", Self::PREFIX))
+    }
+
+    /// The table that it stands in.
+    #[must_use]
+    pub fn calculator(&self) -> Option<ManualTaxCalculatorId> {
+        let (body, _) = self.0.strip_prefix(Self::PREFIX)?.rsplit_once('_')?;
+        format!("{}{body}", ManualTaxCalculatorId::PREFIX).parse().ok()
     }
 }
 
@@ -371,6 +387,15 @@ mod tests {
         let source: OrderId = "ord_0192_aa".parse().unwrap();
         let copy = OrderCopyId::of(&source, Uuid::from_u128(7));
         assert_eq!(copy.source(), Some((source, "00000000000000000000000000000007")));
+    }
+
+    #[test]
+    fn a_tax_rule_tells_its_table() {
+        let table: ManualTaxCalculatorId = "mtc_0192_aa".parse().unwrap();
+        let rule = TaxRuleId::of(&table, "books in DE");
+        assert_eq!(rule.calculator(), Some(table.clone()));
+        assert_ne!(rule, TaxRuleId::of(&table, "books"));
+        assert_eq!("txr_1".parse::<TaxRuleId>().unwrap().calculator(), None);
     }
 
     #[test]

@@ -28,6 +28,7 @@ mod source_payloads;
 mod source_tallies;
 mod stock;
 mod subscriptions;
+mod taxes;
 mod webhooks;
 
 use aws_sdk_dynamodb::Client;

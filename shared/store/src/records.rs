@@ -13,6 +13,7 @@ use crate::{
     item::{Item, from_item, key_item, key_of, n, s, to_item},
     keys::{Key, SELF, due_key, due_pk, list_pk, list_sk, shard_of},
     listing::{List, Table},
+    taxes,
 };
 
 /// The content of an item, under the names it is stored by. Has at least `id`, `version` and
@@ -36,6 +37,14 @@ pub struct RecordKind {
 }
 
 impl RecordKind {
+    /// Where the record with this id stands.
+    fn key(self, organization: &OrganizationId, id: &str) -> Key {
+        match self.letter {
+            taxes::RULES => taxes::key_of_rule(organization, id),
+            letter => Key::of(organization, letter, id),
+        }
+    }
+
     fn list(self, organization: &OrganizationId) -> List {
         List::in_table(organization, self.letter, Table::Book)
     }
@@ -52,7 +61,7 @@ impl RecordKind {
         let created_at: DateTime<Utc> = text("created_at")
             .and_then(|at| at.parse().ok())
             .ok_or_else(|| unsound("created_at"))?;
-        let mut item = to_item(&Key::of(organization, self.letter, id), record)?;
+        let mut item = to_item(&self.key(organization, id), record)?;
         item.insert("list_pk".to_owned(), s(list_pk(organization, self.letter)));
         item.insert("list_sk".to_owned(), s(list_sk(created_at)));
         place_by_customer(&mut item);
@@ -158,7 +167,7 @@ impl Store {
         kind: RecordKind,
         id: &str,
     ) -> Result<Option<Record>, StoreError> {
-        let key = Key::of(organization, kind.letter, id);
+        let key = kind.key(organization, id);
         self.get_item(&self.book, &key, true).await?.map(record).transpose()
     }
 
@@ -174,7 +183,7 @@ impl Store {
         ids: &[String],
         consistent: bool,
     ) -> Result<Vec<Record>, StoreError> {
-        let keys = ids.iter().map(|id| Key::of(organization, kind.letter, id));
+        let keys = ids.iter().map(|id| kind.key(organization, id));
         let items = self.get_items(&self.book, keys, consistent).await?;
         items.into_values().map(record).collect()
     }
@@ -224,7 +233,7 @@ impl Store {
             .client
             .delete_item()
             .table_name(&self.book)
-            .set_key(Some(key_item(&Key::of(organization, kind.letter, id))))
+            .set_key(Some(key_item(&kind.key(organization, id))))
             .condition_expression("version = :seen")
             .expression_attribute_values(":seen", n(seen))
             .send()

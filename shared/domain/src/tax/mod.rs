@@ -10,9 +10,9 @@
 mod calculator;
 mod question;
 mod rate;
+mod rule;
 mod settled;
 mod sold;
-mod rule;
 mod spread;
 mod taxation;
 mod taxes;
@@ -20,7 +20,7 @@ mod taxes;
 pub use calculator::{
     DEFAULT_TIMEOUT_MS, ExternalTaxCalculator, ManualTaxCalculator, OnTaxFailure, TaxCalculatorId,
 };
-pub use question::{Destination, Sale, TaxQuestion, TaxableLine};
+pub use question::{Destination, Sale, TaxFacts, TaxQuestion, TaxableLine};
 pub use rate::{MAX_PERCENT, TaxRate, TaxRateError, fraction};
 pub use rule::{MAX_TAX_RULES, TaxRule, TaxTable};
 pub use settled::{NOTICE, Settles};

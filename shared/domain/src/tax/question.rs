@@ -1,13 +1,15 @@
 //! What a calculator is asked.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{SoldLine, TaxBehavior};
+use super::{SoldLine, TaxBehavior, taxable_lines};
 use crate::{
     catalog::Market,
     ids::{MarketId, OrderId, OrganizationId},
-    money::{Currency, MinorUnits},
+    money::{Currency, MinorUnits, MoneyError},
     order::Addresses,
 };
 
@@ -88,3 +90,59 @@ pub struct TaxableLine {
     /// it where the behavior is inclusive.
     pub amount: MinorUnits,
 }
+
+/// What is looked up of a sale: where its addresses lead, and the categories of its goods.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TaxFacts {
+    /// Where it goes.
+    pub destination: Destination,
+    /// The categories of skus, by code; those without have none.
+    pub skus: HashMap<String, String>,
+    /// The categories of bundles, by code.
+    pub bundles: HashMap<String, String>,
+}
+
+impl TaxFacts {
+    fn category(&self, line: &TaxableLine) -> Option<String> {
+        let of = |codes: &HashMap<String, String>, code: &Option<String>| {
+            code.as_ref().and_then(|code| codes.get(code)).cloned()
+        };
+        of(&self.bundles, &line.bundle_code).or_else(|| of(&self.skus, &line.sku_code))
+    }
+}
+
+impl TaxQuestion {
+    /// What is asked about a sale.
+    ///
+    /// # Errors
+    /// When a sum is out of range.
+    pub fn of(sale: &Sale<'_>, facts: TaxFacts) -> Result<Self, MoneyError> {
+        let mut lines = taxable_lines(&sale.lines)?;
+        for line in &mut lines {
+            line.tax_category = facts.category(line);
+        }
+        Ok(Self {
+            order_id: sale.order_id.clone(),
+            organization: sale.organization.clone(),
+            market_id: sale.market.id.clone(),
+            currency: sale.currency,
+            at: sale.at,
+            on: sale.at.with_timezone(&sale.market.time_zone).date_naive(),
+            behavior: sale.market.tax_behavior(),
+            destination: facts.destination,
+            lines,
+        })
+    }
+}
+
+impl Market {
+    /// Whether prices have their tax in them.
+    #[must_use]
+    pub const fn tax_behavior(&self) -> TaxBehavior {
+        if self.tax_included { TaxBehavior::Inclusive } else { TaxBehavior::Exclusive }
+    }
+}
+
+#[cfg(test)]
+#[path = "question_tests.rs"]
+mod tests;
