@@ -10,7 +10,7 @@ use std::{
 use async_trait::async_trait;
 use futures::{StreamExt, stream};
 use perennial_domain::{
-    catalog::{PaymentSource, Sku},
+    catalog::{Market, PaymentSource, Sku},
     copy_order::left_draft,
     ids::{OrderId, OrganizationId, SkuId, SubscriptionId},
     journal::{Cause, Change, append},
@@ -32,11 +32,14 @@ use perennial_store::{Expect, Part, RunResult, Store, StoreError};
 use serde_json::Value;
 
 use crate::{
-    Aws, charging, fallback, pricing,
+    Aws, charging, fallback,
+    markets::Markets,
+    pricing,
     results::{Results, count, result_of},
     settings,
     sqs_batch::{DeadLetterQueue, HandleError, Outcomes, Received, guarded, handle_batch},
     stock,
+    taxes::{self, TaxEngine},
 };
 
 /// Runs made at once. A batch has ten at most; all of them wait for the provider together.
@@ -48,6 +51,8 @@ const COMMIT_ATTEMPTS: u32 = 5;
 pub(crate) struct OrderCopy {
     store: Store,
     provider: Arc<dyn PaymentProvider>,
+    taxes: TaxEngine,
+    markets: Markets,
     dead_letters: DeadLetterQueue,
     clock: Arc<dyn Clock>,
 }
@@ -74,8 +79,11 @@ impl OrderCopy {
         aws: &Aws,
         clock: &Arc<dyn Clock>,
     ) -> Result<Self, SettingError> {
+        let store = settings::store(environment, aws)?;
         Ok(Self {
-            store: settings::store(environment, aws)?,
+            taxes: TaxEngine::build(environment, &store)?,
+            markets: Markets::default(),
+            store,
             provider: charging::provider(environment, aws)?,
             dead_letters: DeadLetterQueue::from_environment(environment, aws)?,
             clock: Arc::clone(clock),
@@ -197,8 +205,11 @@ impl OrderCopy {
             // Whoever places the draft pays for it, and takes it from stock.
             Outcome::Free
         } else if subscription.status.repeats() {
-            if subscription.price_list_id.is_some() && !subscription.prices_fixed {
-                return self.fix_prices(message, subscription, &planned).await;
+            if !subscription.prices_fixed {
+                let market = self.settling_tax(organization, subscription, &planned).await?;
+                if subscription.price_list_id.is_some() || market.is_some() {
+                    return self.fix_prices(message, subscription, &planned, market).await;
+                }
             }
             self.collect(organization, paying, &planned, loaded).await?
         } else {
@@ -383,16 +394,29 @@ impl OrderCopy {
         }
     }
 
-    /// Gives a run the prices that its list has, before anything is charged: should the message
-    /// come again, the run costs the same, whatever the list says by then. `None` where they are
-    /// fixed now, and the subscription is to be read again.
+    /// The market of a run whose taxes are to be settled before it is charged.
+    async fn settling_tax(
+        &self,
+        organization: &OrganizationId,
+        subscription: &Subscription,
+        planned: &PlannedRun,
+    ) -> Result<Option<Market>, StoreError> {
+        let (market, due_at, now) = (&subscription.market_id, planned.due_at, self.clock.now());
+        self.markets.settling(&self.store, organization, market, due_at, now).await
+    }
+
+    /// Gives a run the prices that its list has and the taxes that its market computes, before
+    /// anything is charged: should the message come again, the run costs the same, whatever list and
+    /// calculator say by then. `None` where they are fixed now, and the subscription is to be read
+    /// again.
     async fn fix_prices(
         &self,
         message: &RunDue,
         before: &Subscription,
         planned: &PlannedRun,
+        market: Option<Market>,
     ) -> Result<Option<RunResult>, HandleError> {
-        let organization = &message.organization;
+        let (organization, now) = (&message.organization, self.clock.now());
         let current = pricing::current(&self.store, organization, before.wanted_prices()).await?;
         let priced = match before.at_current_prices(&current, planned.due_at) {
             Ok(priced) => priced,
@@ -402,12 +426,23 @@ impl OrderCopy {
                 return self.commit(message, before, planned, &outcome).await;
             }
         };
-        let (mut after, change) = fix_prices(before, priced, None, self.clock.now());
+        let mut tax = None;
+        if let Some(market) = &market {
+            let sale = taxes::of_renewal(organization, market, &priced, planned);
+            match self.taxes.taxes_for(&sale, now).await? {
+                Ok(taxes) => tax = taxes,
+                Err(refusal) => {
+                    let outcome = refusal.of_run(market)?;
+                    return self.commit(message, before, planned, &outcome).await;
+                }
+            }
+        }
+        let (mut after, change) = fix_prices(before, priced, tax, now);
         let mut commit = self.store.commit(organization);
         if let Some(change) = change {
             let id = message.subscription_id.as_str();
             let journal = &mut after.journal;
-            let entry = append(journal, organization, id, self.clock.now(), cause(message), change);
+            let entry = append(journal, organization, id, now, cause(message), change);
             commit = commit.entry("S", &entry);
         }
         match commit.subscription(&after, Expect::Version(before.version)).run().await {

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use chrono::TimeDelta;
 use futures::{StreamExt, stream};
 use perennial_domain::{
-    catalog::PaymentSource,
+    catalog::{Market, PaymentSource},
     ids::{OrganizationId, SkuId},
     journal::{Cause, append},
     lifecycle::SubscriptionStatus,
@@ -19,6 +19,7 @@ use perennial_domain::{
     pricing::{NoPrice, Wanted},
     run::{Run, RunStatus, charge_key},
     subscription::Subscription,
+    tax::Taxes,
 };
 use perennial_messages::RetryDue;
 use perennial_payments::{
@@ -37,6 +38,7 @@ use crate::{
     settings,
     sqs_batch::{DeadLetterQueue, HandleError, Outcomes, Received, guarded, handle_batch},
     stock,
+    taxes::{self, TaxEngine},
 };
 
 /// Payments tried at once.
@@ -50,6 +52,7 @@ const LEASE: TimeDelta = TimeDelta::minutes(20);
 pub(crate) struct PaymentRetry {
     store: Store,
     provider: Arc<dyn PaymentProvider>,
+    taxes: TaxEngine,
     dead_letters: DeadLetterQueue,
     clock: Arc<dyn Clock>,
 }
@@ -60,8 +63,10 @@ impl PaymentRetry {
         aws: &Aws,
         clock: &Arc<dyn Clock>,
     ) -> Result<Self, SettingError> {
+        let store = settings::store(environment, aws)?;
         Ok(Self {
-            store: settings::store(environment, aws)?,
+            taxes: TaxEngine::build(environment, &store)?,
+            store,
             provider: charging::provider(environment, aws)?,
             dead_letters: DeadLetterQueue::from_environment(environment, aws)?,
             clock: Arc::clone(clock),
@@ -329,8 +334,8 @@ impl PaymentRetry {
         ChargeLookup::new(organization.as_str(), key(organization, run)).since(run.started_at)
     }
 
-    /// Gives a run that had no prices when it was due those that its list has by now, and takes
-    /// from stock what it has not taken then. Nothing is charged before that is committed, so that
+    /// Gives a run that had no prices or no tax when it was due those that its list and its market have
+    /// by now, and takes from stock what it has not taken then. Nothing is charged before that is committed, so that
     /// the run costs the same when its message comes again.
     async fn priced(
         &self,
@@ -352,7 +357,11 @@ impl PaymentRetry {
             Err(NoPrice::Money(error)) => return Err(PlanError::from(error).into()),
             Err(missing) => return Ok(Priced::Not(unpriced(&missing))),
         };
-        let (priced, change) = fix_run(run, priced, None).map_err(PlanError::from)?;
+        let tax = match self.tax_of(organization, &priced).await? {
+            Ok(tax) => tax,
+            Err(untaxed) => return Ok(Priced::Not(untaxed)),
+        };
+        let (priced, change) = fix_run(run, priced, tax).map_err(PlanError::from)?;
         if let Some(lacking) = self.hold_stock(organization, run).await? {
             return Ok(Priced::Not(lacking));
         }
@@ -372,6 +381,23 @@ impl PaymentRetry {
         match committed {
             Ok(()) | Err(StoreError::Conflict(_)) => Ok(Priced::Now),
             Err(error) => Err(error.into()),
+        }
+    }
+
+    /// What a run bears of tax by the rules of when it was due; or why that can't be told yet.
+    async fn tax_of(
+        &self,
+        organization: &OrganizationId,
+        run: &Run,
+    ) -> Result<Result<Option<Taxes>, Outcome>, HandleError> {
+        let market: Option<Market> = self.store.get(organization, run.market_id.as_str()).await?;
+        let Some(market) = market.filter(|market| market.settles_renewal(run.due_at)) else {
+            return Ok(Ok(None));
+        };
+        let sale = taxes::of_run(organization, &market, run);
+        match self.taxes.taxes_for(&sale, self.clock.now()).await? {
+            Ok(taxes) => Ok(Ok(taxes)),
+            Err(refusal) => Ok(Err(refusal.of_run(&market)?)),
         }
     }
 

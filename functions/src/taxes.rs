@@ -3,6 +3,9 @@
 //! Whoever charges for a sale asks once and keeps the answer with it before the payment provider
 //! hears of it, so that what is repeated asks for the same amount.
 
+mod foreseen;
+mod sales;
+
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
@@ -23,6 +26,10 @@ use perennial_runtime::{Environment, SettingError};
 use perennial_store::{Store, StoreError};
 use tokio::time::Instant;
 
+pub(crate) use self::{
+    foreseen::Foreseen,
+    sales::{of_order, of_renewal, of_run},
+};
 use crate::{settings, sqs_batch::HandleError};
 
 /// How long calculators and their rules are kept in memory: what changes counts after that, in every
@@ -49,6 +56,17 @@ pub(crate) enum Calculator {
     Table(Arc<TaxTable>),
     /// A service.
     Service(Arc<ExternalTaxCalculator>),
+}
+
+/// Taxes, with how they came about.
+#[derive(Debug)]
+pub(crate) struct Explained {
+    /// What was asked.
+    pub(crate) question: TaxQuestion,
+    /// The rules that answered; `None` where a service did, or nothing.
+    pub(crate) table: Option<Arc<TaxTable>>,
+    /// The answer.
+    pub(crate) taxes: Taxes,
 }
 
 /// Why there are no taxes, and won't be however often they are asked for.
@@ -106,17 +124,44 @@ impl TaxEngine {
         sale: &Sale<'_>,
         now: DateTime<Utc>,
     ) -> Result<Result<Option<Taxes>, TaxRefusal>, HandleError> {
-        let Some(id) = &sale.market.tax_calculator_id else { return Ok(Ok(None)) };
-        let found = async {
-            let (question, calculator) =
-                futures::try_join!(self.question(sale), self.calculator(sale.organization, id))?;
-            self.answer(&question, &calculator, now).await
-        };
-        match found.await {
-            Ok(taxes) => Ok(Ok(Some(taxes))),
+        match self.found(sale, now).await {
+            Ok(found) => Ok(Ok(found.map(|(_, taxes)| taxes))),
             Err(NoTaxes::Refused(refusal)) => Ok(Err(refusal)),
             Err(NoTaxes::Failed(error)) => Err(error),
         }
+    }
+
+    /// The taxes of a sale with how they came about.
+    pub(crate) async fn explain(
+        &self,
+        sale: &Sale<'_>,
+        now: DateTime<Utc>,
+    ) -> Result<Result<Option<Explained>, TaxRefusal>, HandleError> {
+        let explained = async {
+            let Some((question, taxes)) = self.found(sale, now).await? else { return Ok(None) };
+            let table = match self.calculator(sale.organization, &taxes.calculator_id).await? {
+                Calculator::Table(table) => Some(table),
+                Calculator::Service(_) => None,
+            };
+            Ok(Some(Explained { question, table, taxes }))
+        };
+        match explained.await {
+            Ok(explained) => Ok(Ok(explained)),
+            Err(NoTaxes::Refused(refusal)) => Ok(Err(refusal)),
+            Err(NoTaxes::Failed(error)) => Err(error),
+        }
+    }
+
+    async fn found(
+        &self,
+        sale: &Sale<'_>,
+        now: DateTime<Utc>,
+    ) -> Result<Option<(TaxQuestion, Taxes)>, NoTaxes> {
+        let Some(id) = &sale.market.tax_calculator_id else { return Ok(None) };
+        let (question, calculator) =
+            futures::try_join!(self.question(sale), self.calculator(sale.organization, id))?;
+        let taxes = self.answer(&question, &calculator, now).await?;
+        Ok(Some((question, taxes)))
     }
 
     /// What is asked about a sale, with where it goes and the categories of its goods.

@@ -11,8 +11,9 @@ use perennial_domain::{
     ids::{OrganizationId, SkuId},
     journal::{Cause, append},
     order::{Order, OrderStatus, Rejection},
-    placement::{Collected, check_stock, hold, place, reject},
+    placement::{Collected, check_stock, fix_tax, hold, place, reject},
     plan::Outcome,
+    tax::Settles,
 };
 use perennial_messages::ValidateOrder;
 use perennial_payments::{
@@ -31,6 +32,7 @@ use crate::{
     settings,
     sqs_batch::{DeadLetterQueue, HandleError, Outcomes, Received, guarded, handle_batch},
     subscribe::add_subscriptions,
+    taxes::{self, TaxEngine, TaxRefusal},
 };
 
 /// Orders validated at once.
@@ -42,6 +44,7 @@ const COMMIT_ATTEMPTS: u32 = 5;
 pub(crate) struct Validation {
     store: Store,
     provider: Arc<dyn PaymentProvider>,
+    taxes: TaxEngine,
     dead_letters: DeadLetterQueue,
     clock: Arc<dyn Clock>,
 }
@@ -52,8 +55,10 @@ impl Validation {
         aws: &Aws,
         clock: &Arc<dyn Clock>,
     ) -> Result<Self, SettingError> {
+        let store = settings::store(environment, aws)?;
         Ok(Self {
-            store: settings::store(environment, aws)?,
+            taxes: TaxEngine::build(environment, &store)?,
+            store,
             provider: charging::provider(environment, aws)?,
             dead_letters: DeadLetterQueue::from_environment(environment, aws)?,
             clock: Arc::clone(clock),
@@ -97,20 +102,33 @@ impl Validation {
             .map_err(|error| HandleError::Permanent(error.to_string()))?;
         let needs = settings.needs();
         let checked = Checked::load(&self.store, organization, order, related, needs, now).await?;
-        let outcomes = examine(&checked.facts(order, &[], now), &settings);
-        let decision = decide(&outcomes);
-        let order = &Order { checks: outcomes, ..order.clone() };
         let related = &checked.related;
-        match decision {
-            Decision::Reject => {
-                let found = findings(&order.checks, Verdict::Rejected);
-                return self.turn_down(organization, order, related, Turn::Back(found), now).await;
-            }
-            Decision::Hold => {
-                return self.turn_down(organization, order, related, Turn::Hold, now).await;
-            }
-            Decision::Place => {}
+        let examined = |order: &Order| {
+            let checks = examine(&checked.facts(order, &[], now), &settings);
+            Order { checks, ..order.clone() }
+        };
+        let mut looked_at = examined(order);
+        if let Some(turn) = turn_by_checks(&looked_at) {
+            return self.turn_down(organization, &looked_at, related, turn, now).await;
         }
+        match self.fix_tax(organization, order, related, now).await? {
+            Tax::Fixed => {}
+            Tax::FixedNow(taxed) => {
+                // It may cost more by now than was looked at.
+                looked_at = examined(&taxed);
+                if let Some(turn) = turn_by_checks(&looked_at) {
+                    return self.turn_down(organization, &looked_at, related, turn, now).await;
+                }
+            }
+            Tax::Refused(refusal) => {
+                let turn = Turn::Back(vec![refusal]);
+                return self.turn_down(organization, &looked_at, related, turn, now).await;
+            }
+            Tax::Charged(collected) => {
+                return self.place(organization, &looked_at, related, collected, now).await;
+            }
+        }
+        let order = &looked_at;
         let taken = tracked(order, related);
         if !taken.is_empty() {
             match self.store.hold_stock(organization, &order.id, &taken).await {
@@ -137,6 +155,42 @@ impl Validation {
                 self.turn_down(organization, order, related, turn, now).await
             }
         }
+    }
+
+    /// Settles what an order bears of tax, in a write of its own, before anything is charged: should
+    /// the message come again, the order costs the same, whatever the calculator says by then.
+    async fn fix_tax(
+        &self,
+        organization: &OrganizationId,
+        order: &Order,
+        related: &Related,
+        now: DateTime<Utc>,
+    ) -> Result<Tax, Stop> {
+        let Some(market) = related.market.as_ref().filter(|_| !order.tax_fixed) else {
+            return Ok(Tax::Fixed);
+        };
+        match market.settles_order(order) {
+            Settles::Never => return Ok(Tax::Fixed),
+            Settles::First => {}
+            Settles::UnlessCharged => {
+                let lookup = charge_lookup(organization, order, related);
+                let found = charging::paid_or_ended(self.provider.as_ref(), &lookup).await?;
+                if let Some(Outcome::Paid { charge_id }) = found {
+                    return Ok(Tax::Charged(Collected::Paid(charge_id)));
+                }
+            }
+        }
+        let sale = taxes::of_order(organization, market, order, order.placing_at.unwrap_or(now));
+        let tax = match self.taxes.taxes_for(&sale, now).await? {
+            Ok(tax) => tax,
+            Err(TaxRefusal { code, detail }) => {
+                return Ok(Tax::Refused(rejection(code, detail, "/data/relationships/market")));
+            }
+        };
+        let taxed = fix_tax(order, tax, now);
+        let commit = self.store.commit(organization);
+        commit.order(&taxed, Expect::Version(order.version)).run().await?;
+        Ok(Tax::FixedNow(Box::new(taxed)))
     }
 
     /// Sends an order back to draft, or has it wait for an operator, and puts back what it held of
@@ -281,6 +335,27 @@ impl Validation {
         let status = order.status.as_str();
         tracing::info!(%organization, order_id = %order.id, status, "order was not placed");
         Ok(())
+    }
+}
+
+/// What is known of an order's tax.
+enum Tax {
+    /// It was settled before, or there is none to settle.
+    Fixed,
+    /// It is settled now: this is the order with it.
+    FixedNow(Box<Order>),
+    /// It can't be computed.
+    Refused(Rejection),
+    /// The order was charged before anybody had heard of taxes.
+    Charged(Collected),
+}
+
+/// What an order turns to by its checks; `None` where they let it be placed.
+fn turn_by_checks(order: &Order) -> Option<Turn> {
+    match decide(&order.checks) {
+        Decision::Reject => Some(Turn::Back(findings(&order.checks, Verdict::Rejected))),
+        Decision::Hold => Some(Turn::Hold),
+        Decision::Place => None,
     }
 }
 

@@ -153,6 +153,13 @@ pub(crate) static KIND: ResourceType = ResourceType {
             "The reason why an operator rejects a held order: it goes back to draft.",
         ),
         Attribute::of(
+            "_update_taxes",
+            Kind::Boolean,
+            Access::UpdateTrigger,
+            "Computes the taxes that it would bear if it were placed now, as a draft. They are forgotten \
+             when it is edited, and computed anew when it is placed.",
+        ),
+        Attribute::of(
             "_customer_payment_source_id",
             Kind::Text(100),
             Access::UpdateTrigger,

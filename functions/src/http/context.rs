@@ -15,7 +15,8 @@ use super::{
     query::Query,
 };
 use crate::{
-    intake::backlog::Backlog, payments::Provider, tallies::Tallies, work_queues::WorkQueue,
+    intake::backlog::Backlog, payments::Provider, tallies::Tallies, taxes::TaxEngine,
+    work_queues::WorkQueue,
 };
 
 /// What an HTTP function can reach.
@@ -29,6 +30,8 @@ pub(crate) struct Services {
     pub(crate) tallies: Option<Tallies>,
     /// Who moves the money; `None` where no function may.
     pub(crate) provider: Option<Provider>,
+    /// What computes taxes; `None` where none are.
+    pub(crate) taxes: Option<TaxEngine>,
     /// Whether webhooks may have private addresses; see [`crate::settings::private_webhooks`].
     pub(crate) private_webhooks: bool,
 }
@@ -42,6 +45,7 @@ impl Services {
             backlog: None,
             tallies: None,
             provider: None,
+            taxes: None,
             private_webhooks: false,
         }
     }

@@ -15,6 +15,7 @@ use super::{
     orders::{changed, client_order, require_draft, store_changed},
     place::{admit, hand_to_validation},
     referred::{Referred, check_expiry, check_people},
+    update_taxes::{UPDATE_TAXES, update_taxes},
 };
 use crate::{
     api::{
@@ -48,6 +49,7 @@ struct Wanted {
     place: bool,
     create_subscriptions: bool,
     cancel: bool,
+    update_taxes: bool,
 }
 
 impl Wanted {
@@ -80,6 +82,7 @@ pub(super) async fn update(context: &Context<'_>) -> Outcome<Answer> {
         place: attributes.trigger("_place", &mut problems),
         create_subscriptions: attributes.trigger("_create_subscriptions", &mut problems),
         cancel: attributes.trigger("_cancel", &mut problems),
+        update_taxes: attributes.trigger(UPDATE_TAXES, &mut problems),
         customer: document.related("customer", &mut problems),
         payment_source: payment_source(&document, &mut attributes, &mut problems),
     };
@@ -95,6 +98,7 @@ pub(super) async fn update(context: &Context<'_>) -> Outcome<Answer> {
         && (wanted.place
             || wanted.cancel
             || wanted.create_subscriptions
+            || wanted.update_taxes
             || wanted.edits()
             || wanted.annotates())
     {
@@ -165,6 +169,7 @@ async fn edit(
         return Ok(after);
     }
     require_draft(before, "be changed", "/data/attributes")?;
+    after.forget_tax();
     after.addresses = wanted.addresses.of(context, &before.addresses, problems).await?;
     let expiry = match &wanted.expiry {
         Given::Value(end) => Given::Value(end.trunc_subsecs(0)),
@@ -248,6 +253,10 @@ async fn carry_out(
     let (was, is) = differing(&told(&before), &told(&after));
     if was != is {
         changes.push(Change { event: "orders.update", before: was, after: is });
+    }
+    if wanted.update_taxes && !wanted.place && !wanted.cancel {
+        require_draft(&before, "have its taxes computed", "/data/attributes/_update_taxes")?;
+        changes.extend(update_taxes(context, &mut after).await?);
     }
     if wanted.place {
         require_draft(&before, "be placed", "/data/attributes/_place")?;

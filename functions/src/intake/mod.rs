@@ -9,6 +9,7 @@ pub(crate) mod line_items;
 pub(crate) mod orders;
 pub(crate) mod place;
 mod referred;
+mod update_taxes;
 
 use std::sync::Arc;
 
@@ -19,6 +20,7 @@ use crate::{
     http::{context::Services, dispatch::HttpFunction, operation::Surface},
     settings,
     tallies::Tallies,
+    taxes::TaxEngine,
     work_queues::WorkQueue,
 };
 
@@ -29,6 +31,7 @@ pub(crate) fn build(
     clock: &Arc<dyn Clock>,
 ) -> Result<HttpFunction, SettingError> {
     let validation = WorkQueue::Validation;
+    let store = settings::store(environment, aws)?;
     let queues = vec![(validation, validation.open(environment, aws)?)];
     Ok(HttpFunction {
         surface: Surface::Intake,
@@ -38,7 +41,9 @@ pub(crate) fn build(
             queues,
             backlog: Some(backlog::Backlog::from_environment(environment, aws)?),
             tallies: Some(Tallies::in_memory()),
-            ..Services::over(settings::store(environment, aws)?)
+            // Somebody waits for the answer, and has perhaps just changed a rule.
+            taxes: Some(TaxEngine::build(environment, &store)?.always_fresh()),
+            ..Services::over(store)
         },
         clock: Arc::clone(clock),
         sam_local: environment.get("AWS_SAM_LOCAL") == Some("true"),

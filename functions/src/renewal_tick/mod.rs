@@ -28,8 +28,11 @@ use serde_json::Value;
 
 use self::{alerts::Alerted, claimed::Work};
 use crate::{
-    Aws, settings,
+    Aws,
+    markets::Markets,
+    settings,
     sqs_batch::{DeadLetterQueue, HandleError, Outcomes, Received, guarded, handle_batch},
+    taxes::TaxEngine,
     work_queues::WorkQueue,
 };
 
@@ -47,6 +50,8 @@ const LEASE_SECONDS: u32 = 1_200;
 /// The renewal-tick function.
 pub(crate) struct RenewalTick {
     store: Store,
+    taxes: TaxEngine,
+    markets: Markets,
     ticks: Queue,
     runs: Queue,
     retries: Queue,
@@ -66,8 +71,11 @@ impl RenewalTick {
     ) -> Result<Self, SettingError> {
         let lease: u32 =
             environment.parse_or("LEASE_SECONDS", "number of seconds", LEASE_SECONDS)?;
+        let store = settings::store(environment, aws)?;
         Ok(Self {
-            store: settings::store(environment, aws)?,
+            taxes: TaxEngine::build(environment, &store)?,
+            markets: Markets::default(),
+            store,
             ticks: WorkQueue::RenewalTick.open(environment, aws)?,
             runs: WorkQueue::OrderCopy.open(environment, aws)?,
             retries: WorkQueue::PaymentRetry.open(environment, aws)?,

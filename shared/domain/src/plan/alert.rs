@@ -1,7 +1,7 @@
 //! Telling a customer of a run before it is made: once for each occurrence on each date.
 
 use chrono::{DateTime, Utc};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{PlanError, PlannedRun, settle::plan_next, standing};
 use crate::{
@@ -40,11 +40,23 @@ pub fn plan_alert(subscription: &Subscription, now: DateTime<Utc>) -> Result<Ale
     })
 }
 
+/// How the total that an alert tells stands to tax.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TaxTold {
+    /// There is none.
+    None,
+    /// Whatever tax there is, it is in the total.
+    Within,
+    /// More comes on top: how much is told when the run is made.
+    OnTop,
+}
+
 /// Announces a run that was planned. The change is what its customer is told.
 #[must_use]
 pub fn alert(
     before: &Subscription,
     planned: &PlannedRun,
+    tax: TaxTold,
     source: Option<&PaymentSource>,
     now: DateTime<Utc>,
 ) -> (Subscription, Change) {
@@ -53,22 +65,25 @@ pub fn alert(
     after.version += 1;
     after.updated_at = now;
     let run_date = planned.due_at.with_timezone(&before.time_zone).date_naive();
-    let change = Change {
-        event: "order_subscriptions.renewal",
-        before: standing(before),
-        after: json!({
-            "status": after.status,
-            "run": planned.number,
-            "due_at": planned.due_at,
-            "total": planned.total,
-            "currency": before.currency,
-            "payment_source": {
-                "id": source.map(|source| &source.id),
-                "state": SourceState::on(run_date, planned.total, source),
-                "expires_on": source.and_then(|source| source.expires_on),
-            },
-        }),
-    };
+    let mut told = json!({
+        "status": after.status,
+        "run": planned.number,
+        "due_at": planned.due_at,
+        "total": planned.total,
+        "currency": before.currency,
+        "payment_source": {
+            "id": source.map(|source| &source.id),
+            "state": SourceState::on(run_date, planned.total, source),
+            "expires_on": source.and_then(|source| source.expires_on),
+        },
+    });
+    if let (Value::Object(members), TaxTold::Within | TaxTold::OnTop) = (&mut told, tax) {
+        let amount = planned.tax.as_ref().and_then(|taxes| taxes.total().ok());
+        members.insert("tax".to_owned(), json!(amount));
+        members.insert("tax_on_top".to_owned(), json!(tax == TaxTold::OnTop));
+    }
+    let change =
+        Change { event: "order_subscriptions.renewal", before: standing(before), after: told };
     (after, change)
 }
 

@@ -88,7 +88,7 @@ fn a_late_tick_tells_until_the_run_is_due_and_claims_it_then() -> TestResult {
 fn a_second_tick_tells_nothing_and_the_run_is_made_on_its_date() -> TestResult {
     let (one, now) = (announced(24)?, at("2027-02-27T10:00:30Z")?);
     let planned = told(plan_alert(&one, now)?).ok_or("it is time to tell")?;
-    let (after, _) = alert(&one, &planned, None, now);
+    let (after, _) = alert(&one, &planned, TaxTold::None, None, now);
     assert_eq!(plan_alert(&after, now)?, AlertPlan::Nothing);
     assert_eq!(after.wake(), Some((at("2027-02-28T10:00:00Z")?, WakeKind::Run)));
     Ok(())
@@ -105,7 +105,7 @@ fn an_alert_tells_what_the_run_will_cost_and_whether_it_can_be_paid() -> TestRes
         (Some(source(day(27))), "expires_before_run"),
         (None, "missing"),
     ] {
-        let (_, change) = alert(&one, &planned, source.as_ref(), now);
+        let (_, change) = alert(&one, &planned, TaxTold::None, source.as_ref(), now);
         assert_eq!(change.event, "order_subscriptions.renewal");
         let expected = json!({
             "status": "active",
@@ -122,7 +122,7 @@ fn an_alert_tells_what_the_run_will_cost_and_whether_it_can_be_paid() -> TestRes
         assert_eq!(change.after, expected);
     }
     let free = PlannedRun { total: MinorUnits::ZERO, ..planned };
-    let (_, change) = alert(&one, &free, None, now);
+    let (_, change) = alert(&one, &free, TaxTold::None, None, now);
     assert_eq!(state_told(&change), Some(&json!("not_needed")));
     Ok(())
 }
@@ -139,7 +139,7 @@ fn the_day_of_a_run_is_that_of_its_own_zone() -> TestResult {
         one.next_run_at = Some(at(due_at)?);
         let now = at("2027-02-27T12:00:00Z")?;
         let planned = told(plan_alert(&one, now)?).ok_or("it is time to tell")?;
-        let (_, change) = alert(&one, &planned, Some(&source), now);
+        let (_, change) = alert(&one, &planned, TaxTold::None, Some(&source), now);
         assert_eq!(state_told(&change), Some(&json!(state)), "{due_at}");
     }
     Ok(())
@@ -149,7 +149,7 @@ fn the_day_of_a_run_is_that_of_its_own_zone() -> TestResult {
 fn what_is_told_is_what_is_charged() -> TestResult {
     let (one, now) = (announced(48)?, at("2027-02-27T00:00:00Z")?);
     let planned = told(plan_alert(&one, now)?).ok_or("it is time to tell")?;
-    let (after, _) = alert(&one, &planned, None, now);
+    let (after, _) = alert(&one, &planned, TaxTold::None, None, now);
     assert_eq!(plan_run(&claimed(&after))?, Some(planned));
     Ok(())
 }
@@ -270,7 +270,7 @@ proptest! {
                             prop_assert_eq!(Some(slot), one.next());
                             prop_assert!(now < slot.at && last_told != Some(slot));
                             last_told = Some(slot);
-                            one = alert(&one, &planned, None, now).0;
+                            one = alert(&one, &planned, TaxTold::None, None, now).0;
                             continue;
                         }
                         AlertPlan::Claim => {}
@@ -299,7 +299,7 @@ proptest! {
 fn a_skip_makes_another_run_the_one_to_announce() -> TestResult {
     let (one, now) = (announced(24)?, at("2027-02-27T10:00:00Z")?);
     let planned = told(plan_alert(&one, now)?).ok_or("it is time to tell")?;
-    let (after, _) = alert(&one, &planned, None, now);
+    let (after, _) = alert(&one, &planned, TaxTold::None, None, now);
     let (skipped, _) = skip_next_run(&after, now + TimeDelta::hours(1))?;
     // 31 March is summer time in London.
     let (due, kind) = skipped.wake().ok_or("it goes on")?;
@@ -325,5 +325,27 @@ fn a_period_is_stored_as_its_hours() -> TestResult {
     let day = RenewalAlertPeriod::try_from(24)?;
     assert_eq!(serde_json::to_string(&day)?, "24");
     assert_eq!(serde_json::from_str::<RenewalAlertPeriod>("24")?, day);
+    Ok(())
+}
+
+#[test]
+fn an_alert_tells_the_tax_within_its_total_or_that_it_comes_on_top() -> TestResult {
+    let (one, now) = (announced(24)?, at("2027-02-27T10:00:00Z")?);
+    let planned = told(plan_alert(&one, now)?).ok_or("it is time to tell")?;
+    // 19 % of 30.00.
+    let tax = serde_json::from_value(json!({
+        "behavior": "exclusive", "source": "table", "calculator_id": "mtc_de",
+        "lines": [{"id": "1", "rate": "19", "net": 3_000, "tax": 570}],
+    }))?;
+    let taxed = planned.clone().with_tax(tax)?;
+    for (planned, tax, expected) in [
+        (&taxed, TaxTold::Within, [json!(3_570), json!(570), json!(false)]),
+        (&planned, TaxTold::Within, [json!(3_000), Value::Null, json!(false)]),
+        (&planned, TaxTold::OnTop, [json!(3_000), Value::Null, json!(true)]),
+    ] {
+        let (_, change) = alert(&one, planned, tax, None, now);
+        let told = ["total", "tax", "tax_on_top"].map(|name| change.after.get(name).cloned());
+        assert_eq!(told, expected.map(Some), "{tax:?}");
+    }
     Ok(())
 }

@@ -32,7 +32,7 @@ use crate::{
     time::{ScheduleError, TermEnd},
 };
 
-pub use alert::{AlertPlan, alert, plan_alert};
+pub use alert::{AlertPlan, TaxTold, alert, plan_alert};
 pub use blocked::{block, discard_run, postpone_retry, unblock};
 pub use claim::{ClaimPlan, plan_claim};
 pub use convert::convert;

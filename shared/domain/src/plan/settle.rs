@@ -15,11 +15,11 @@ use crate::{
     ids::{OrderId, PaymentSourceId, SkuId},
     journal::Change,
     lifecycle::Trigger,
-    money::MinorUnits,
+    money::{MinorUnits, MoneyError},
     order_copy::Culprit,
     run::{CustomerAction, Run, RunError, RunLine, RunStatus, Skipped},
     subscription::{Subscription, SubscriptionItem},
-    tax::Taxes,
+    tax::{Taxes, with_tax},
     time::{Occurrence, OccurrenceNumber, Slot},
 };
 
@@ -40,6 +40,16 @@ pub struct PlannedRun {
     pub skipped: Option<Skipped>,
     /// The occurrence after it.
     pub next: Option<Slot>,
+}
+
+impl PlannedRun {
+    /// The same with the tax that it bears.
+    ///
+    /// # Errors
+    /// When the total is out of range.
+    pub fn with_tax(self, tax: Taxes) -> Result<Self, MoneyError> {
+        Ok(Self { total: with_tax(self.total, Some(&tax))?, tax: Some(tax), ..self })
+    }
 }
 
 /// Plans the run that the claim has fixed; `None` when no run is under way.
