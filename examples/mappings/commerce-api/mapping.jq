@@ -2,6 +2,8 @@
 # with what belongs to the order under "included". Amounts are in minor units already.
 .included as $included
 | def related($type): [$included // [] | .[] | select(.type == $type)];
+def lines: [related("line_items")[].attributes | select(.item_type == "skus")]
+  | if length > 0 then . else error("the payload has no line_items of skus in included") end;
 
 .data | select(.type == "orders") // error("the payload is about no order")
 | {
@@ -17,14 +19,14 @@
     order: {
       currency_code: .attributes.currency_code,
       reference: (.attributes.number | tostring),
-      line_items: [related("line_items")[].attributes | select(.item_type == "skus") | {
+      line_items: [lines[] | {
         sku_code: (.sku_code | required("sku_code of a line")),
         quantity,
         unit_amount_cents,
         frequency,
       } | compact],
       metadata: (.attributes.metadata // {}),
-      _create_subscriptions: any(related("line_items")[]; .attributes.frequency != null),
+      _create_subscriptions: any(lines[]; .frequency != null),
       _place: true,
     },
   }

@@ -108,3 +108,29 @@ fn the_form_of_the_service_desk_becomes_two_orders() -> Result<(), Box<dyn std::
     assert_eq!(made, expected);
     Ok(())
 }
+
+#[test]
+fn a_payload_without_lines_is_refused_in_words() -> Result<(), Box<dyn std::error::Error>> {
+    for (name, payload, words) in [
+        ("shop-webhook", json!({"id": 1, "customer": {"id": 2, "email": "a@b.example"}}), {
+            "the payload has no line_items"
+        }),
+        (
+            "shop-webhook",
+            json!({"id": 1, "customer": {"id": 2, "email": "a@b.example"}, "line_items": []}),
+            "the payload has no line_items",
+        ),
+        (
+            "commerce-api",
+            json!({"data": {"type": "orders", "id": "x", "attributes": {
+                "customer_email": "a@b.example", "number": 1,
+            }}}),
+            "the payload has no line_items of skus in included",
+        ),
+    ] {
+        let program = std::fs::read_to_string(format!("{FOLDER}/{name}/mapping.jq"))?;
+        let refused = run(&program, &payload, &Value::Null).map_err(|error| error.to_string());
+        assert_eq!(refused, Err(format!("the mapping ended with an error: {words}")), "{name}");
+    }
+    Ok(())
+}
