@@ -15,6 +15,7 @@ use super::{
     prices::show_formatted,
     sku_lists, skus,
     tags::{ADD_TAGS, REMOVE_TAGS, TAGS},
+    tax_rules::TAX_CATEGORY,
 };
 use crate::http::{
     attributes::{self, Access, Attribute, Kind},
@@ -63,6 +64,7 @@ pub(crate) static KIND: ResourceType = ResourceType {
             "What one would cost without the offer, for people, in minor units.",
         ),
         Attribute::read("formatted_compare_at_amount", Kind::Text(50), "The same, for people."),
+        TAX_CATEGORY,
         Attribute::of(
             COMPUTE,
             Kind::Boolean,

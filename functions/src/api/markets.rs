@@ -1,6 +1,6 @@
 //! Markets: where, in which currency and by which model orders are taken.
 
-use perennial_domain::dunning::RetryPolicy;
+use perennial_domain::{catalog::Market, dunning::RetryPolicy};
 use perennial_store::Part;
 use serde_json::json;
 
@@ -15,6 +15,10 @@ use crate::http::{
     error::{Code, Problem},
     object::{Relationship, ResourceType},
 };
+
+const TAX_INCLUDED: &str = "tax_included";
+/// The member that tells from when on taxes are settled.
+const SETTLED_FROM: &str = "taxes_settled_from";
 
 pub(crate) static KIND: ResourceType = ResourceType {
     name: "markets",
@@ -34,6 +38,11 @@ pub(crate) static KIND: ResourceType = ResourceType {
             "What happens after a declined payment of what is sold here: the whole policy, in place of \
              the subscription model's. Null leaves it to the model.",
         ),
+        Attribute::write(
+            TAX_INCLUDED,
+            Kind::Boolean,
+            "Whether prices have their tax in them; false unless given, and then it comes on top.",
+        ),
         REFERENCE,
         REFERENCE_ORIGIN,
         METADATA,
@@ -43,19 +52,22 @@ pub(crate) static KIND: ResourceType = ResourceType {
     relationships: &[
         Relationship::optional("subscription_model", "subscription_models"),
         Relationship::optional("price_list", "price_lists"),
+        Relationship::optional("tax_calculator", "manual_tax_calculators")
+            .or_to(&["external_tax_calculators"]),
     ],
 };
 
-pub(super) static CATALOG: Catalog = Catalog {
+pub(crate) static CATALOG: Catalog = Catalog {
     required: &["name", "currency_code"],
-    defaults: || json!({"time_zone": "UTC"}),
+    defaults: || json!({"time_zone": "UTC", (TAX_INCLUDED): false}),
     market: Some("id"),
     take: |context, change| {
         refuse_confined(context, change);
         change.read_as::<RetryPolicy>("retry_policy");
     },
-    settle: |_, change| {
+    settle: |context, change| {
         check_price_list(change);
+        note_calculator(context, change);
         done()
     },
     needed_by: &[
@@ -78,6 +90,15 @@ fn check_price_list(change: &mut Change) {
             .with("value", list)
             .with("expected", market);
         change.problems.add(problem);
+    }
+}
+
+/// A market that is given its first calculator has taxes settled from then on, for ever: see
+/// [`Market::settled_from`].
+fn note_calculator(context: &Context<'_>, change: &mut Change) {
+    let begins = change.text("tax_calculator_id").is_some() && change.text(SETTLED_FROM).is_none();
+    if begins {
+        change.set(SETTLED_FROM, Market::settled_from(context.now, change.is_new()));
     }
 }
 

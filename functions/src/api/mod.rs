@@ -17,7 +17,7 @@ mod create_subscription;
 mod customer_email;
 pub(crate) mod customer_payment_sources;
 pub(crate) mod customers;
-mod dead_letters;
+pub(crate) mod dead_letters;
 pub(crate) mod disputes;
 mod editable;
 mod event_callbacks;
@@ -43,6 +43,7 @@ pub(crate) mod previews;
 mod price_lists;
 mod price_volume_tiers;
 mod prices;
+mod receivers;
 pub(crate) mod reconciliations;
 mod recurring_order_copies;
 pub(crate) mod refunds;
@@ -62,6 +63,8 @@ pub(crate) mod subscription_imports;
 mod subscription_models;
 mod swap;
 pub(crate) mod tags;
+mod tax_calculators;
+mod tax_rules;
 mod taxed;
 mod versions;
 mod wake;
@@ -139,6 +142,10 @@ pub(crate) static RESOURCE_TYPES: &[&ResourceType] = &[
     &channel_mappings::KIND,
     &check_policies::KIND,
     &check_records::KIND,
+    &tax_calculators::MANUAL_KIND,
+    &tax_calculators::EXTERNAL_KIND,
+    &tax_rules::KIND,
+    &previews::tax_previews::KIND,
     &crate::checks::STATISTICS_KIND,
     &crate::checks::PREVIEW_KIND,
     &crate::channels::HEALTH_KIND,
@@ -183,6 +190,7 @@ static OPERATIONS: &[&[Operation]] = &[
     described!(previews::proration_previews::OPERATIONS),
     described!(previews::billing_period_previews::OPERATIONS),
     described!(previews::invoice_previews::OPERATIONS),
+    described!(previews::tax_previews::OPERATIONS),
     described!(intake::orders::OPERATIONS),
     described!(intake::line_items::OPERATIONS),
 ];

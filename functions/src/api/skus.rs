@@ -7,6 +7,7 @@ use super::{
     CREATED_AT, MAX_AMOUNT, UPDATED_AT,
     catalog::{Catalog, Identity, METADATA, Need, REFERENCE, REFERENCE_ORIGIN},
     tags::{ADD_TAGS, REMOVE_TAGS, TAGS},
+    tax_rules::TAX_CATEGORY,
 };
 use crate::http::{
     attributes::{Attribute, Kind},
@@ -34,6 +35,7 @@ pub(crate) static KIND: ResourceType = ResourceType {
             Kind::List(&Kind::Frequency, 100),
             "Frequencies at which it may be ordered on repeat; none given allows every one.",
         ),
+        TAX_CATEGORY,
         Attribute::write(
             "stock",
             Kind::Integer(0, MAX_STOCK),

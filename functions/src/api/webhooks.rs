@@ -1,29 +1,27 @@
-//! Webhooks: who is told of which events, where, and by which secret the messages are signed.
-//!
-//! The secret is answered to whoever makes a webhook or rotates its secret, in that answer only, and
-//! to operators who read one. Lists, included resources and what idempotency keys keep never hold it.
+//! Webhooks: who is told of which events. Where, and by which secret messages are signed, is told
+//! by [`super::receivers`].
 
 use futures::future::BoxFuture;
 use perennial_domain::{
     event_topics::{self, TOPICS},
-    webhook::{CallbackUrl, Circuit, MAX_WEBHOOKS, Secret, Secrets, Topic, refused},
+    webhook::{Circuit, MAX_WEBHOOKS, Topic},
 };
 use perennial_store::{Part, Record};
 use serde_json::{Map, Value, json};
-use sha2::{Digest, Sha256};
-use uuid::Uuid;
 
 use super::{
     CREATED_AT, UPDATED_AT,
     catalog::{Catalog, Change, METADATA, REFERENCE, REFERENCE_ORIGIN},
+    receivers::{
+        ROTATE_SECRET, SHARED_SECRET, changed, check_url, hide_secret, reveal_secret, take_secret,
+    },
     resource_type,
 };
 use crate::http::{
     attributes::{Access, Attribute, Kind},
-    caller::Role,
     context::Context,
     error::{Code, Outcome, Problem},
-    object::{Object, Relationship, ResourceType},
+    object::{Relationship, ResourceType},
 };
 
 /// Most paths of relationships that come along.
@@ -66,12 +64,7 @@ pub(crate) static KIND: ResourceType = ResourceType {
             Kind::Integer(0, u32::MAX as i64),
             "Failures in a row.",
         ),
-        Attribute::read(
-            "shared_secret",
-            Kind::Secret,
-            "What messages are signed with. Answered when it is made or rotated, and to operators \
-             who read a single webhook; null otherwise.",
-        ),
+        SHARED_SECRET,
         Attribute::of("_disable", Kind::Boolean, Access::Trigger, "Sends it nothing any more."),
         Attribute::of("_enable", Kind::Boolean, Access::Trigger, "Sends to it again."),
         Attribute::of(
@@ -80,12 +73,7 @@ pub(crate) static KIND: ResourceType = ResourceType {
             Access::UpdateTrigger,
             "Closes its circuit: what waits is sent when it is next due.",
         ),
-        Attribute::of(
-            "_rotate_secret",
-            Kind::Boolean,
-            Access::UpdateTrigger,
-            "Gives it a new secret. The one before signs too, for 24 hours.",
-        ),
+        ROTATE_SECRET,
         REFERENCE,
         REFERENCE_ORIGIN,
         METADATA,
@@ -101,26 +89,19 @@ pub(super) static CATALOG: Catalog = Catalog {
     take,
     settle,
     show,
-    reveal,
+    reveal: reveal_secret,
     ..Catalog::new(&KIND, "W", Part::Record("webhook"), "whk_")
 };
 
-/// A secret that nobody can guess: three random UUIDs, of 122 random bits each, mixed into 32 bytes.
-fn new_secret() -> Secret {
-    let random = std::iter::repeat_with(Uuid::new_v4).take(3);
-    let mixed = random.fold(Sha256::new(), |hash, uuid| hash.chain_update(uuid.as_bytes()));
-    Secret::new(mixed.finalize().into())
-}
-
 /// Reads the triggers, and gives a new webhook what only the server sets.
 fn take(context: &Context<'_>, change: &mut Change) {
+    take_secret(context, change);
     if change.is_new() {
-        change.set(SECRETS, Secrets::of(new_secret()));
         change.set(CIRCUIT, Circuit::default());
     }
     let mut asked = |name: &str| change.attributes.trigger(name, &mut change.problems);
     let (disable, enable) = (asked("_disable"), asked("_enable"));
-    let (reset, rotate) = (asked("_reset_circuit"), asked("_rotate_secret"));
+    let reset = asked("_reset_circuit");
     if disable && enable {
         let detail = "a webhook is either enabled or disabled";
         let at = change.attributes.pointer("_disable");
@@ -135,18 +116,10 @@ fn take(context: &Context<'_>, change: &mut Change) {
     if reset {
         change.set(CIRCUIT, Circuit::default());
     }
-    if rotate && let Some(secrets) = secrets(&change.after) {
-        change.set(SECRETS, secrets.rotated(new_secret(), context.now));
-    }
 }
 
-/// The members of a record that are not shown as they are stored.
-const SECRETS: &str = "secrets";
+/// The member of a record that is not shown as it is stored.
 const CIRCUIT: &str = "circuit";
-
-fn secrets(record: &Record) -> Option<Secrets> {
-    serde_json::from_value(record.get(SECRETS)?.clone()).ok()
-}
 
 fn show(record: &Record, attributes: &mut Map<String, Value>) {
     let circuit =
@@ -154,26 +127,13 @@ fn show(record: &Record, attributes: &mut Map<String, Value>) {
     let circuit: Circuit = circuit.unwrap_or_default();
     attributes.insert("circuit_state".to_owned(), json!(circuit.state));
     attributes.insert("circuit_failure_count".to_owned(), json!(circuit.failure_count));
-    attributes.insert("shared_secret".to_owned(), Value::Null);
-}
-
-/// Shows the secret to whoever has just been given it, and to operators. What it is shown in is kept
-/// by no idempotency key.
-fn reveal(context: &Context<'_>, before: Option<&Record>, record: &Record, object: &mut Object) {
-    let (was, is) = (before.and_then(secrets), secrets(record));
-    let given = context.request.method != "GET" && was != is;
-    let reads = context.request.method == "GET" && context.caller.role == Role::Operator;
-    if (given || reads)
-        && let (Value::Object(attributes), Some(secrets)) = (&mut object.attributes, is)
-    {
-        attributes.insert("shared_secret".to_owned(), json!(secrets.current.expose()));
-    }
+    hide_secret(attributes);
 }
 
 fn settle<'a>(context: &'a Context<'_>, change: &'a mut Change) -> BoxFuture<'a, Outcome<()>> {
     Box::pin(async move {
         check_topic(change);
-        check_url(context, change);
+        check_url(context, change, "callback_url");
         check_includes(change);
         if change.is_new() {
             let webhooks = context.store().webhooks(&context.caller.organization).await?;
@@ -186,12 +146,6 @@ fn settle<'a>(context: &'a Context<'_>, change: &'a mut Change) -> BoxFuture<'a,
     })
 }
 
-/// Whether an attribute is another than it was: what is stored is not checked again, for rules that
-/// have become stricter since.
-fn changed(change: &Change, name: &str) -> bool {
-    change.before.get(name) != change.after.get(name)
-}
-
 fn check_topic(change: &mut Change) {
     let Some(topic) = change.text("topic").filter(|_| changed(change, "topic")) else { return };
     let form = topic.parse::<Topic>().map(drop).map_err(|error| error.to_string());
@@ -201,20 +155,6 @@ fn check_topic(change: &mut Change) {
         change.refuse("topic", Code::InvalidValue, detail);
     } else if let Err(detail) = form {
         change.refuse("topic", Code::InvalidValue, detail);
-    }
-}
-
-fn check_url(context: &Context<'_>, change: &mut Change) {
-    let given = change.text("callback_url").filter(|_| changed(change, "callback_url"));
-    let Some(given) = given else { return };
-    let problem = match given.parse::<CallbackUrl>() {
-        Err(error) => Some(error.to_string()),
-        Ok(_) if context.services.private_webhooks => None,
-        Ok(url) if !url.is_https() => Some("it must begin with https://".to_owned()),
-        Ok(url) => url.literal().and_then(refused).map(ToString::to_string),
-    };
-    if let Some(problem) = problem {
-        change.refuse("callback_url", Code::InvalidValue, format!("callback_url: {problem}"));
     }
 }
 

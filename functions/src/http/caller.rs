@@ -59,6 +59,7 @@ const CHANNEL_READS: &[&str] = &[
     "proration_previews",
     "billing_period_previews",
     "invoice_previews",
+    "tax_previews",
 ];
 /// Resource types that all markets share: what is sold, at what price, on what terms. Tokens that are
 /// confined to a market only read them.
@@ -76,6 +77,9 @@ const SHARED: &[&str] = &[
     "stock_items",
     "tags",
     "channels",
+    "manual_tax_calculators",
+    "external_tax_calculators",
+    "tax_rules",
 ];
 /// Resource types about the whole organization, closed to tokens that are confined to a market.
 const ORGANIZATION_WIDE: &[&str] = &[
@@ -200,6 +204,12 @@ impl Caller {
     /// Whether the caller sees what was ordered in this market.
     pub(crate) fn sees(&self, market: &MarketId) -> bool {
         self.market.as_ref().is_none_or(|own| own == market)
+    }
+
+    /// Whether the caller reads what came in and was kept as it came: it holds personal data, and whole
+    /// payment tokens, which every other answer masks.
+    pub(crate) fn reads_payloads(&self) -> bool {
+        matches!(self.role, Role::Operator | Role::Integration)
     }
 
     /// Who, as the journal names them.

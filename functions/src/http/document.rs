@@ -198,10 +198,8 @@ impl Document {
     /// Reads a relationship to one resource.
     pub(crate) fn related<T: FromStr>(&self, name: &str, problems: &mut Problems) -> Related<T> {
         let at = format!("/data/relationships/{name}");
-        let Some(expected) = self.kind.relationship(name).map(|relationship| relationship.to)
-        else {
-            return Related::Absent;
-        };
+        let Some(relationship) = self.kind.relationship(name) else { return Related::Absent };
+        let expected = relationship.types().collect::<Vec<_>>().join(" or ");
         let Some(given) = self.relationships.get(name) else {
             if self.mode == Mode::Create
                 && self.kind.relationship(name).is_some_and(|r| r.on_create == Given::Always)
@@ -232,11 +230,11 @@ impl Document {
         };
         let text = |member: &str| data.get(member).and_then(Value::as_str);
         match (text("type"), text("id")) {
-            (Some(kind), Some(id)) if kind == expected => {
+            (Some(kind), Some(id)) if relationship.types().any(|to| to == kind) => {
                 if let Ok(id) = id.parse() {
                     return Related::To(id);
                 }
-                problems.add(no_such(expected, id, &at));
+                problems.add(no_such(kind, id, &at));
             }
             (Some(kind), Some(_)) => {
                 let shown: String = kind.chars().take(100).collect();
@@ -251,6 +249,14 @@ impl Document {
             _ => problems.add(Problem::new(Code::WrongType, shape).at(format!("{at}/data"))),
         }
         Related::Absent
+    }
+
+    /// The type of what a relationship to one resource was given to lead to; the only type that it may
+    /// lead to, where there is but one.
+    pub(crate) fn related_type(&self, relationship: &Relationship) -> &'static str {
+        let given = self.relationships.get(relationship.name).and_then(|given| given.get("data"));
+        let given = given.and_then(|data| data.get("type")).and_then(Value::as_str);
+        relationship.types().find(|kind| given == Some(kind)).unwrap_or(relationship.to)
     }
 
     /// Reads a relationship to one resource of several types: its type and id; `None` where it is

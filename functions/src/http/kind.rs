@@ -2,6 +2,7 @@
 
 use perennial_domain::{
     money::{Currency, CurrencyError},
+    tax::fraction,
     time::{Frequency, Zone},
 };
 use serde_json::{Map, Value, json};
@@ -22,6 +23,8 @@ pub(crate) enum Kind {
     Integer(i64, i64),
     /// A number of degrees between as many below zero and above.
     Degrees(u16),
+    /// A tax rate, as a fraction of 1.
+    TaxRate,
     /// True or false.
     Boolean,
     /// An instant, RFC 3339.
@@ -55,18 +58,37 @@ pub(super) fn nullable(schema: &Value) -> Value {
 }
 
 /// A name as it stands in a JSON pointer.
-pub(super) fn escaped(name: &str) -> String {
+pub(crate) fn escaped(name: &str) -> String {
     name.chars().take(100).collect::<String>().replace('~', "~0").replace('/', "~1")
 }
 
-/// A value as an error repeats it: long ones are cut.
-pub(super) fn shown(value: &Value) -> Value {
-    let text = value.to_string();
-    if text.len() <= 200 {
-        value.clone()
-    } else {
-        Value::String(text.chars().take(200).chain("...".chars()).collect())
+/// Most characters of a value that an error repeats.
+const MOST_SHOWN: usize = 200;
+
+/// A value as an error repeats it: long ones are cut, a text as text and others as they are written.
+pub(crate) fn shown(value: &Value) -> Value {
+    let cut = match value {
+        Value::String(text) => cut(text),
+        other => cut(&other.to_string()),
+    };
+    cut.map_or_else(|| value.clone(), Value::String)
+}
+
+/// The same within a sentence: texts are quoted, once.
+fn quoted(value: &Value) -> String {
+    match value {
+        Value::String(_) => shown(value).to_string(),
+        other => {
+            let text = other.to_string();
+            cut(&text).unwrap_or(text)
+        }
     }
+}
+
+/// The beginning of a text that is too long to be repeated.
+fn cut(text: &str) -> Option<String> {
+    let (end, _) = text.char_indices().nth(MOST_SHOWN)?;
+    Some(format!("{}...", text.get(..end)?))
 }
 
 /// How deep a client's own data may be nested.
@@ -105,9 +127,8 @@ fn depth(value: &Value) -> usize {
 /// Everything that is wrong with a value.
 pub(super) fn check(kind: &Kind, name: &str, pointer: &str, value: &Value) -> Vec<Problem> {
     let wrong = |code: Code, rule: String| {
-        let value = shown(value);
-        let detail = format!("{name} must be {rule}, not {value}");
-        vec![Problem::new(code, detail).at(pointer).with("value", value)]
+        let detail = format!("{name} must be {rule}, not {}", quoted(value));
+        vec![Problem::new(code, detail).at(pointer).with("value", shown(value))]
     };
     match kind {
         Kind::Text(maximum) => match value.as_str() {
@@ -145,6 +166,14 @@ pub(super) fn check(kind: &Kind, name: &str, pointer: &str, value: &Value) -> Ve
                 None => wrong(Code::WrongType, rule),
                 Some(degrees) if degrees.abs() <= f64::from(*most) => Vec::new(),
                 Some(_) => wrong(Code::OutOfRange, rule),
+            }
+        }
+        Kind::TaxRate => {
+            let rule = "a fraction such as 0.19 for 19 percent, from 0 to 10 with up to 8 decimals";
+            match value.as_f64() {
+                None => wrong(Code::WrongType, rule.to_owned()),
+                Some(number) if fraction::read(number).is_ok() => Vec::new(),
+                Some(_) => wrong(Code::OutOfRange, rule.to_owned()),
             }
         }
         Kind::Secret => wrong(Code::WrongType, "left out".to_owned()),
@@ -345,6 +374,9 @@ impl Kind {
             }
             Self::Degrees(most) => {
                 json!({"type": "number", "minimum": -i32::from(*most), "maximum": most})
+            }
+            Self::TaxRate => {
+                json!({"type": "number", "minimum": 0, "maximum": 10, "examples": [0.19]})
             }
             Self::Boolean => json!({"type": "boolean"}),
             Self::Instant => json!({"type": "string", "format": "date-time"}),

@@ -56,6 +56,15 @@ pub fn derived_id(prefix: &str, parts: &[&str]) -> String {
     format!("{prefix}{}", derived_body(parts))
 }
 
+/// The identifier with this prefix of what is within another, which it tells: `scope` tells it from
+/// what else is there.
+#[must_use]
+pub fn id_within(prefix: &str, other: &str, scope: &str) -> String {
+    let body = other.split_once('_').map_or(other, |(_, body)| body);
+    let tail: String = derived_body(&[scope]).chars().take(20).collect();
+    format!("{prefix}{body}_{tail}")
+}
+
 macro_rules! string_value {
     ($name:ident) => {
         impl $name {
@@ -262,9 +271,7 @@ impl TaxRuleId {
     /// The rule of a table that is for `scope`. It tells the table, so it is found without an index.
     #[must_use]
     pub fn of(calculator: &ManualTaxCalculatorId, scope: &str) -> Self {
-        let body = calculator.0.strip_prefix(ManualTaxCalculatorId::PREFIX).unwrap_or_default();
-        let tail: String = derived_body(&[scope]).chars().take(20).collect();
-        Self(format!("{}{body}_{tail}", Self::PREFIX))
+        Self(id_within(Self::PREFIX, calculator.as_str(), scope))
     }
 
     /// The table that it stands in.

@@ -195,7 +195,8 @@ impl Change {
             self.set(&member(relationship), &id);
             id.into_iter().collect()
         };
-        let found = load_related(context, relationship, &ids, &mut self.problems).await?;
+        let kind = self.document.related_type(relationship);
+        let found = load_of(context, relationship, kind, &ids, &mut self.problems).await?;
         self.related.insert(name, found);
         Ok(())
     }
@@ -214,8 +215,18 @@ pub(crate) async fn load_related(
     ids: &[String],
     problems: &mut Problems,
 ) -> Outcome<Vec<Record>> {
-    let Some(catalog) = named(relationship.to) else {
-        let kind = relationship.to;
+    load_of(context, relationship, relationship.to, ids, problems).await
+}
+
+/// The same, where the relationship may lead to several types, and leads to this one.
+async fn load_of(
+    context: &Context<'_>,
+    relationship: &Relationship,
+    kind: &str,
+    ids: &[String],
+    problems: &mut Problems,
+) -> Outcome<Vec<Record>> {
+    let Some(catalog) = named(kind) else {
         return Err(ApiError::internal(format!("{kind} are not of the catalogue")));
     };
     let sound: Vec<String> = ids.iter().filter(|id| catalog.is_id(id)).cloned().collect();

@@ -10,7 +10,7 @@ mod write;
 use std::sync::LazyLock;
 
 use futures::future::BoxFuture;
-use perennial_domain::ids::derived_id;
+use perennial_domain::ids::{derived_id, id_within};
 use perennial_store::{Part, Record, RecordKind};
 use serde_json::{Map, Value, json};
 
@@ -23,7 +23,7 @@ pub(crate) use self::{
 use super::{
     addresses, adjustments, bundles, channel_mappings, channels, check_policies, check_records,
     customer_payment_sources, customers, disputes, markets, price_lists, prices, refunds,
-    sku_lists, skus, subscription_models, tags, webhooks,
+    sku_lists, skus, subscription_models, tags, tax_calculators, tax_rules, webhooks,
 };
 use crate::http::{
     attributes::{Attribute, Kind},
@@ -55,6 +55,9 @@ static CATALOG: &[&Catalog] = &[
     &channel_mappings::CATALOG,
     &check_policies::CATALOG,
     &check_records::CATALOG,
+    &tax_calculators::MANUAL,
+    &tax_calculators::EXTERNAL,
+    &tax_rules::CATALOG,
 ];
 
 /// What a resource may carry of the client's own.
@@ -122,6 +125,19 @@ pub(crate) enum Identity {
         /// The filter that leads straight to the one with a value of the only member.
         filters: &'static [&'static str],
     },
+    /// They name the record that a member leads to, in whose collection they stand, and derive from
+    /// these members, which are unique together within it and final.
+    Within { parent: &'static str, members: &'static [&'static str] },
+}
+
+impl Identity {
+    /// The members that are unique together; none where each record is new.
+    pub(crate) fn members(self) -> &'static [&'static str] {
+        match self {
+            Self::New => &[],
+            Self::Of { members, .. } | Self::Within { members, .. } => members,
+        }
+    }
 }
 
 impl Catalog {
@@ -163,6 +179,25 @@ impl Catalog {
         text.len() <= 100
             && text.strip_prefix(self.prefix).is_some_and(|body| !body.is_empty())
             && text.bytes().all(plain)
+    }
+
+    /// The id of a new record that derives from its members; `None` where it is to be made up.
+    fn id_of(&self, record: &Record) -> Option<String> {
+        match self.identity {
+            Identity::New => None,
+            Identity::Of { members, .. } => {
+                let values: Vec<&str> =
+                    members.iter().filter_map(|name| text(record, name)).collect();
+                Some(self.derived_id(&values))
+            }
+            // What is not given counts as such: no two scopes run together.
+            Identity::Within { parent, members } => {
+                let values: Vec<Option<&str>> =
+                    members.iter().map(|name| text(record, name)).collect();
+                let parent = text(record, parent).unwrap_or_default();
+                Some(id_within(self.prefix, parent, &json!(values).to_string()))
+            }
+        }
     }
 
     /// The id that derives from these values of the members that it derives from.
@@ -225,7 +260,7 @@ fn operation(catalog: &'static Catalog, action: Action) -> Operation {
     let (path, accepts, about) = match action {
         Action::List => {
             let accepts = match catalog.identity {
-                Identity::New => Accepts::INDEXED,
+                Identity::New | Identity::Within { .. } => Accepts::INDEXED,
                 Identity::Of { filters, .. } => Accepts::INDEXED.filtered(filters),
             };
             (collection, accepts, format!("Lists {plural}."))

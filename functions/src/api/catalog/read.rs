@@ -3,7 +3,7 @@
 use perennial_store::{Cursor, CursorError, Page, Record, Span, Window};
 use serde_json::{Map, Value, json};
 
-use super::{Catalog, Identity, in_path, member, text, version};
+use super::{Catalog, Identity, in_path, member, named, text, version};
 use crate::{
     api::{answer, listing},
     http::{
@@ -55,7 +55,12 @@ fn linkage(relationship: &Relationship, record: &Record) -> Linkage {
     let Relationship { to, many, on_create, .. } = relationship;
     let value = record.get(&member(relationship));
     if !many {
-        return Linkage::One(value.and_then(Value::as_str).map(|id| Ref::new(to, &id)));
+        // Of several types that it may lead to, the id tells which.
+        let kind = |id: &str| {
+            let found = relationship.types().find(|to| named(to).is_some_and(|to| to.is_id(id)));
+            found.unwrap_or(to)
+        };
+        return Linkage::One(value.and_then(Value::as_str).map(|id| Ref::new(kind(id), &id)));
     }
     if *on_create == Given::Never && value.is_none() {
         return Linkage::Unknown;

@@ -5,7 +5,7 @@ use perennial_store::{Record, StoreError};
 use serde_json::{Value, json};
 
 use super::{
-    Catalog, Change, Identity, in_path, need,
+    Catalog, Change, in_path, need,
     read::{find, revealed},
     text, version,
 };
@@ -65,13 +65,9 @@ pub(crate) async fn new_record(
 ) -> Outcome<Record> {
     let document = Document::create(context.request, catalog.kind)?;
     let mut record = settled(context, catalog, Change::new(catalog, document, None)).await?;
-    let id = match catalog.identity {
-        Identity::New => new_id(catalog.prefix, context.new_uuid(catalog.kind.name)),
-        Identity::Of { members, .. } => {
-            let values: Vec<&str> = members.iter().filter_map(|name| text(&record, name)).collect();
-            catalog.derived_id(&values)
-        }
-    };
+    let id = catalog
+        .id_of(&record)
+        .unwrap_or_else(|| new_id(catalog.prefix, context.new_uuid(catalog.kind.name)));
     let facts = [("id", json!(id)), ("version", json!(1))];
     for (name, value) in facts.into_iter().chain(SERVER.map(|name| (name, json!(context.now)))) {
         record.insert(name.to_owned(), value);
@@ -99,9 +95,10 @@ async fn store_new(
         Some(_) => context.store().record(organization, catalog.stored, id).await?,
         None => None,
     };
-    let Identity::Of { members, .. } = catalog.identity else {
+    let members = catalog.identity.members();
+    if members.is_empty() {
         return existing.ok_or_else(|| conflict.into());
-    };
+    }
     let ours = existing.filter(|existing| same(existing, &record));
     ours.ok_or_else(|| taken(catalog, members, &record).into())
 }

@@ -10,6 +10,7 @@ mod outage;
 pub(super) mod proration_previews;
 mod schedule_attributes;
 pub(super) mod schedule_previews;
+pub(super) mod tax_previews;
 
 use std::sync::Arc;
 
@@ -29,6 +30,7 @@ use crate::{
         query::Accepts,
     },
     settings,
+    taxes::TaxEngine,
 };
 
 /// The function that answers previews.
@@ -37,6 +39,8 @@ pub(crate) fn build(
     aws: &Aws,
     clock: &Arc<dyn Clock>,
 ) -> Result<HttpFunction, SettingError> {
+    let store = settings::store(environment, aws)?;
+    let taxes = Some(TaxEngine::build(environment, &store)?.always_fresh());
     Ok(HttpFunction {
         surface: Surface::Previews,
         operations: &[
@@ -44,9 +48,10 @@ pub(crate) fn build(
             proration_previews::OPERATIONS,
             billing_period_previews::OPERATIONS,
             invoice_previews::OPERATIONS,
+            tax_previews::OPERATIONS,
         ],
         open: None,
-        services: Services::over(settings::store(environment, aws)?),
+        services: Services { taxes, ..Services::over(store) },
         clock: Arc::clone(clock),
         sam_local: environment.get("AWS_SAM_LOCAL") == Some("true"),
     })

@@ -41,6 +41,7 @@ pub(crate) fn class(kind: &Kind) -> Option<Class> {
         }
         Kind::DateOrInstant
         | Kind::Degrees(_)
+        | Kind::TaxRate
         | Kind::Lines(_)
         | Kind::List(..)
         | Kind::Members(_)
