@@ -326,6 +326,6 @@ pub(super) async fn delete(context: &Context<'_>) -> Outcome<Answer> {
     let (seen, cause) = (before.version, context.cause());
     let entry = append(&mut before.journal, organization, id.as_str(), context.now, cause, change);
     let commit = context.store().commit(organization).delete_subscription(&id, seen);
-    commit.entry("S", &entry).run().await?;
+    commit.last_entry("S", &entry).run().await?;
     Ok(Answer::empty(204))
 }

@@ -69,6 +69,11 @@ pub(crate) static KIND: ResourceType = ResourceType {
         count("charges_count", "Charges that the provider took within the span."),
         count("refunds_count", "Refunds that the provider made within the span."),
         count(
+            "records_count",
+            "Refunds, disputes, order copies and payment sources that were made within the span, and \
+             what was deleted in it, with their journals.",
+        ),
+        count(
             "renewals_due_count",
             "Occurrences of the span that were to be paid and are decided.",
         ),
@@ -160,8 +165,17 @@ fn object(reconciliation: &Reconciliation, found: &[Discrepancy]) -> Object {
         prorations,
         discrepancies,
     } = reconciliation;
-    let Examined { subscriptions, busy, blocked, runs, journal_entries, orders, charges, refunds } =
-        examined;
+    let Examined {
+        subscriptions,
+        busy,
+        blocked,
+        runs,
+        journal_entries,
+        orders,
+        charges,
+        refunds,
+        records,
+    } = examined;
     Object {
         kind: &KIND,
         id: id.to_string(),
@@ -181,6 +195,7 @@ fn object(reconciliation: &Reconciliation, found: &[Discrepancy]) -> Object {
             "orders_count": orders,
             "charges_count": charges,
             "refunds_count": refunds,
+            "records_count": records,
             "renewals_due_count": renewals.due,
             "renewals_paid_count": renewals.paid,
             "renewals_hard_declined_count": renewals.hard_declined,

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::{
     decide_order::{Decision, decide},
-    orders::{changed, client_order, require_draft, store_changed},
+    orders::{changed, client_order, require, require_draft, store_changed},
     place::{admit, hand_to_validation},
     referred::{Referred, check_expiry, check_people},
     update_taxes::{UPDATE_TAXES, update_taxes},
@@ -266,9 +266,8 @@ async fn carry_out(
         changes.push(change);
     }
     if wanted.cancel {
-        if before.status != OrderStatus::Placed {
-            require_draft(&before, "be cancelled", "/data/attributes/_cancel")?;
-        }
+        let cancellable = [OrderStatus::Draft, OrderStatus::Placed];
+        require(&before, &cancellable, "be cancelled", "/data/attributes/_cancel")?;
         after.status = OrderStatus::Cancelled;
         changes.push(Change {
             event: "orders.cancel",
@@ -321,14 +320,9 @@ async fn cancel(
 
 /// An order that is still to be placed can take note that it shall become subscriptions.
 fn require_open(order: &Order) -> Outcome<()> {
-    match order.status {
-        OrderStatus::Draft | OrderStatus::Placing | OrderStatus::Held => Ok(()),
-        OrderStatus::Pending | OrderStatus::Placed | OrderStatus::Cancelled => require_draft(
-            order,
-            "be marked to become subscriptions",
-            "/data/attributes/_create_subscriptions",
-        ),
-    }
+    let open = [OrderStatus::Draft, OrderStatus::Placing, OrderStatus::Held];
+    let at = "/data/attributes/_create_subscriptions";
+    require(order, &open, "be marked to become subscriptions", at)
 }
 
 async fn subscribe(context: &Context<'_>, order: &Order) -> Outcome<Order> {

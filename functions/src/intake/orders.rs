@@ -72,18 +72,25 @@ pub(super) async fn client_order(context: &Context<'_>, id: &OrderId) -> Outcome
 
 /// Refuses what only a draft allows, naming the status.
 pub(super) fn require_draft(order: &Order, what: &str, at: &str) -> Outcome<()> {
-    if order.status == OrderStatus::Draft {
+    require(order, &[OrderStatus::Draft], what, at)
+}
+
+/// Refuses what an order allows in some statuses only, naming its own, those, and who can help.
+pub(super) fn require(order: &Order, allowed: &[OrderStatus], what: &str, at: &str) -> Outcome<()> {
+    if allowed.contains(&order.status) {
         return Ok(());
     }
-    let status = json!(order.status);
-    let name = status.as_str().unwrap_or_default();
-    Err(Problem::new(
-        Code::InvalidStatus,
-        format!("order {} is {name}; only a draft can {what}", order.id),
-    )
-    .at(at)
-    .with("status", name)
-    .into())
+    let (id, status) = (&order.id, order.status.as_str());
+    let allowed: Vec<String> =
+        allowed.iter().map(|status| format!("a {}", status.as_str())).collect();
+    let allowed = allowed.join(" or ");
+    // A draft is one; the other statuses are what an order is.
+    let allowed = if allowed == "a draft" { allowed } else { format!("{allowed} order") };
+    let mut detail = format!("order {id} is {status}; only {allowed} can {what}");
+    if order.status == OrderStatus::Held {
+        detail.push_str(": an operator decides first, by _reject (back to draft) or _overturn");
+    }
+    Err(Problem::new(Code::InvalidStatus, detail).at(at).with("status", status).into())
 }
 
 /// A changed order with its journal entries, ready to be committed.
@@ -151,7 +158,7 @@ async fn delete(context: &Context<'_>) -> Outcome<Answer> {
     let seen = order.version;
     let entry = entry(context, &mut order, change);
     let commit = context.store().commit(organization).delete_order(&id, seen);
-    commit.entry("O", &entry).run().await?;
+    commit.last_entry("O", &entry).run().await?;
     Ok(Answer::empty(204))
 }
 

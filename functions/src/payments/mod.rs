@@ -12,6 +12,8 @@ pub(crate) mod refunds;
 pub(crate) mod sources;
 mod watch;
 
+pub(crate) use self::record::{DISPUTES, REFUNDS, SOURCES, read};
+
 use std::sync::Arc;
 
 use async_trait::async_trait;

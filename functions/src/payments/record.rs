@@ -9,19 +9,19 @@ use super::Work;
 use crate::sqs_batch::HandleError;
 
 /// Refunds, as the store knows them.
-pub(super) const REFUNDS: RecordKind = RecordKind { letter: "F", part: Part::Record("refund") };
+pub(crate) const REFUNDS: RecordKind = RecordKind { letter: "F", part: Part::Record("refund") };
 /// Disputes, as the store knows them.
-pub(super) const DISPUTES: RecordKind = RecordKind { letter: "Q", part: Part::Record("dispute") };
+pub(crate) const DISPUTES: RecordKind = RecordKind { letter: "Q", part: Part::Record("dispute") };
 /// Customers, as the store knows them.
 pub(super) const CUSTOMERS: RecordKind = RecordKind { letter: "C", part: Part::Customer };
 /// Payment sources, as the store knows them.
-pub(super) const SOURCES: RecordKind = RecordKind { letter: "P", part: Part::PaymentSource };
+pub(crate) const SOURCES: RecordKind = RecordKind { letter: "P", part: Part::PaymentSource };
 
 /// The member in which a record keeps the last entry of its journal.
 const JOURNAL: &str = "journal";
 
 /// A record as what a rule knows.
-pub(super) fn read<T: DeserializeOwned>(record: &Record) -> Result<T, HandleError> {
+pub(crate) fn read<T: DeserializeOwned>(record: &Record) -> Result<T, HandleError> {
     serde_json::from_value(Value::Object(record.clone()))
         .map_err(|error| HandleError::Permanent(format!("a record can't be read: {error}")))
 }

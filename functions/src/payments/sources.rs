@@ -151,22 +151,32 @@ fn change_of(before: Option<&Record>, after: &Record) -> Change {
 }
 
 impl Work<'_> {
-    /// Writes a source with the order of its customer's sources. The inner error is that somebody
-    /// has changed it meanwhile, or that it exists already.
+    /// Writes a source with the order of its customer's sources; a new or renewed one is tried with
+    /// open runs at once. The inner error is that somebody has changed it meanwhile, or that it exists
+    /// already.
     pub(super) async fn write_source(
+        &self,
+        before: Option<&Record>,
+        mut wanted: Record,
+    ) -> Result<Result<Record, StoreError>, HandleError> {
+        let renewed = |name: &str| before.and_then(|before| before.get(name)) != wanted.get(name);
+        if before.is_none() || renewed(TOKEN) || renewed("expires_on") {
+            wanted.insert(PAYS_OPEN_RUNS.to_owned(), json!(true));
+            wanted.insert(WAKES_AT.to_owned(), json!(self.now));
+        }
+        self.put_source(before, wanted).await
+    }
+
+    /// Writes a source as it is given, with the order of its customer's sources. The inner error is
+    /// that somebody has changed it meanwhile, or that it exists already.
+    pub(crate) async fn put_source(
         &self,
         before: Option<&Record>,
         wanted: Record,
     ) -> Result<Result<Record, StoreError>, HandleError> {
         let (id, customer_id) = ids(&wanted)?;
-        let renewed = |name: &str| before.and_then(|before| before.get(name)) != wanted.get(name);
-        let pays = before.is_none() || renewed(TOKEN) || renewed("expires_on");
         for _ in 0..COMMIT_ATTEMPTS {
             let mut after = wanted.clone();
-            if pays {
-                after.insert(PAYS_OPEN_RUNS.to_owned(), json!(true));
-                after.insert(WAKES_AT.to_owned(), json!(self.now));
-            }
             let customer = self.customer(&customer_id).await?;
             let known = order_of(&customer);
             let asked = after.get(DEFAULT) == Some(&json!(true));
@@ -213,7 +223,7 @@ impl Work<'_> {
             let entry = self.entry(&mut record.clone(), change);
             commit = commit
                 .delete_record(SOURCES, id.as_str(), version(record))
-                .entry(SOURCES.letter, &entry);
+                .last_entry(SOURCES.letter, &entry);
             if order != known {
                 commit = self.reorder(commit, &customer, &order);
             }

@@ -6,6 +6,7 @@
 //! committed step, so a step that is lost is done again and a message that comes twice does no harm.
 
 mod payments;
+mod records;
 mod subscriptions;
 
 use std::{
@@ -90,6 +91,16 @@ struct Found {
     examined: Examined,
     renewals: Renewals,
     prorations: Prorations,
+}
+
+impl Found {
+    /// Both together.
+    fn add(&mut self, one: Self) {
+        self.discrepancies.extend(one.discrepancies);
+        self.examined = self.examined.plus(one.examined);
+        self.renewals = self.renewals.plus(one.renewals);
+        self.prorations = self.prorations.plus(one.prorations);
+    }
 }
 
 impl Reconciler {
@@ -184,6 +195,9 @@ impl Reconciler {
             }
             Progress::Payments { from, seconds } => {
                 self.payments(organization, before, *from, *seconds).await
+            }
+            Progress::Records { of, after } => {
+                self.records(organization, before, *of, after.as_ref()).await
             }
             Progress::Done => Ok((Progress::Done, Found::default())),
         }

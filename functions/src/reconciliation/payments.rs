@@ -10,11 +10,11 @@ use std::collections::HashMap;
 use chrono::{DateTime, TimeDelta, Utc};
 use perennial_domain::{
     ids::{OrderId, OrganizationId, RefundId},
-    order::Order,
-    payment::Collected,
+    money::MoneyError,
+    payment::{Collected, Dispute, MAX_REFUNDS, Refund, Reversals},
     reconciliation::{
         Code, Discrepancy, OrderAccount, TakenCharge, TakenRefund, check_charge, check_order,
-        check_refund,
+        check_refund, check_reversals,
     },
     run::charge_key,
 };
@@ -22,11 +22,18 @@ use perennial_payments::{
     ChargeKey, ChargeLookup, ChargeOutcome, ChargeRecord, Cursor as ProviderCursor, Page as Listed,
     PaymentState, RefundOutcome, RefundRecord, Span as ProviderSpan,
 };
-use perennial_store::{Page, Progress, Reconciliation, Span, StoredOrder};
+use perennial_store::{Page, Progress, Reconciliation, Recorded, Span, StoredOrder};
 use serde_json::json;
 
-use super::{Found, PATIENCE, Reconciler, subscriptions::unreadable};
-use crate::{charging, sqs_batch::HandleError};
+use super::{
+    Found, PATIENCE, Reconciler,
+    subscriptions::{LOOKS, unreadable},
+};
+use crate::{
+    charging,
+    payments::{DISPUTES, REFUNDS, read},
+    sqs_batch::HandleError,
+};
 
 /// Most charges of one slice, unless they were all made in one second.
 const MOST_CHARGES: usize = 2_000;
@@ -47,7 +54,8 @@ impl Reconciler {
     ) -> Result<(Progress, Found), HandleError> {
         let end = reconciliation.to;
         if from >= end {
-            return Ok((Progress::Done, Found::default()));
+            let records = Progress::Records { of: Recorded::Refunds, after: None };
+            return Ok((records, Found::default()));
         }
         let length = TimeDelta::try_seconds(seconds.max(1)).unwrap_or(TimeDelta::seconds(1));
         let to = from.checked_add_signed(length).unwrap_or(end).min(end);
@@ -140,7 +148,11 @@ impl Reconciler {
             for order in items {
                 found.examined.orders += 1;
                 if let StoredOrder::Client(order) = &order {
-                    self.journal_of(organization, order, found).await?;
+                    let (of, head) = (("O", order.id.as_str()), order.journal.clone());
+                    self.prove_journal(organization, of, head, found).await?;
+                }
+                if has_reversals(&order) {
+                    self.reversals(organization, &id_of(&order), found).await?;
                 }
                 let Some(account) = account(&order, found) else { continue };
                 match charges.remove(&account.order) {
@@ -165,27 +177,39 @@ impl Reconciler {
         }
     }
 
-    /// Follows the journal of an order as it stands now.
-    async fn journal_of(
+    /// Holds what an order says went back of it against its refunds and disputes. They change
+    /// together, and are looked at again where the order has changed meanwhile.
+    pub(super) async fn reversals(
         &self,
         organization: &OrganizationId,
-        order: &Order,
+        id: &OrderId,
         found: &mut Found,
     ) -> Result<(), HandleError> {
-        let id = order.id.as_str();
-        let mut head = order.journal.clone();
-        for _ in 0..3 {
-            let chain = self.follow_plain(organization, ("O", id), found).await?;
-            let Some(broken) = chain.check(id, &head) else { return Ok(()) };
-            let now = self.store.order(organization, &order.id).await?;
-            match now {
-                // It changed between the two readings.
-                Some(StoredOrder::Client(now)) if now.journal != head => head = now.journal,
-                _ => {
-                    found.discrepancies.push(broken);
-                    return Ok(());
-                }
+        let mut before: Option<Collected> = None;
+        for _ in 0..LOOKS {
+            let Some(order) = self.store.order(organization, id).await? else { return Ok(()) };
+            let Ok(collected) = collected(&order) else { return Ok(()) };
+            let Reversals { refunds, disputes, .. } = &collected.reversals;
+            // And the one after the last that it knows of, which must not be there.
+            let numbers = 1..=refunds.saturating_add(1).min(MAX_REFUNDS);
+            let refunds: Vec<String> =
+                numbers.map(|number| RefundId::of(id, number).to_string()).collect();
+            let disputes: Vec<String> = disputes.iter().map(ToString::to_string).collect();
+            let (refunds, disputes) = futures::try_join!(
+                self.store.records(organization, REFUNDS, &refunds, true),
+                self.store.records(organization, DISPUTES, &disputes, true),
+            )?;
+            // What can't be read is told where it is looked at, and is missing here.
+            let refunds: Vec<Refund> = refunds.iter().filter_map(|one| read(one).ok()).collect();
+            let disputes: Vec<Dispute> = disputes.iter().filter_map(|one| read(one).ok()).collect();
+            let Some(wrong) = check_reversals(&collected, &refunds, &disputes) else {
+                return Ok(());
+            };
+            if before.as_ref() == Some(&collected) {
+                found.discrepancies.push(wrong);
+                return Ok(());
             }
+            before = Some(collected);
         }
         Ok(())
     }
@@ -326,27 +350,39 @@ fn is_given(outcome: &RefundOutcome) -> bool {
     matches!(outcome, RefundOutcome::Refunded { .. } | RefundOutcome::Pending { .. })
 }
 
-/// The account of an order; what can't be computed is told.
-fn account(order: &StoredOrder, found: &mut Found) -> Option<OrderAccount> {
-    let collected = match order {
+/// What was collected for an order.
+fn collected(order: &StoredOrder) -> Result<Collected, MoneyError> {
+    match order {
         StoredOrder::Client(order) => Collected::of_order(order),
         StoredOrder::Run(run) => Ok(Collected::of_run(run)),
-    };
-    match collected {
+    }
+}
+
+/// Whether anything of an order went back, or is about to.
+fn has_reversals(order: &StoredOrder) -> bool {
+    match order {
+        StoredOrder::Client(order) => order.reversals.is_some(),
+        StoredOrder::Run(run) => run.reversals.is_some(),
+    }
+}
+
+fn id_of(order: &StoredOrder) -> OrderId {
+    match order {
+        StoredOrder::Client(order) => order.id.clone(),
+        StoredOrder::Run(run) => run.order_id(),
+    }
+}
+
+/// The account of an order; what can't be computed is told.
+fn account(order: &StoredOrder, found: &mut Found) -> Option<OrderAccount> {
+    match collected(order) {
         Ok(collected) => Some(OrderAccount::of(&collected)),
         Err(error) => {
-            let id = id_of(order);
+            let id = id_of(order).to_string();
             let told = Discrepancy::new(Code::Unreadable, id, error.to_string(), json!({}));
             found.discrepancies.push(told);
             None
         }
-    }
-}
-
-fn id_of(order: &StoredOrder) -> String {
-    match order {
-        StoredOrder::Client(order) => order.id.to_string(),
-        StoredOrder::Run(run) => run.order_id().to_string(),
     }
 }
 

@@ -3,28 +3,34 @@
 use chrono::{DateTime, Utc};
 use futures::{StreamExt, stream};
 use perennial_domain::{
-    ids::{OrganizationId, SubscriptionId},
+    ids::{IdError, OrganizationId, SubscriptionId},
     import::IMPORTED,
-    journal::Entry,
-    reconciliation::{Chain, Code, Discrepancy, Occurrences, Renewal, Standing, check_proration},
+    journal::{Entry, Head},
+    payment::Dispute,
+    reconciliation::{
+        Chain, Code, Discrepancy, Occurrences, Renewal, Standing, check_held, check_proration,
+    },
     run::{Run, RunStatus, Skipped},
     subscription::Subscription,
     time::{Occurrence, OccurrenceNumber, Slot},
 };
-use perennial_store::{Cursor, Direction, Page, Progress, Reconciliation, StoreError};
+use perennial_store::{Cursor, Direction, Page, Progress, Reconciliation, StoreError, StoredOrder};
 use serde_json::{Value, json};
 
-use super::{FIRST_SLICE, Found, PATIENCE, Reconciler};
-use crate::sqs_batch::HandleError;
+use super::{FIRST_SLICE, Found, PATIENCE, Reconciler, records::head_of};
+use crate::{
+    payments::{DISPUTES, REFUNDS, SOURCES, read},
+    sqs_batch::HandleError,
+};
 
 /// Subscriptions of one step.
 const PAGE: u16 = 25;
 /// Subscriptions looked at together.
-const CONCURRENCY: usize = 8;
+pub(super) const CONCURRENCY: usize = 8;
 /// Runs or journal entries read at once.
-const ITEMS: u16 = 500;
+pub(super) const ITEMS: u16 = 500;
 /// How often a subscription is looked at that changes meanwhile.
-const LOOKS: u32 = 3;
+pub(super) const LOOKS: u32 = 3;
 /// Most missing occurrences whose dates are looked up.
 const MOST_LOST: usize = 10_000;
 
@@ -49,11 +55,7 @@ impl Reconciler {
             .map(|subscription| self.look_at(organization, reconciliation, subscription.id))
             .buffered(CONCURRENCY);
         while let Some(one) = looked.next().await {
-            let one = one?;
-            found.discrepancies.extend(one.discrepancies);
-            found.examined = found.examined.plus(one.examined);
-            found.renewals = found.renewals.plus(one.renewals);
-            found.prorations = found.prorations.plus(one.prorations);
+            found.add(one?);
         }
         let progress = match next {
             Some(next) => Progress::Subscriptions { after: Some(next) },
@@ -123,6 +125,8 @@ impl Reconciler {
         let beginning =
             self.follow(organization, ("S", id.as_str()), &mut found, &mut occurrences).await?;
         let (chain, Beginning { first, jumped }) = beginning;
+        let holding = self.holding(organization, &subscription).await?;
+        found.discrepancies.extend(check_held(&subscription, holding.as_ref()));
         let again = self.store.subscription(organization, id).await?;
         if again.is_none_or(|again| again.version != subscription.version) {
             return Ok(None);
@@ -178,15 +182,71 @@ impl Reconciler {
         }
     }
 
-    /// Follows the journal of something that has no occurrences.
-    pub(super) async fn follow_plain(
+    /// Follows the journal of something that has no occurrences to where it says that it ends. It may
+    /// change between the two readings, and is looked at again then.
+    pub(super) async fn prove_journal(
         &self,
         organization: &OrganizationId,
         of: (&str, &str),
+        mut head: Head,
         found: &mut Found,
-    ) -> Result<Chain, StoreError> {
-        let none = &mut Occurrences::default();
-        Ok(self.follow(organization, of, found, none).await?.0)
+    ) -> Result<(), StoreError> {
+        for _ in 0..LOOKS {
+            let none = &mut Occurrences::default();
+            let (chain, _) = self.follow(organization, of, found, none).await?;
+            let Some(broken) = chain.check(of.1, &head) else { return Ok(()) };
+            match self.head(organization, of).await? {
+                Some(now) if now != head => head = now,
+                Some(_) | None => {
+                    found.discrepancies.push(broken);
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Where something says that its journal ends; `None` where it is not there any more.
+    async fn head(
+        &self,
+        organization: &OrganizationId,
+        (kind, id): (&str, &str),
+    ) -> Result<Option<Head>, StoreError> {
+        let store = &self.store;
+        let corrupt = |reason: IdError| StoreError::Corrupt {
+            key: id.to_owned(),
+            reason: reason.to_string(),
+        };
+        Ok(match kind {
+            "S" => {
+                let id = id.parse().map_err(corrupt)?;
+                store.subscription(organization, &id).await?.map(|one| one.journal)
+            }
+            "O" => match store.order(organization, &id.parse().map_err(corrupt)?).await? {
+                Some(StoredOrder::Client(order)) => Some(order.journal),
+                Some(StoredOrder::Run(_)) | None => None,
+            },
+            "Y" => {
+                let id = id.parse().map_err(corrupt)?;
+                store.order_copy(organization, &id).await?.map(|copy| copy.journal)
+            }
+            _ => {
+                let of = [REFUNDS, DISPUTES, SOURCES].into_iter().find(|of| of.letter == kind);
+                let Some(of) = of else { return Ok(None) };
+                store.record(organization, of, id).await?.as_ref().map(head_of)
+            }
+        })
+    }
+
+    /// The dispute for which a subscription is on hold.
+    async fn holding(
+        &self,
+        organization: &OrganizationId,
+        subscription: &Subscription,
+    ) -> Result<Option<Dispute>, StoreError> {
+        let Some(id) = &subscription.held_by else { return Ok(None) };
+        let record = self.store.record(organization, DISPUTES, id.as_str()).await?;
+        Ok(record.and_then(|record| read(&record).ok()))
     }
 }
 
@@ -214,7 +274,7 @@ fn skipped(entry: &Entry) -> Option<Skipped> {
     serde_json::from_value(entry.after.get("skipped")?.clone()).ok()
 }
 
-fn within(reconciliation: &Reconciliation, at: DateTime<Utc>) -> bool {
+pub(super) fn within(reconciliation: &Reconciliation, at: DateTime<Utc>) -> bool {
     reconciliation.from <= at && at < reconciliation.to
 }
 

@@ -18,10 +18,10 @@ use perennial_domain::{
 };
 
 use crate::{
-    Store, StoreError,
+    Listed, Store, StoreError,
     customer_index::place_by_customer,
     item::{Item, key_item, n, s, to_item},
-    journal::{JOB_RUN_ID, STARTED_AT},
+    journal::{JOB_RUN_ID, LastEntry, STARTED_AT},
     keys::{Key, due_instant, due_pk, due_sk, entry_sk, list_pk, list_sk, partition, shard_of},
     stock::StockNote,
     subscriptions::leave_to_key,
@@ -250,17 +250,31 @@ impl<'a> Commit<'a> {
     /// Writes a journal entry. `kind` is the letter of its subject's kind.
     #[must_use]
     pub fn entry(mut self, kind: &str, entry: &Entry) -> Self {
-        let key = Key {
-            pk: partition(self.organization, kind, &entry.subject),
-            sk: entry_sk(entry.sequence),
-        };
-        let item = crate::journal::stored(entry, None).map(|stored| {
-            let mut item = key_item(&key);
-            item.insert("entry".to_owned(), stored);
+        let item = self.entry_item(kind, entry);
+        self.put(Part::Journal, item, Expect::New);
+        self
+    }
+
+    /// Writes the last entry of the journal of what this commit removes. It stands in a list, so that
+    /// the journal can still be found and proven.
+    #[must_use]
+    pub fn last_entry(mut self, kind: &str, entry: &Entry) -> Self {
+        let item = self.entry_item(kind, entry).map(|mut item| {
+            self.list(&mut item, LastEntry::LETTER, entry.at);
             item
         });
         self.put(Part::Journal, item, Expect::New);
         self
+    }
+
+    fn entry_item(&self, kind: &str, entry: &Entry) -> Result<Item, StoreError> {
+        let key = Key {
+            pk: partition(self.organization, kind, &entry.subject),
+            sk: entry_sk(entry.sequence),
+        };
+        let mut item = key_item(&key);
+        item.insert("entry".to_owned(), crate::journal::stored(entry, None)?);
+        Ok(item)
     }
 
     /// Takes units out of stock, or with a negative quantity puts them back. The commit fails

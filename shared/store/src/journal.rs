@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    Page, Store, StoreError,
+    Listed, Page, Store, StoreError,
     item::{Item, key_item, key_of, s, text},
     keys::{JOURNAL, Key, RUN, entry_sk, partition},
     page::{Bound, Cursor, CursorError},
@@ -134,6 +134,29 @@ pub(crate) fn entry_of(item: &Item) -> Result<Option<Entry>, StoreError> {
         previous: stored.prev,
         hash: stored.hash,
     }))
+}
+
+/// The last entry of the journal of something that was deleted: all that is left to find it by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastEntry {
+    /// The letter of its subject's kind.
+    pub kind: String,
+    /// The entry.
+    pub entry: Entry,
+}
+
+impl Listed for LastEntry {
+    const LETTER: &'static str = "DJ";
+
+    fn from_item(item: Item) -> Result<Self, StoreError> {
+        let key = key_of(&item).map(|key| key.pk).unwrap_or_default();
+        let entry = entry_of(&item)?;
+        let kind = key.split('#').nth(1).map(str::to_owned);
+        match kind.zip(entry) {
+            Some((kind, entry)) => Ok(Self { kind, entry }),
+            None => Err(StoreError::Corrupt { key, reason: "it is no journal entry".to_owned() }),
+        }
+    }
 }
 
 /// Which way a journal, or another collection, is read.

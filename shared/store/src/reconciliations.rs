@@ -39,8 +39,47 @@ pub enum Progress {
         /// How long it is, in seconds, unless more was charged in it than is compared at once.
         seconds: i64,
     },
+    /// Record by record, of those that were made within the span.
+    Records {
+        /// Which.
+        of: Recorded,
+        /// Where to go on.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        after: Option<Cursor>,
+    },
     /// Everything was compared.
     Done,
+}
+
+/// What has records of its own and a journal, beside subscriptions and orders; in the order in which
+/// they are gone through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Recorded {
+    /// Refunds.
+    Refunds,
+    /// Disputes.
+    Disputes,
+    /// Copies of orders by hand.
+    OrderCopies,
+    /// Payment sources.
+    PaymentSources,
+    /// What was deleted within the span, whose journal stays.
+    Deleted,
+}
+
+impl Recorded {
+    /// What comes after it.
+    #[must_use]
+    pub fn next(self) -> Option<Self> {
+        match self {
+            Self::Refunds => Some(Self::Disputes),
+            Self::Disputes => Some(Self::OrderCopies),
+            Self::OrderCopies => Some(Self::PaymentSources),
+            Self::PaymentSources => Some(Self::Deleted),
+            Self::Deleted => None,
+        }
+    }
 }
 
 /// What was looked at.
@@ -62,6 +101,9 @@ pub struct Examined {
     pub charges: u64,
     /// Refunds that the provider made within the span.
     pub refunds: u64,
+    /// Records of our own that were made within the span, and what was deleted in it.
+    #[serde(default)]
+    pub records: u64,
 }
 
 impl Examined {
@@ -77,6 +119,7 @@ impl Examined {
             orders: self.orders + other.orders,
             charges: self.charges + other.charges,
             refunds: self.refunds + other.refunds,
+            records: self.records + other.records,
         }
     }
 }

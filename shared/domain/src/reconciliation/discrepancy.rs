@@ -39,6 +39,24 @@ pub enum Code {
     RefundWithoutRecord,
     /// More was given back than was taken.
     RefundedTooMuch,
+    /// A refund succeeded by our books, and the provider has not given the money back.
+    RefundMissing,
+    /// The provider has given back another amount, currency or charge than our refund says.
+    RefundDiffers,
+    /// The provider has given money back, and our refund has failed or waits.
+    RefundNotSettled,
+    /// A refund or dispute is about an order that is not there.
+    ReversalWithoutOrder,
+    /// What an order says went back is not what its refunds and disputes come to.
+    ReversalsDiffer,
+    /// A subscription goes on that a dispute has put on hold, and nobody has lifted that.
+    HoldLost,
+    /// A subscription is on hold for a dispute that is not there, or knows nothing of it.
+    HoldWithoutDispute,
+    /// A copy is completed, and the order that it has made is not there or is another copy's.
+    CopyWithoutOrder,
+    /// A copy was to place its order and is completed, and the order was not placed.
+    CopyNotPlaced,
     /// A part of what was charged can't be given back to the cent.
     ProrationWrong,
     /// A stored item can't be read.

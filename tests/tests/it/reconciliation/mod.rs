@@ -4,6 +4,8 @@
 //! The other tests hold the books against an oracle of their own, `tests/src/audit.rs`, which shares
 //! no code with the product's reconciliation on purpose.
 
+mod records;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -209,8 +211,19 @@ impl<'a> Vandal<'a> {
     }
 
     fn key(&self, subscription: &SubscriptionId, sk: &str) -> HashMap<String, AttributeValue> {
-        let pk = format!("{}#S#{subscription}", self.shop.organization);
+        self.key_of("S", subscription.as_str(), sk)
+    }
+
+    fn key_of(&self, kind: &str, id: &str, sk: &str) -> HashMap<String, AttributeValue> {
+        let pk = format!("{}#{kind}#{id}", self.shop.organization);
         HashMap::from([("pk".to_owned(), s(&pk)), ("sk".to_owned(), s(sk))])
+    }
+
+    async fn remove(&self, key: HashMap<String, AttributeValue>, name: &str) -> TestResult {
+        let update = self.shop.stack.aws().dynamodb.update_item().table_name(&self.book);
+        let update = update.set_key(Some(key)).update_expression("REMOVE #name");
+        update.expression_attribute_names("#name", name).send().await?;
+        Ok(())
     }
 
     async fn set(
@@ -270,10 +283,7 @@ impl<'a> Vandal<'a> {
             "the last entry is forgotten" => self.set(item, &["journal", "sequence"], n(1)).await,
             "a retry is forgotten" => {
                 self.set(of_run.clone(), &["status"], s("open")).await?;
-                let update = self.shop.stack.aws().dynamodb.update_item().table_name(&self.book);
-                let update = update.set_key(Some(of_run)).update_expression("REMOVE charge_id");
-                update.send().await?;
-                Ok(())
+                self.remove(of_run, "charge_id").await
             }
             "an order is charged twice" => {
                 self.charge("another key", run.order_id().as_str()).await.map(drop)
