@@ -60,7 +60,7 @@ const CREDIT_LIMIT: &str = "credit_limit_cents";
 const ON_HOLD: &str = "on_hold";
 const TIER: &str = "tier";
 
-pub(super) static CATALOG: Catalog = Catalog {
+pub(crate) static CATALOG: Catalog = Catalog {
     required: &["email"],
     defaults: || json!({"on_hold": false, "tier": "standard"}),
     take: refuse_credit_of_channels,

@@ -4,18 +4,23 @@ use chrono::{DateTime, Utc};
 use futures::future::try_join_all;
 use perennial_domain::{
     checks::{CheckPolicy, Flip, Scope, Settings, flip, read_checks},
+    ids::{CustomerId, MarketId},
     order::Order,
 };
 use perennial_store::Span;
 use serde_json::{Map, Value, json};
 
 use crate::{
-    api::{check_policies::CHECKS, previews::answer},
+    api::{
+        check_policies::{CHECKS, refused, unknown_channel},
+        customers, markets,
+        previews::answer,
+    },
     checking::{Checked, settings_of},
     http::{
-        attributes::{Attribute, Kind},
+        attributes::{Attribute, Attributes, Kind},
         context::Context,
-        document::Document,
+        document::{Document, no_such_at},
         error::{ApiError, Code, Outcome, Problem, Problems},
         event::Answer,
         object::ResourceType,
@@ -82,7 +87,7 @@ struct Asked {
 }
 
 pub(super) async fn preview(context: &Context<'_>) -> Outcome<Answer> {
-    let asked = read(context)?;
+    let asked = read(context).await?;
     let (store, organization) = (context.store(), &context.caller.organization);
     let span = Span { descending: true, from: None, to: Some(asked.to) };
     let (orders, more) = store.client_orders(organization, &span, asked.limit).await?;
@@ -113,7 +118,7 @@ pub(super) async fn preview(context: &Context<'_>) -> Outcome<Answer> {
     Ok(answer(context, &KIND, attributes))
 }
 
-fn read(context: &Context<'_>) -> Outcome<Asked> {
+async fn read(context: &Context<'_>) -> Outcome<Asked> {
     let mut document = Document::create(context.request, &KIND)?;
     let mut problems = Problems::default();
     let mut attributes = document.attributes(&mut problems);
@@ -135,11 +140,39 @@ fn read(context: &Context<'_>) -> Outcome<Asked> {
         None => Map::new(),
     };
     if let Err(error) = read_checks(&checks) {
-        let at = attributes.pointer("checks");
-        problems.add(Problem::new(Code::InvalidValue, error.to_string()).at(at));
+        problems.add(refused(&error, &checks, &attributes.pointer("checks")));
     }
+    check_scope(context, &scope, &attributes, &mut problems).await?;
     problems.check()?;
     Ok(Asked { scope, checks, limit, to })
+}
+
+/// A policy counts for what is there and the caller sees.
+async fn check_scope(
+    context: &Context<'_>,
+    scope: &Scope,
+    attributes: &Attributes,
+    problems: &mut Problems,
+) -> Outcome<()> {
+    if let Some(code) = &scope.channel {
+        let at = attributes.pointer("channel_code");
+        if let Some(problem) = unknown_channel(context, code, at).await? {
+            problems.add(problem);
+        }
+    }
+    let ids = [
+        ("market_id", &markets::CATALOG, scope.market_id.as_ref().map(MarketId::as_str)),
+        ("customer_id", &customers::CATALOG, scope.customer_id.as_ref().map(CustomerId::as_str)),
+    ];
+    for (name, catalog, id) in ids {
+        let Some(id) = id else { continue };
+        let organization = &context.caller.organization;
+        let found = context.store().record(organization, catalog.stored, id).await?;
+        if found.is_none_or(|record| !catalog.visible(context, &record)) {
+            problems.add(no_such_at(catalog.kind.name, id, attributes.pointer(name)));
+        }
+    }
+    Ok(())
 }
 
 /// What would have become of one order, where that is something else.

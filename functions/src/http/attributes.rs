@@ -157,7 +157,7 @@ impl Attributes {
                     problems.add(
                         Problem::new(Code::ReadOnlyAttribute, format!("{name} {when}"))
                             .at(at)
-                            .with("value", value),
+                            .with("value", shown(&value)),
                     );
                 }
                 None => {
@@ -166,17 +166,17 @@ impl Attributes {
                         .filter(|attribute| attribute.access.writable(mode))
                         .map(|attribute| attribute.name)
                         .collect();
-                    let shown: String = name.chars().take(100).collect();
+                    let name: String = name.chars().take(100).collect();
                     problems.add(
                         Problem::new(
                             Code::UnknownAttribute,
                             format!(
-                                "there is no attribute {shown:?}; there are: {}",
+                                "there is no attribute {name:?}; there are: {}",
                                 writable.join(", ")
                             ),
                         )
                         .at(at)
-                        .with("value", value),
+                        .with("value", shown(&value)),
                     );
                 }
             }
@@ -372,6 +372,21 @@ fn without_nulls(value: &Value) -> Cow<'_, Value> {
         }
         _ => Cow::Borrowed(value),
     }
+}
+
+/// Two tables as one.
+pub(crate) const fn joined<const A: usize, const B: usize, const N: usize>(
+    first: &[Attribute; A],
+    then: &[Attribute; B],
+) -> [Attribute; N] {
+    assert!(A + B == N, "the length is that of both together");
+    let mut all = [then[0]; N];
+    let mut place = 0;
+    while place < N {
+        all[place] = if place < A { first[place] } else { then[place - A] };
+        place += 1;
+    }
+    all
 }
 
 impl Attribute {

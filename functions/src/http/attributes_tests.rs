@@ -45,6 +45,30 @@ fn all_problems_are_told_at_once_and_where() {
     assert_eq!(found, expected);
 }
 
+/// Detail and repeated value of the one problem of a document.
+fn told(given: &Value) -> (String, Value) {
+    let mut problems = Problems::default();
+    let given = given.as_object().cloned().unwrap_or_default();
+    let mut attributes = Attributes::new(TABLE, Mode::Create, given, "/a", &mut problems);
+    let _: Option<String> = attributes.required("name", &mut problems);
+    let found = problems.check().err().map(|error| error.problems).unwrap_or_default();
+    let [problem] = &found[..] else { return Default::default() };
+    (problem.detail.clone(), problem.meta.get("value").cloned().unwrap_or_default())
+}
+
+#[test]
+fn what_is_too_long_is_repeated_in_part_and_quoted_once() {
+    let (rule, start) = ("name must be text of 1 to 5 characters, not", "a".repeat(200));
+    let expected = (format!("{rule} \"{start}...\""), json!(format!("{start}...")));
+    assert_eq!(told(&json!({"name": "a".repeat(10_000)})), expected);
+    assert_eq!(told(&json!({"name": "a b c "})), (format!("{rule} \"a b c \""), json!("a b c ")));
+    // What is no text is repeated as it was written: an opening bracket and 199 characters.
+    let (detail, value) = told(&json!({"name": vec!["x"; 100]}));
+    let start = format!("[{}\"x\"...", "\"x\",".repeat(49));
+    assert_eq!(detail, format!("name must be text, not {start}"));
+    assert_eq!(value, json!(start));
+}
+
 #[test]
 fn numbers_are_whole_and_within_their_range() {
     for bad in [json!(0), json!(-1), json!(1_000_000_000_000_i64), json!(u64::MAX)] {

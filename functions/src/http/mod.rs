@@ -13,7 +13,7 @@ pub(crate) mod document;
 pub(crate) mod error;
 pub(crate) mod event;
 pub(crate) mod idempotency;
-mod kind;
+pub(crate) mod kind;
 pub(crate) mod media_type;
 mod members;
 pub(crate) mod object;

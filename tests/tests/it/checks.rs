@@ -90,14 +90,54 @@ async fn every_order_tells_its_checks_and_the_most_specific_policy_decides() -> 
         (taken.status, taken.errors()),
         (422, vec!["taken /data/attributes/channel_code".to_owned()])
     );
-    for checks in [
-        json!({"stock": {"severity": "warn"}}),
-        json!({"unheard": {}}),
-        json!({"term": {"max_days": 0}}),
+    for (checks, place, detail) in [
+        (json!({"stock": {"severity": "warn"}}), "/stock", "check stock can't be set"),
+        (json!({"unheard": {}}), "/unheard", "there is no check \"unheard\""),
+        (
+            json!({"term": {"max_days": 0}}),
+            "/term/max_days",
+            "max_days of term must be a whole number from 1 to 36600, not 0",
+        ),
+        (
+            json!({"duplicate_order": {"window_hours": "long"}}),
+            "/duplicate_order/window_hours",
+            "window_hours of duplicate_order must be a whole number from 1 to 720, not \"long\"",
+        ),
+        (
+            json!({"term": {"severity": "loud"}}),
+            "/term/severity",
+            "severity of term must be one of off, warn, review, reject, not \"loud\"",
+        ),
     ] {
         let refused = change(&shop.api, "check_policies", &own, json!({"checks": checks})).await?;
         assert_eq!(refused.status, 422, "{checks}: {:#}", refused.body);
-        assert_eq!(refused.errors(), ["invalid_value /data/attributes/checks"]);
+        assert_eq!(refused.errors(), [format!("invalid_value /data/attributes/checks{place}")]);
+        let told = refused.text("/errors/0/detail")?;
+        assert!(told.starts_with(detail), "{told}");
+    }
+
+    // A policy counts for what is there.
+    for (attributes, related, expected) in [
+        (
+            json!({"channel_code": "nowhere", "checks": {}}),
+            vec![],
+            "related_not_found /data/attributes/channel_code",
+        ),
+        (
+            json!({"checks": {}}),
+            vec![("market", "markets", "mkt_nowhere")],
+            "related_not_found /data/relationships/market/data/id",
+        ),
+        (
+            json!({"checks": {}}),
+            vec![("customer", "customers", "cus_nobody")],
+            "related_not_found /data/relationships/customer/data/id",
+        ),
+    ] {
+        let document = documents::create("check_policies", attributes, &related);
+        let refused = shop.api.post("check_policies", &document).send().await?;
+        assert_eq!(refused.errors(), [expected], "{:#}", refused.body);
+        assert!(refused.text("/errors/0/detail")?.contains("no"), "{:#}", refused.body);
     }
     let shop_front = shop.api_as(Role::SalesChannel)?;
     assert_eq!(shop_front.request(Method::GET, "check_policies").send().await?.status, 403);
@@ -258,7 +298,19 @@ async fn every_trigger_of_a_held_order_is_done_or_refused_with_its_state() -> Te
         } else {
             assert!(answer.status == 409 || answer.status == 422, "{asked}: {:#}", answer.body);
             let detail = answer.text("/errors/0/detail")?;
-            assert!(detail.contains("is held"), "{asked}: {detail}");
+            let allowed = match asked {
+                "_cancel" => "a draft or a placed order can be cancelled",
+                _ => "a draft can ",
+            };
+            let beginning = format!("order {order} is held; only {allowed}");
+            assert!(detail.starts_with(&beginning), "{asked}: {detail}");
+            let help = "an operator decides first, by _reject (back to draft) or _overturn";
+            assert!(detail.ends_with(help), "{asked}: {detail}");
+        }
+        if asked == "metadata" {
+            // What clients keep with an order makes no difference to it.
+            assert_eq!(answer.at("/data/attributes/metadata/seen"), true);
+            assert_eq!(answer.at("/data/attributes/status"), "held");
         }
         shop.settle().await?;
     }
@@ -374,9 +426,17 @@ async fn a_preview_tells_which_of_the_last_orders_a_changed_policy_would_flip() 
         (&json!(1), &json!(true))
     );
     let elsewhere = documents::with(tried, json!({"channel_code": "web"}));
+    let refused = preview(elsewhere.clone()).await?;
+    assert_eq!(refused.errors(), ["related_not_found /data/attributes/channel_code"]);
+    let channel = documents::create("channels", json!({"code": "web", "name": "Web shop"}), &[]);
+    shop.api.create("channels", &channel).await?;
     assert_eq!(preview(elsewhere).await?.at("/data/attributes/orders_examined"), 0);
-    let refused = preview(json!({"checks": {"stock": {}}})).await?;
-    assert_eq!(refused.errors(), ["invalid_value /data/attributes/checks"]);
+    let refused = preview(json!({"checks": {"stock": {}}, "market_id": "mkt_nowhere"})).await?;
+    let expected = [
+        "invalid_value /data/attributes/checks/stock",
+        "related_not_found /data/attributes/market_id",
+    ];
+    assert_eq!(refused.errors(), expected);
     shop.order_status(&few).await?;
     Ok(())
 }

@@ -3,13 +3,16 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::SecondsFormat;
 use http::{Method, Request, Response, StatusCode, header};
 use perennial_runtime::Clock;
-use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{Server, json_response, message};
+use super::{
+    Server, json_response,
+    members::{Members, required},
+    message,
+};
 use crate::{
     clock::{AdvanceError, ClockError, Target},
     cloud::sqs::Outgoing,
@@ -62,21 +65,22 @@ pub(super) async fn answer(server: &Arc<Server>, request: Request<Bytes>) -> Res
     }
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Move {
-    advance: Option<String>,
-    set: Option<DateTime<Utc>>,
+/// Where the clock is to be moved.
+fn target(body: &[u8]) -> Result<Target, String> {
+    const SHAPE: &str = r#"give {"advance": "P1M"} or {"set": "2027-01-31T00:00:00Z"}"#;
+    let members =
+        Members::read(body, &["advance", "set"]).map_err(|reason| format!("{reason}; {SHAPE}"))?;
+    match (members.text("advance")?, members.instant("set")?) {
+        (Some(duration), None) => Ok(Target::Duration(duration)),
+        (None, Some(instant)) => Ok(Target::Instant(instant)),
+        (None, None) | (Some(_), Some(_)) => Err(SHAPE.to_owned()),
+    }
 }
 
 async fn move_clock(server: &Arc<Server>, body: &[u8]) -> Response<Bytes> {
-    const SHAPE: &str = r#"give {"advance": "P1M"} or {"set": "2027-01-31T00:00:00Z"}"#;
-    let bad_request = |reason: String| message(StatusCode::BAD_REQUEST, &reason);
-    let target = match serde_json::from_slice(body) {
-        Ok(Move { advance: Some(duration), set: None }) => Target::Duration(duration),
-        Ok(Move { advance: None, set: Some(instant) }) => Target::Instant(instant),
-        Ok(_) => return bad_request(SHAPE.to_owned()),
-        Err(error) => return bad_request(format!("{error}; {SHAPE}")),
+    let target = match target(body) {
+        Ok(target) => target,
+        Err(reason) => return message(StatusCode::BAD_REQUEST, &reason),
     };
     // In a task of its own: a client that goes away does not leave the clock half moved.
     let advance = Arc::clone(&server.advance);
@@ -104,15 +108,27 @@ async fn move_clock(server: &Arc<Server>, body: &[u8]) -> Response<Bytes> {
 }
 
 /// A dispute that the bank of the test provider tells of.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Disputed {
     organization: String,
     order_id: String,
     status: String,
     amount_cents: i64,
-    #[serde(default)]
     reason: Option<String>,
+}
+
+impl Disputed {
+    fn read(body: &[u8]) -> Result<Self, String> {
+        let members = ["organization", "order_id", "status", "amount_cents", "reason"];
+        let members = Members::read(body, &members)?;
+        let status = members.choice("status", &["open", "won", "lost"])?;
+        Ok(Self {
+            organization: required("organization", members.text("organization")?)?,
+            order_id: required("order_id", members.text("order_id")?)?,
+            status: required("status", status)?,
+            amount_cents: required("amount_cents", members.positive("amount_cents")?)?,
+            reason: members.text("reason")?,
+        })
+    }
 }
 
 /// Plays the bank: tells of a dispute as a payment provider's notice does. There is one dispute for
@@ -120,13 +136,10 @@ struct Disputed {
 fn dispute(server: &Server, body: &[u8]) -> Response<Bytes> {
     const SHAPE: &str = r#"give {"organization": "acme", "order_id": "ord_...", "status": "open", "amount_cents": 2500}; status may be won or lost, too"#;
     let Disputed { organization, order_id, status, amount_cents, reason } =
-        match serde_json::from_slice(body) {
+        match Disputed::read(body) {
             Ok(disputed) => disputed,
-            Err(error) => return message(StatusCode::BAD_REQUEST, &format!("{error}; {SHAPE}")),
+            Err(reason) => return message(StatusCode::BAD_REQUEST, &format!("{reason}; {SHAPE}")),
         };
-    if !["open", "won", "lost"].contains(&status.as_str()) || amount_cents <= 0 {
-        return message(StatusCode::BAD_REQUEST, SHAPE);
-    }
     let disputed = json!({
         "gateway_dispute_id": format!("dp_{order_id}"),
         "status": status,

@@ -3,6 +3,7 @@
 
 mod local;
 mod loopback;
+mod members;
 
 use std::{io, net::SocketAddr, sync::Arc};
 

@@ -153,18 +153,36 @@ async fn the_clock_is_moved_over_http_and_never_back() -> TestResult {
     let now: DateTime<Utc> =
         answer.get("now").and_then(Value::as_str).unwrap_or_default().parse()?;
     assert!(now - start >= TimeDelta::days(1));
-    for body in [
-        json!({"set": "2020-01-01T00:00:00Z"}),
-        json!({"advance": "soon"}),
-        json!({"advance": "P1D", "set": "2040-01-01T00:00:00Z"}),
-        json!({}),
-        json!({"forward": "P1D"}),
-        json!({"set": "tomorrow"}),
-        json!([]),
+    let shape = r#"give {"advance": "P1M"} or {"set": "2027-01-31T00:00:00Z"}"#;
+    for (body, reason) in [
+        (json!({"set": "2020-01-01T00:00:00Z"}), ""),
+        (json!({"advance": "soon"}), ""),
+        (json!({"advance": "P1D", "set": "2040-01-01T00:00:00Z"}), shape),
+        (json!({}), shape),
+        (
+            json!({"forward": "P1D"}),
+            "there is no member \"forward\"; there are: advance, set; give {\"advance\"",
+        ),
+        (json!({"advance": 3}), "advance must be text, not 3"),
+        (
+            json!({"set": "tomorrow"}),
+            "set must be an instant such as 2027-01-31T00:00:00Z, not \"tomorrow\"",
+        ),
+        (json!([]), "the body must be an object, not []; give {\"advance\""),
+        // An object's members in the order of a list are no object.
+        (json!(["P1D", null]), "the body must be an object, not [\"P1D\",null]"),
     ] {
         let answer = client.post(&url).json(&body).send().await?;
         assert_eq!(answer.status().as_u16(), 400, "{body}");
+        let told: Value = answer.json().await?;
+        let message = told.get("message").and_then(Value::as_str).unwrap_or_default();
+        assert!(message.starts_with(reason), "{body}: {message}");
     }
+    let disputes = format!("{}/local/disputes", stack.url());
+    let refused = client.post(&disputes).json(&json!({"organization": "acme", "order_id": 3}));
+    let told: Value = refused.send().await?.json().await?;
+    let message = told.get("message").and_then(Value::as_str).unwrap_or_default();
+    assert!(message.starts_with("order_id must be text, not 3; give {"), "{message}");
     assert!(stack.clock().now() - now < TimeDelta::hours(1), "a refusal moves nothing");
     stack.shutdown().await;
     Ok(())

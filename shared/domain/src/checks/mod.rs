@@ -15,6 +15,7 @@ mod duplicate_subscription;
 mod facts;
 mod frequency;
 mod operator;
+mod parameters;
 mod payment_terms;
 mod policy;
 mod price_tolerance;

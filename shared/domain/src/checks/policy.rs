@@ -7,9 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use thiserror::Error;
 
-use super::{CheckName, Severity};
+use super::{CheckName, Severity, parameters::rule_broken};
 use crate::{
-    country::is_country,
     ids::{CheckPolicyId, CustomerId, MarketId},
     money::MinorUnits,
     order::Order,
@@ -175,14 +174,59 @@ pub enum PolicyError {
     /// Nobody can relax it.
     #[error("check {0} can't be set: what it finds makes an order impossible")]
     Fixed(&'static str),
+    /// What is said of a check is no object.
+    #[error("{check} must be an object of severity and parameters, not {value}")]
+    NoObject {
+        /// The check.
+        check: &'static str,
+        /// What was given, cut short.
+        value: String,
+    },
     /// A member has a value that it can't have.
-    #[error("check {check}: {reason}")]
+    #[error("{member} of {check} must be {rule}, not {value}")]
     Value {
         /// The check.
         check: &'static str,
-        /// What is wrong.
+        /// The member.
+        member: String,
+        /// What it must be.
+        rule: String,
+        /// What was given, cut short.
+        value: String,
+    },
+    /// What policies say together can't be read: something was stored that could not be given.
+    #[error("check {check}: {reason}")]
+    Unreadable {
+        /// The check.
+        check: &'static str,
+        /// Why.
         reason: String,
     },
+}
+
+impl PolicyError {
+    /// Where it is within what is said of checks: a check, and one of its members.
+    #[must_use]
+    pub fn place(&self) -> Vec<&str> {
+        match self {
+            Self::UnknownCheck { name } => vec![name],
+            Self::UnknownMember { check, member } | Self::Value { check, member, .. } => {
+                vec![check, member]
+            }
+            Self::Fixed(check) | Self::NoObject { check, .. } | Self::Unreadable { check, .. } => {
+                vec![check]
+            }
+        }
+    }
+}
+
+/// Enough of a value to recognize it in an error.
+fn cut_short(value: &Value) -> String {
+    let text = value.to_string();
+    match text.char_indices().nth(100) {
+        Some((end, _)) => format!("{}...", text.get(..end).unwrap_or_default()),
+        None => text,
+    }
 }
 
 fn names() -> String {
@@ -205,61 +249,48 @@ pub fn read_checks(
     for (name, members) in given {
         let check = CheckName::named(name)
             .ok_or_else(|| PolicyError::UnknownCheck { name: name.chars().take(100).collect() })?;
-        let wrong = |reason: String| PolicyError::Value { check: check.as_str(), reason };
         if check.is_fixed() {
             return Err(PolicyError::Fixed(check.as_str()));
         }
         let Value::Object(members) = members else {
-            return Err(wrong("must be an object of severity and parameters".to_owned()));
+            let value = cut_short(members);
+            return Err(PolicyError::NoObject { check: check.as_str(), value });
         };
-        let known = |member: &str| member == "severity" || check.parameters().contains(&member);
-        if let Some(member) = members.keys().find(|member| !known(member)) {
-            let member = member.chars().take(100).collect();
-            return Err(PolicyError::UnknownMember { check: check.as_str(), member });
+        for (member, value) in members {
+            sound(check, member, value)?;
         }
-        let setting: Setting = serde_json::from_value(Value::Object(members.clone()))
-            .map_err(|error| wrong(error.to_string()))?;
-        sound(&setting).map_err(wrong)?;
         let mut members = members.clone();
         members.retain(|_, value| !value.is_null());
+        let days = |name: &str| members.get(name).and_then(Value::as_i64);
+        if let Some((least, most)) = days("min_days").zip(days("max_days"))
+            && least > most
+        {
+            return Err(PolicyError::Value {
+                check: check.as_str(),
+                member: "min_days".to_owned(),
+                rule: format!("no more than max_days, which is {most}"),
+                value: least.to_string(),
+            });
+        }
         checks.insert(name.clone(), members);
     }
     Ok(checks)
 }
 
-fn sound(setting: &Setting) -> Result<(), String> {
-    let within = |name: &str, value: Option<u16>, (least, most): (u16, u16)| match value {
-        Some(value) if !(least..=most).contains(&value) => {
-            Err(format!("{name} must be from {least} to {most}, not {value}"))
+/// Holds one member against what the check has and the member takes.
+fn sound(check: CheckName, member: &str, value: &Value) -> Result<(), PolicyError> {
+    let name = check.as_str();
+    if member != "severity" && !check.parameters().contains(&member) {
+        let member = member.chars().take(100).collect();
+        return Err(PolicyError::UnknownMember { check: name, member });
+    }
+    match rule_broken(member, value) {
+        Some(rule) => {
+            let (member, value) = (member.to_owned(), cut_short(value));
+            Err(PolicyError::Value { check: name, member, rule, value })
         }
-        Some(_) | None => Ok(()),
-    };
-    within("exposure_days", setting.exposure_days, (0, 366))?;
-    within("max_overdue_days", setting.max_overdue_days, (0, 366))?;
-    within("source_valid_days", setting.source_valid_days, (0, 3_660))?;
-    within("runs", setting.runs, (1, 100))?;
-    within("lead_days", setting.lead_days, (0, 366))?;
-    within("min_days", setting.min_days, (1, 36_600))?;
-    within("max_days", setting.max_days, (1, 36_600))?;
-    within("window_hours", setting.window_hours, (1, 720))?;
-    within("below_percent", setting.below_percent, (0, 100))?;
-    within("above_percent", setting.above_percent, (0, 1_000))?;
-    if setting.limit_cents.is_some_and(|limit| limit < MinorUnits::ZERO) {
-        return Err("limit_cents must not be below zero".to_owned());
+        None => Ok(()),
     }
-    if setting.min_days.zip(setting.max_days).is_some_and(|(least, most)| least > most) {
-        return Err("min_days must not be above max_days".to_owned());
-    }
-    let lengths =
-        [setting.countries.as_ref().map(Vec::len), setting.frequencies.as_ref().map(Vec::len)];
-    if lengths.into_iter().flatten().any(|length| length == 0 || length > MAX_PARAMETER_LIST) {
-        return Err(format!("a list must have from 1 to {MAX_PARAMETER_LIST} values"));
-    }
-    let countries = setting.countries.iter().flatten();
-    if let Some(code) = countries.into_iter().find(|code| !is_country(code)) {
-        return Err(format!("there is no country {code:?}: two capital letters of ISO 3166-1"));
-    }
-    Ok(())
 }
 
 /// How every check is made for one order.
@@ -316,7 +347,7 @@ impl Settings {
         }
         let settings = members.into_iter().map(|(check, members)| {
             let setting = serde_json::from_value(Value::Object(members));
-            let wrong = |error: serde_json::Error| PolicyError::Value {
+            let wrong = |error: serde_json::Error| PolicyError::Unreadable {
                 check: check.as_str(),
                 reason: error.to_string(),
             };

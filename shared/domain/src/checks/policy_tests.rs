@@ -87,27 +87,70 @@ fn what_a_policy_can_not_say_is_refused_with_what_it_can() -> TestResult {
             "check credit_limit has no member \"days\"; it has: severity, exposure_days, limit_cents",
         ),
         (json!({"stock": {"severity": "warn"}}), "check stock can't be set: what it finds"),
-        (json!({"term": 3}), "check term: must be an object of severity and parameters"),
-        (json!({"term": {"severity": "loud"}}), "check term: unknown variant `loud`"),
-        (json!({"term": {"min_days": 0}}), "check term: min_days must be from 1 to 36600, not 0"),
-        (json!({"term": {"min_days": 9, "max_days": 8}}), "check term: min_days must not be above"),
-        (json!({"term": {"min_days": -1}}), "check term: invalid value"),
-        (json!({"address": {"countries": []}}), "check address: a list must have from 1 to 300"),
-        (json!({"address": {"countries": ["it"]}}), "check address: there is no country \"it\""),
-        (json!({"frequency": {"frequencies": ["often"]}}), "check frequency: "),
+        (json!({"term": 3}), "term must be an object of severity and parameters, not 3"),
+        (
+            json!({"term": {"severity": "loud"}}),
+            "severity of term must be one of off, warn, review, reject, not \"loud\"",
+        ),
+        (
+            json!({"term": {"min_days": 0}}),
+            "min_days of term must be a whole number from 1 to 36600, not 0",
+        ),
+        (
+            json!({"term": {"min_days": 9, "max_days": 8}}),
+            "min_days of term must be no more than max_days, which is 8, not 9",
+        ),
+        (
+            json!({"duplicate_order": {"window_hours": "a day"}}),
+            "window_hours of duplicate_order must be a whole number from 1 to 720, not \"a day\"",
+        ),
+        (
+            json!({"duplicate_order": {"window_hours": 1.5}}),
+            "window_hours of duplicate_order must be a whole number from 1 to 720, not 1.5",
+        ),
+        (
+            json!({"address": {"countries": []}}),
+            "countries of address must be a list of 1 to 300 countries, by the two capital letters",
+        ),
+        (json!({"address": {"countries": ["it"]}}), "countries of address must be a list of 1 to"),
+        (
+            json!({"address": {"shipping_required": "yes"}}),
+            "shipping_required of address must be true or false, not \"yes\"",
+        ),
+        (
+            json!({"frequency": {"frequencies": ["often"]}}),
+            "frequencies of frequency must be a list of 1 to 300 frequencies, each a text such as",
+        ),
+        (
+            json!({"frequency": {"frequencies": [{"every": 2}]}}),
+            "frequencies of frequency must be a list of 1 to 300 frequencies, each a text such as",
+        ),
         (
             json!({"credit_limit": {"limit_cents": -1}}),
-            "check credit_limit: limit_cents must not be",
+            "limit_cents of credit_limit must be a whole number of minor units, 0 or more, not -1",
         ),
         (
             json!({"recurring_availability": {"runs": 101}}),
-            "check recurring_availability: runs must",
+            "runs of recurring_availability must be a whole number from 1 to 100, not 101",
         ),
     ] {
         let Value::Object(given) = &checks else { return Err("an object".into()) };
         let Err(error) = read_checks(given) else { return Err(format!("{checks}").into()) };
         assert!(error.to_string().starts_with(expected), "{checks}: {error}");
     }
+    Ok(())
+}
+
+#[test]
+fn a_refusal_tells_where_it_is_and_shows_no_more_of_a_value_than_is_needed() -> TestResult {
+    let Value::Object(given) = json!({"duplicate_order": {"window_hours": "9".repeat(10_000)}})
+    else {
+        return Err("an object".into());
+    };
+    let Err(error) = read_checks(&given) else { return Err("refused".into()) };
+    assert_eq!(error.place(), ["duplicate_order", "window_hours"]);
+    assert!(error.to_string().ends_with("999..."), "{error}");
+    assert!(error.to_string().len() < 200, "{error}");
     Ok(())
 }
 
