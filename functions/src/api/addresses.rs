@@ -12,48 +12,37 @@ use super::{
     tags::{ADD_TAGS, REMOVE_TAGS, TAGS},
 };
 use crate::http::{
-    attributes::{Attribute, Kind},
+    attributes::{Attribute, Attributes, Kind, joined},
     context::Context,
     document::{Document, Related},
     error::{Code, Outcome, Problem, Problems},
     object::{Relationship, ResourceType},
 };
 
-pub(crate) static KIND: ResourceType = ResourceType {
-    name: "addresses",
-    singular: "address",
-    about: "A postal address. Once an order with it is placed, or a subscription goes there, it keeps \
-            its lines: what was sent where stays true.",
-    attributes: &[
-        Attribute::write(
-            "business",
-            Kind::Boolean,
-            "Whether it is a company's; false unless given.",
-        ),
-        Attribute::write("first_name", Kind::Text(200), "First name."),
-        Attribute::write("last_name", Kind::Text(200), "Last name."),
-        Attribute::write("company", Kind::Text(200), "The company's name."),
+/// The lines of an address: what stays the same from when it is locked.
+pub(crate) const LINES: [Attribute; 16] = [
+    Attribute::write("business", Kind::Boolean, "Whether it is a company's; false unless given."),
+    Attribute::write("first_name", Kind::Text(200), "First name."),
+    Attribute::write("last_name", Kind::Text(200), "Last name."),
+    Attribute::write("company", Kind::Text(200), "The company's name."),
+    Attribute::write("line_1", Kind::Text(200), "Street and number."),
+    Attribute::write("line_2", Kind::Text(200), "What else leads to the door."),
+    Attribute::write("city", Kind::Text(200), "City."),
+    Attribute::write("zip_code", Kind::Text(20), "Postal code."),
+    Attribute::write("state_code", Kind::Text(10), "State or province."),
+    Attribute::write("country_code", Kind::Text(2), "Country, by its two letters in ISO 3166-1."),
+    Attribute::write("lat", Kind::Degrees(90), "Latitude, in degrees north."),
+    Attribute::write("lng", Kind::Degrees(180), "Longitude, in degrees east."),
+    Attribute::write("phone", Kind::Text(50), "Telephone number."),
+    Attribute::write("email", Kind::Text(254), "E-mail address."),
+    Attribute::write("notes", Kind::Text(1_000), "What the courier should know."),
+    Attribute::write("billing_info", Kind::Text(200), "What bills must bear, such as a tax id."),
+];
+
+const ATTRIBUTES: [Attribute; 27] = joined(
+    &LINES,
+    &[
         Attribute::read("full_name", Kind::Text(401), "First and last name."),
-        Attribute::write("line_1", Kind::Text(200), "Street and number."),
-        Attribute::write("line_2", Kind::Text(200), "What else leads to the door."),
-        Attribute::write("city", Kind::Text(200), "City."),
-        Attribute::write("zip_code", Kind::Text(20), "Postal code."),
-        Attribute::write("state_code", Kind::Text(10), "State or province."),
-        Attribute::write(
-            "country_code",
-            Kind::Text(2),
-            "Country, by its two letters in ISO 3166-1.",
-        ),
-        Attribute::write("lat", Kind::Degrees(90), "Latitude, in degrees north."),
-        Attribute::write("lng", Kind::Degrees(180), "Longitude, in degrees east."),
-        Attribute::write("phone", Kind::Text(50), "Telephone number."),
-        Attribute::write("email", Kind::Text(254), "E-mail address."),
-        Attribute::write("notes", Kind::Text(1_000), "What the courier should know."),
-        Attribute::write(
-            "billing_info",
-            Kind::Text(200),
-            "What bills must bear, such as a tax id.",
-        ),
         Attribute::read("full_address", Kind::Text(1_000), "All of it in one line."),
         Attribute::read("name", Kind::Text(1_500), "Who and where, in one line."),
         Attribute::read(LOCKED_AT, Kind::Instant, "Since when its lines can't be changed."),
@@ -65,31 +54,21 @@ pub(crate) static KIND: ResourceType = ResourceType {
         CREATED_AT,
         UPDATED_AT,
     ],
+);
+
+pub(crate) static KIND: ResourceType = ResourceType {
+    name: "addresses",
+    singular: "address",
+    about: "A postal address. Once an order with it is placed, or a subscription goes there, it keeps \
+            its lines: what was sent where stays true.",
+    attributes: &ATTRIBUTES,
     relationships: &[TAGS],
 };
 
-const LOCKED_AT: &str = "locked_at";
-/// What stays the same from when it is locked.
-const LINES: [&str; 16] = [
-    "business",
-    "first_name",
-    "last_name",
-    "company",
-    "line_1",
-    "line_2",
-    "city",
-    "zip_code",
-    "state_code",
-    "country_code",
-    "lat",
-    "lng",
-    "phone",
-    "email",
-    "notes",
-    "billing_info",
-];
+/// Since when an order or subscription has gone by it.
+pub(crate) const LOCKED_AT: &str = "locked_at";
 
-pub(super) static CATALOG: Catalog = Catalog {
+pub(crate) static CATALOG: Catalog = Catalog {
     required: &["line_1", "city", "country_code"],
     defaults: || json!({"business": false}),
     settle: |_, change| {
@@ -167,18 +146,50 @@ impl AddressChange {
 }
 
 fn check_country(change: &mut Change) {
-    let Some(code) = change.text("country_code") else { return };
-    if !is_country(code) {
-        let detail = format!(
-            "country_code must be two capital letters of ISO 3166-1, such as \"DE\", not {code:?}"
-        );
+    if let Some(detail) = change.text("country_code").and_then(no_country) {
         change.refuse("country_code", Code::InvalidValue, detail);
     }
 }
 
+/// What is told of a code that is no country's.
+fn no_country(code: &str) -> Option<String> {
+    (!is_country(code)).then(|| {
+        format!(
+            "country_code must be two capital letters of ISO 3166-1, such as \"DE\", not {code:?}"
+        )
+    })
+}
+
+/// Reads the lines of an address that stands within something else, by the rules of addresses.
+pub(crate) fn read_lines(mut fields: Attributes, problems: &mut Problems) -> Option<Record> {
+    let mut lines = Record::new();
+    let mut complete = true;
+    for Attribute { name, .. } in &LINES {
+        let value: Option<Value> = if CATALOG.required.contains(name) {
+            let given = fields.required(name, problems);
+            complete &= given.is_some();
+            given
+        } else {
+            fields.optional(name, problems).value()
+        };
+        lines.extend(value.map(|value| ((*name).to_owned(), value)));
+    }
+    if let Some(detail) = text(&lines, "country_code").and_then(no_country) {
+        let problem = Problem::new(Code::InvalidValue, detail).at(fields.pointer("country_code"));
+        problems.add(problem.with("value", lines.get("country_code").cloned()));
+        return None;
+    }
+    if let Value::Object(defaults) = (CATALOG.defaults)() {
+        for (name, value) in defaults {
+            lines.entry(name).or_insert(value);
+        }
+    }
+    complete.then_some(lines)
+}
+
 fn refuse_locked(change: &mut Change) {
     let Some(at) = text(&change.before, LOCKED_AT).map(str::to_owned) else { return };
-    for name in LINES {
+    for Attribute { name, .. } in LINES {
         if change.before.get(name) != change.after.get(name) {
             let detail = format!(
                 "{name} can't be changed: an order or subscription has gone by this address since \

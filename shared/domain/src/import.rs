@@ -102,6 +102,8 @@ pub struct ImportedParts<'a> {
     pub customer_id: Option<CustomerId>,
     /// How its runs are paid.
     pub payment_source_id: Option<PaymentSourceId>,
+    /// Where its goods and bills go.
+    pub addresses: Addresses,
     /// What each run orders.
     pub items: Vec<SubscriptionItem>,
     /// The stock keeping units within the items.
@@ -126,7 +128,8 @@ pub fn import_subscription(
     let mut rejections = Rejections(Vec::new());
     rejections.of_items(&parts, &terms.frequency);
     rejections.of_terms(&parts, terms, now);
-    let ImportedParts { market, model, customer_id, payment_source_id, items, skus: _ } = parts;
+    let ImportedParts { market, model, customer_id, payment_source_id, addresses, items, skus: _ } =
+        parts;
     let status = match terms.standing {
         Standing::Active => SubscriptionStatus::Active,
         Standing::Paused(_) => SubscriptionStatus::Inactive,
@@ -136,7 +139,7 @@ pub fn import_subscription(
         order_id: None,
         customer_id,
         payment_source_id,
-        addresses: Addresses::default(),
+        addresses,
         currency: market.currency,
         placed_at: None,
     };

@@ -59,6 +59,7 @@ fn import_with(terms: &ImportedTerms, items: Vec<SubscriptionItem>) -> TestResul
         model: Some(&model),
         customer_id: Some(CustomerId::derived(&["customer"])),
         payment_source_id: None,
+        addresses: Addresses::default(),
         items,
         skus: skus.values().collect(),
     };

@@ -6,6 +6,7 @@
 
 mod outcome;
 mod parts;
+mod place;
 mod row;
 mod write;
 
@@ -27,7 +28,7 @@ use self::{
     row::{FIELDS, Row, content, external_id},
     write::{CONCURRENCY, New, told_before, write},
 };
-use super::{customer_payment_sources, customers, previews, sold};
+use super::{previews, sold};
 use crate::{
     http::{
         attributes::{Access, Attribute, Attributes, Kind},
@@ -126,21 +127,21 @@ async fn import(context: &Context<'_>) -> Outcome<Answer> {
     let read = read_rows(context, &rows, &mut outcomes);
     let all: Vec<&Row> = read.iter().map(|read| &read.row).collect();
     let parts = Parts::load(context, &source, &all).await?;
-    let mut people: HashMap<String, (RecordKind, Record)> = HashMap::new();
+    let mut needed: HashMap<String, (RecordKind, Record)> = HashMap::new();
     let mut made = Vec::new();
     for Read { place, external_id, row, problems } in read {
         let content = contents.get(place).map(String::as_str).unwrap_or_default();
         let from = Provenance { source: &source, external_id, content };
         match decide(context, &parts, &row, from, problems).await? {
             Ok((subscription, change, records)) => {
-                people.extend(records);
+                needed.extend(records);
                 made.push(New { place, subscription, change });
             }
             Err(problems) => outcomes.tell(place, Told::Invalid(problems)),
         }
     }
     if !dry_run {
-        made = write(context, people, made, &contents, &mut outcomes).await?;
+        made = write(context, needed, made, &contents, &mut outcomes).await?;
     }
     for New { place, subscription, change: _ } in made {
         outcomes.tell(place, Told::Imported(Box::new(subscription)));
@@ -270,8 +271,8 @@ fn told(problems: Problems) -> Vec<Problem> {
     problems.check().err().map(|error| error.problems).unwrap_or_default()
 }
 
-/// What a row comes to: a subscription with the first entry of its journal, and the records of people
-/// who are new.
+/// What a row comes to: a subscription with the first entry of its journal, and the records that it
+/// needs and that are new.
 type Decided = Result<(Subscription, Change, Vec<(String, (RecordKind, Record))>), Vec<Problem>>;
 
 async fn decide(
@@ -310,12 +311,13 @@ async fn decide(
     row.renewal_alert_period.clone().apply(&mut terms.renewal_alert_period);
     row.cut_off.clone().or_default(&mut terms.cut_off);
     let complete = !row.items.is_empty() && items.len() == row.items.len();
-    let People { customer, payment_source, new_customer, new_payment_source } = people;
+    let People { customer, payment_source, addresses, .. } = &people;
     let parts = ImportedParts {
         market,
         model,
-        customer_id: Some(customer),
-        payment_source_id: payment_source,
+        customer_id: Some(customer.clone()),
+        payment_source_id: payment_source.clone(),
+        addresses: addresses.clone(),
         items,
         skus,
     };
@@ -342,14 +344,7 @@ async fn decide(
     if let Err(error) = problems.check() {
         return Ok(Err(error.problems));
     }
-    let customers = new_customer.map(|record| (customers::CATALOG.stored, record));
-    let sources =
-        new_payment_source.map(|record| (customer_payment_sources::CATALOG.stored, record));
-    let records = customers.into_iter().chain(sources).map(|(kind, record)| {
-        let id = record.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
-        (id, (kind, record))
-    });
-    Ok(Ok((made, change, records.collect())))
+    Ok(Ok((made, change, people.records())))
 }
 
 /// A problem whose place is the name of a field.

@@ -1,23 +1,28 @@
 //! What the rows of an import refer to, read once for all of them.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use perennial_domain::{
     catalog::{Customer, Market, PaymentSource, SubscriptionModel},
     ids::{CustomerId, MarketId, ModelId, PaymentSourceId, SubscriptionId, SubscriptionItemId},
-    order::Annotations,
+    order::{Addresses, Annotations},
     subscription::SubscriptionItem,
 };
-use perennial_store::Record;
+use perennial_store::{Record, RecordKind};
 use serde_json::{Value, json};
 
-use super::row::{Item, Paid, Row, Who, missing};
+use super::{
+    place::{address_of, members},
+    row::{Item, Paid, Row, Who, missing},
+};
 use crate::{
+    api::{addresses, customers},
     goods::{Goods, Sale, Sold, WantedId},
     http::{
         context::Context,
         error::{Code, Outcome, Problem, Problems},
     },
+    payments::SOURCES,
 };
 
 /// What rows refer to, as it is now.
@@ -26,11 +31,13 @@ pub(super) struct Parts {
     models: HashMap<String, SubscriptionModel>,
     customers: HashMap<String, Customer>,
     payment_sources: HashMap<String, PaymentSource>,
+    /// Addresses that are here.
+    addresses: HashSet<String>,
     /// What each market sells, at its prices.
     goods: HashMap<MarketId, Goods>,
 }
 
-/// A customer and how they pay: who is here, and what is still to be made.
+/// A customer, how they pay and where things go: who is here, and what is still to be made.
 pub(super) struct People {
     pub(super) customer: CustomerId,
     pub(super) payment_source: Option<PaymentSourceId>,
@@ -38,6 +45,23 @@ pub(super) struct People {
     pub(super) new_customer: Option<Record>,
     /// The payment source's record, where there is none yet.
     pub(super) new_payment_source: Option<Record>,
+    /// Where goods and bills go.
+    pub(super) addresses: Addresses,
+    /// The records of addresses that are not there yet.
+    pub(super) new_addresses: Vec<Record>,
+}
+
+impl People {
+    /// What is still to be made, by its id.
+    pub(super) fn records(self) -> Vec<(String, (RecordKind, Record))> {
+        let customer = self.new_customer.map(|record| (customers::CATALOG.stored, record));
+        let source = self.new_payment_source.map(|record| (SOURCES, record));
+        let places = self.new_addresses.into_iter();
+        let places = places.map(|record| (addresses::CATALOG.stored, record));
+        let all = customer.into_iter().chain(source).chain(places);
+        let id = |record: &Record| record.get("id").and_then(Value::as_str).map(str::to_owned);
+        all.map(|(kind, record)| (id(&record).unwrap_or_default(), (kind, record))).collect()
+    }
 }
 
 /// The customer whom a row names.
@@ -69,19 +93,24 @@ impl Parts {
         let store = context.store();
         let (mut market_ids, mut model_ids) = (BTreeSet::new(), BTreeSet::new());
         let (mut customer_ids, mut source_ids) = (BTreeSet::new(), BTreeSet::new());
+        let mut address_ids = BTreeSet::new();
         for row in rows {
             market_ids.insert(row.market.to_string());
             model_ids.extend(row.model.as_ref().map(ToString::to_string));
             let customer = customer_of(&row.who, organization.as_str(), source);
             let paid = row.paid.as_ref().map(|paid| payment_source_of(paid, &customer));
             source_ids.extend(paid.map(|id| id.to_string()));
+            let places = row.places.iter();
+            address_ids.extend(places.map(|lines| address_of(&customer, lines).to_string()));
             customer_ids.insert(customer.to_string());
         }
         let list = |ids: BTreeSet<String>| ids.into_iter().collect::<Vec<_>>();
-        let (mut markets, customers, payment_sources) = futures::try_join!(
+        let address_ids = list(address_ids);
+        let (mut markets, customers, payment_sources, addresses) = futures::try_join!(
             store.get_all::<Market>(organization, list(market_ids)),
             store.get_all::<Customer>(organization, list(customer_ids)),
             store.get_all::<PaymentSource>(organization, list(source_ids)),
+            store.records(organization, addresses::CATALOG.stored, &address_ids, true),
         )?;
         markets.retain(|_, market| context.caller.sees(&market.id));
         let of_markets = markets.values().filter_map(|market| market.model_id.as_ref());
@@ -96,7 +125,9 @@ impl Parts {
             let priced = found.priced_by(store, organization, market.price_list_id.as_ref());
             goods.insert(market.id.clone(), priced.await?);
         }
-        Ok(Self { markets, models, customers, payment_sources, goods })
+        let id = |address: &Record| address.get("id")?.as_str().map(str::to_owned);
+        let addresses = addresses.iter().filter_map(id).collect();
+        Ok(Self { markets, models, customers, payment_sources, addresses, goods })
     }
 
     /// A row's market.
@@ -162,7 +193,7 @@ impl Parts {
         (items, skus)
     }
 
-    /// Who pays, and how.
+    /// Who pays, how, and where goods and bills go.
     pub(super) fn people(
         &self,
         context: &Context<'_>,
@@ -221,7 +252,25 @@ impl Parts {
             }
             _ => {}
         }
-        People { customer, payment_source, new_customer, new_payment_source }
+        let mut new_addresses = Vec::new();
+        let mut place = |lines: &Option<Record>| {
+            let lines = lines.as_ref()?;
+            let id = address_of(&customer, lines);
+            if !self.addresses.contains(id.as_str()) {
+                new_addresses.push(record(context, members(&id, lines, context.now)));
+            }
+            Some(id)
+        };
+        let (shipping, billing) = (place(&row.places.shipping), place(&row.places.billing));
+        let addresses = Addresses { shipping, billing };
+        People {
+            customer,
+            payment_source,
+            new_customer,
+            new_payment_source,
+            addresses,
+            new_addresses,
+        }
     }
 }
 

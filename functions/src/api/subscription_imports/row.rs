@@ -14,6 +14,7 @@ use perennial_domain::{
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
+use super::place::{BILLING, Places, SHIPPING};
 use crate::{
     api::{
         MAX_AMOUNT,
@@ -145,6 +146,8 @@ pub(super) const FIELDS: &[Attribute] = &[
         "The payment provider's token: a payment source is made of it. Never card data.",
     ),
     Attribute::create("payment_source_name", Kind::Text(200), "Name of that payment source."),
+    SHIPPING,
+    BILLING,
     Attribute::create(
         "items",
         Kind::List(&Kind::Members(ITEM), MAX_LINE_ITEMS),
@@ -203,6 +206,7 @@ pub(super) struct Row {
     pub(super) place_target_order: bool,
     pub(super) who: Who,
     pub(super) paid: Option<Paid>,
+    pub(super) places: Places,
     pub(super) items: Vec<Item>,
     pub(super) annotations: AnnotationChange,
 }
@@ -258,6 +262,7 @@ impl Row {
         let cut_off = fields.optional("cut_off_hours", problems);
         let placed = fields.optional("place_target_order", problems).value();
         let paid = paid(&mut fields, problems);
+        let places = Places::read(&mut fields, problems);
         let annotations = AnnotationChange::read(&mut fields, problems);
         let ((market, frequency), (starts_at, who)) =
             market.zip(frequency).zip(starts_at.zip(who))?;
@@ -281,6 +286,7 @@ impl Row {
             place_target_order: placed.unwrap_or(true),
             who,
             paid,
+            places,
             items,
             annotations,
         })

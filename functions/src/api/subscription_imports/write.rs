@@ -1,34 +1,28 @@
-//! Writing what an import comes to: customers first, then each subscription with its journal.
+//! Writing what an import comes to: what subscriptions need first, then each with its journal.
 
 use std::collections::{HashMap, HashSet};
 
 use futures::{StreamExt, stream};
 use perennial_domain::{
-    ids::{PaymentSourceId, SubscriptionId},
+    ids::{AddressId, CustomerId, PaymentSourceId, SubscriptionId},
     import::imported_content,
-    journal::{Change, Head, append},
-    payment::with_default,
+    journal::{Change, append},
     subscription::Subscription,
 };
 use perennial_store::{Expect, Part, Record, RecordKind, StoreError};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::outcome::{Outcomes, Told, conflict};
-use crate::api::{
-    customer_payment_sources::{self, DEFAULT, TOKEN, masked},
-    customers,
-};
-use crate::http::{
-    context::Context,
-    error::{Code, Outcome, Problem},
+use crate::{
+    http::{
+        context::Context,
+        error::{Code, Outcome, Problem},
+    },
+    payments::{SOURCES, Work},
 };
 
 /// Rows that are written at once.
 pub(super) const CONCURRENCY: usize = 32;
-/// Attempts at a commit that others keep getting ahead of: many sources may be one customer's.
-const ATTEMPTS: u32 = 40;
-/// The member of a customer that holds their payment sources in the order in which they are tried.
-const SOURCE_IDS: &str = "payment_source_ids";
 
 /// A row that can be written.
 pub(super) struct New {
@@ -37,49 +31,49 @@ pub(super) struct New {
     pub(super) change: Change,
 }
 
-/// Writes who is new, then the subscriptions, each with the first entry of its journal. Answers those
-/// that were written.
+/// Writes what is needed and new (customers, addresses, payment sources), then the subscriptions, each
+/// with the first entry of its journal. Answers those that were written.
 pub(super) async fn write(
     context: &Context<'_>,
-    people: HashMap<String, (RecordKind, Record)>,
+    needed: HashMap<String, (RecordKind, Record)>,
     made: Vec<New>,
     contents: &[String],
     outcomes: &mut Outcomes<'_>,
 ) -> Outcome<Vec<New>> {
     let organization = &context.caller.organization;
     let store = context.store();
-    let (customers, sources): (Vec<_>, Vec<_>) =
-        people.into_iter().partition(|(_, (kind, _))| *kind == customers::CATALOG.stored);
-    let mut refused: HashSet<String> = stream::iter(customers)
+    let (sources, others): (Vec<_>, Vec<_>) =
+        needed.into_iter().partition(|(_, (kind, _))| *kind == SOURCES);
+    let mut refused: HashSet<String> = stream::iter(others)
         .map(|(id, (kind, record))| async move {
-            let stored = match store.create_record(organization, kind, &record).await {
-                // Somebody else has just made them, from a row of the same customer.
-                Err(StoreError::Conflict(_)) => Ok(()),
-                stored => stored,
-            };
-            refusal(id, stored)
+            match store.create_record(organization, kind, &record).await {
+                // Somebody else has just made it, from a row of the same customer.
+                Ok(()) | Err(StoreError::Conflict(_)) => None,
+                Err(error) => refusal(id, &error),
+            }
         })
         .buffer_unordered(CONCURRENCY)
         .filter_map(|refused| async move { refused })
         .collect()
         .await;
-    let without_source: Vec<String> = stream::iter(sources)
-        .map(|(id, (_, record))| async move { refusal(id, add_source(context, &record).await) })
+    let mut of_customers: HashMap<String, Vec<(String, Record)>> = HashMap::new();
+    for (id, (_, record)) in sources {
+        let customer = record.get("customer_id").and_then(Value::as_str).unwrap_or_default();
+        of_customers.entry(customer.to_owned()).or_default().push((id, record));
+    }
+    let work = &Work::of(context);
+    let without_source: Vec<Vec<String>> = stream::iter(of_customers.into_values())
+        .map(|records| add_sources(work, records))
         .buffer_unordered(CONCURRENCY)
-        .filter_map(|refused| async move { refused })
         .collect()
         .await;
-    refused.extend(without_source);
+    refused.extend(without_source.into_iter().flatten());
     let results: Vec<(New, Result<(), StoreError>)> = stream::iter(made)
         .map(|mut new| {
             let refused = &refused;
             async move {
-                let whose = [
-                    new.subscription.customer_id.as_ref().map(ToString::to_string),
-                    new.subscription.payment_source_id.as_ref().map(ToString::to_string),
-                ];
-                if whose.into_iter().flatten().any(|id| refused.contains(&id)) {
-                    let without = "without its customer".to_owned();
+                if lacks(&new.subscription, refused) {
+                    let without = "without what it needs".to_owned();
                     return (new, Err(StoreError::Unavailable(without)));
                 }
                 let written = commit(context, &mut new).await;
@@ -113,69 +107,37 @@ pub(super) async fn write(
     Ok(written)
 }
 
+/// Whether something that a subscription refers to could not be stored.
+fn lacks(subscription: &Subscription, refused: &HashSet<String>) -> bool {
+    let Subscription { customer_id, payment_source_id, addresses, .. } = subscription;
+    let people = [
+        customer_id.as_ref().map(CustomerId::as_str),
+        payment_source_id.as_ref().map(PaymentSourceId::as_str),
+    ];
+    let places = addresses.iter().map(AddressId::as_str);
+    people.into_iter().flatten().chain(places).any(|id| refused.contains(id))
+}
+
 /// The id of what could not be stored.
-fn refusal(id: String, stored: Result<(), StoreError>) -> Option<String> {
-    let error = stored.err()?;
-    tracing::warn!(%error, id, "a customer, or how they pay, could not be imported");
+fn refusal(id: String, error: &dyn std::fmt::Display) -> Option<String> {
+    tracing::warn!(%error, id, "something that a subscription needs could not be imported");
     Some(id)
 }
 
-/// Stores a payment source, last in the order of its customer's, with the first entry of its journal.
-/// Where it is there already, that is as good.
-async fn add_source(context: &Context<'_>, record: &Record) -> Result<(), StoreError> {
-    let (store, organization) = (context.store(), &context.caller.organization);
-    let (of_customers, of_sources) =
-        (customers::CATALOG.stored, customer_payment_sources::CATALOG.stored);
-    let text = |name: &str| record.get(name).and_then(Value::as_str).unwrap_or_default();
-    let corrupt = |error: perennial_domain::ids::IdError| StoreError::Refused(error.to_string());
-    let id: PaymentSourceId = text("id").parse().map_err(corrupt)?;
-    for _ in 0..ATTEMPTS {
-        let Some(mut customer) =
-            store.record(organization, of_customers, text("customer_id")).await?
-        else {
-            return Err(StoreError::Unavailable("its customer is not there".to_owned()));
-        };
-        let known = customer.get(SOURCE_IDS).cloned().unwrap_or_else(|| json!([]));
-        let known: Vec<PaymentSourceId> = serde_json::from_value(known).unwrap_or_default();
-        let order = with_default(&known, &id, false);
-        let default = order.first() == Some(&id);
-        let mut source = record.clone();
-        source.insert(DEFAULT.to_owned(), json!(default));
-        let told = json!({
-            "name": record.get("name"),
-            "customer_id": text("customer_id"),
-            DEFAULT: default,
-            TOKEN: masked(text(TOKEN)),
+/// Stores payment sources of one customer, each last in the order of theirs: one after another, as
+/// each moves that order on. Where one is there already, that is as good.
+async fn add_sources(work: &Work<'_>, records: Vec<(String, Record)>) -> Vec<String> {
+    let mut refused = Vec::new();
+    for (id, record) in records {
+        // No run here waits for a source that was paying elsewhere: it is tried when it is due.
+        let stored = work.put_source(None, record).await;
+        refused.extend(match stored {
+            Ok(Ok(_) | Err(StoreError::Conflict(_))) => None,
+            Ok(Err(error)) => refusal(id, &error),
+            Err(error) => refusal(id, &error),
         });
-        let event = "customer_payment_sources.create";
-        let change = Change { event, before: Value::Null, after: told };
-        let mut head = Head::default();
-        let cause = context.cause();
-        let entry = append(&mut head, organization, id.as_str(), context.now, cause, change);
-        source.insert("journal".to_owned(), json!(head));
-        let seen = customer.get("version").and_then(Value::as_u64).unwrap_or_default();
-        for (name, value) in [
-            (SOURCE_IDS, json!(order)),
-            ("version", json!(seen + 1)),
-            ("updated_at", json!(context.now)),
-        ] {
-            customer.insert(name.to_owned(), value);
-        }
-        let commit = store
-            .commit(organization)
-            .record(of_sources, &source, Expect::New)
-            .entry(of_sources.letter, &entry)
-            .record(of_customers, &customer, Expect::Version(seen));
-        match commit.run().await {
-            Err(StoreError::Conflict(_)) => {
-                if store.record(organization, of_sources, id.as_str()).await?.is_some() {
-                    return Ok(());
-                }
-            }
-            done => return done,
-        }
     }
-    Err(StoreError::Unavailable("its customer keeps changing".to_owned()))
+    refused
 }
 
 /// The subscription is not there, and its journal is.

@@ -18,7 +18,8 @@ enum Cell {
     TextOrObject,
 }
 
-/// The columns that a CSV file may have.
+/// The columns that a CSV file may have. What is an object in a row has a column for each of its
+/// members too, such as `shipping_address.city`.
 #[derive(Debug)]
 pub(super) struct Columns {
     of_row: BTreeMap<String, Cell>,
@@ -36,7 +37,7 @@ impl Columns {
         let of_row = row.get("properties").ok_or("the rows of imports have no fields")?;
         let of_item = of_row.get("items").and_then(items).and_then(|item| item.get("properties"));
         let of_item = of_item.ok_or("the items of rows have no fields")?;
-        let mut of_row = cells(of_row);
+        let mut of_row = cells_of_row(of_row);
         of_row.remove("items");
         Ok(Self { of_row, of_item: cells(of_item) })
     }
@@ -63,7 +64,7 @@ impl Columns {
         let (mut row, mut item) = (Map::new(), Map::new());
         for (name, text) in cells.filter(|(_, text)| !text.is_empty()) {
             if let Some(cell) = self.of_row.get(name) {
-                row.insert(name.to_owned(), cell.value(text));
+                put(&mut row, name, cell.value(text));
             } else if let Some(cell) = self.of_item.get(name) {
                 item.insert(name.to_owned(), cell.value(text));
             }
@@ -91,6 +92,34 @@ impl Cell {
 /// The schema of what a list holds, be the list nullable or not.
 fn items(list: &Value) -> Option<&Value> {
     list.get("items").or_else(|| list.pointer("/anyOf/0/items"))
+}
+
+/// Puts what a cell holds in its place: under its column's name, or within the object that the name
+/// begins with.
+fn put(row: &mut Map<String, Value>, name: &str, value: Value) {
+    let Some((object, member)) = name.split_once('.') else {
+        // A whole object comes before its members, or after them and adds to them.
+        match (row.get_mut(name), value) {
+            (Some(Value::Object(members)), Value::Object(more)) => members.extend(more),
+            (_, value) => drop(row.insert(name.to_owned(), value)),
+        }
+        return;
+    };
+    let members = row.entry(object).or_insert_with(|| Value::Object(Map::new()));
+    if let Value::Object(members) = members {
+        members.insert(member.to_owned(), value);
+    }
+}
+
+/// The columns of what stands in a row itself, those of its objects' members included.
+fn cells_of_row(properties: &Value) -> BTreeMap<String, Cell> {
+    let mut cells = cells(properties);
+    for (name, schema) in properties.as_object().into_iter().flatten() {
+        let members = schema.get("properties").or_else(|| schema.pointer("/anyOf/0/properties"));
+        let members = members.map(self::cells).unwrap_or_default();
+        cells.extend(members.into_iter().map(|(member, cell)| (format!("{name}.{member}"), cell)));
+    }
+    cells
 }
 
 fn cells(properties: &Value) -> BTreeMap<String, Cell> {
@@ -125,6 +154,11 @@ mod tests {
             ("place_target_order", "false"),
             ("metadata", r#"{"tier": "gold"}"#),
             ("resumes_at", ""),
+            ("shipping_address.line_1", "Unter den Linden 1"),
+            ("shipping_address.zip_code", "10117"),
+            ("shipping_address.lat", "52.5"),
+            ("shipping_address.line_2", ""),
+            ("billing_address.city", ""),
             ("sku_code", "0042"),
             ("quantity", "2"),
         ];
@@ -136,6 +170,7 @@ mod tests {
             "errors_count": "many",
             "place_target_order": false,
             "metadata": {"tier": "gold"},
+            "shipping_address": {"line_1": "Unter den Linden 1", "zip_code": "10117", "lat": 52.5},
             "items": [{"sku_code": "0042", "quantity": 2}],
         });
         assert_eq!(columns.row(cells.into_iter()), expected);
@@ -154,6 +189,7 @@ mod tests {
             refused(&["external_id", "anchor"]).is_some_and(|text| text.contains("\"anchor\""))
         );
         assert!(refused(&["quantity", "quantity"]).is_some_and(|text| text.contains("twice")));
+        assert!(refused(&["shipping_address.town"]).is_some_and(|text| text.contains("city")));
         assert_eq!(refused(&["external_id", "sku_code"]), None);
         Ok(())
     }

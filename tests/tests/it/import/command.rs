@@ -34,12 +34,13 @@ fn options(shop: &Shop, file: &Path, mode: Mode) -> TestResult<Options> {
 
 fn csv(shop: &Shop, rows: usize) -> String {
     let names = "external_id,status,market_id,frequency,starts_at,current_recurrence,customer_email,\
+                 shipping_address.line_1,shipping_address.city,shipping_address.country_code,\
                  payment_source_token,sku_code,quantity,unit_amount_cents,metadata\n";
     let row = |place: usize| {
         let (market, customer) = (&shop.goods.market, place / 3);
         format!(
             "S-{place},active,{market},monthly,2026-08-31T10:00:00Z,{},c{customer}@example.com,\
-             tok_paid,{BEANS},1,,\"{{\"\"line\"\": {place}}}\"\n",
+             {customer} Linden,Berlin,DE,tok_paid,{BEANS},1,,\"{{\"\"line\"\": {place}}}\"\n",
             5 + place
         )
     };
@@ -71,6 +72,9 @@ async fn prove_imported(shop: &Shop, rows: usize) -> TestResult {
     // And Ada, whom the shop has.
     let customers = shop.api.all("customers?page[size]=100").await?.len();
     assert_eq!(customers, rows.div_ceil(3) + 1);
+    // Each customer has their goods sent to one place.
+    let places = shop.api.all("addresses?page[size]=100").await?;
+    assert_eq!(places.len(), rows.div_ceil(3));
     shop.settle().await?;
     assert!(shop.charges().await?.is_empty());
     shop.prove_events().await

@@ -1,6 +1,7 @@
 //! Books of subscriptions that come from elsewhere: what a row becomes, what it is refused for, and
 //! that no row, however often it is sent, becomes two.
 
+mod addresses;
 mod command;
 mod refusals;
 
