@@ -78,8 +78,7 @@ fn write_page(out: &mut String, openapi: &Value) -> fmt::Result {
 fn write_resource(out: &mut String, openapi: &Value, kind: &str, about: &str) -> fmt::Result {
     writeln!(out, "\n### {kind}\n\n{about}\n\n| operation | |\n|---|---|")?;
     for (path, methods) in members(&openapi["paths"]) {
-        // What relationships lead to stands with the relationships.
-        if path.matches('/').count() > 3 {
+        if is_of_relationship(openapi, path) {
             continue;
         }
         for method in ["get", "post", "patch", "delete"] {
@@ -96,6 +95,15 @@ fn write_resource(out: &mut String, openapi: &Value, kind: &str, about: &str) ->
     let (create, update) = (given("create"), given("update"));
     write_fields(out, openapi, ["attribute", "attributes"], [read, create, update], attribute)?;
     write_fields(out, openapi, ["relationship", "relationships"], [read, create, update], related)
+}
+
+/// Whether a path leads along a relationship of a resource, as `/api/orders/{id}/market` does: that
+/// stands with the relationships.
+fn is_of_relationship(openapi: &Value, path: &str) -> bool {
+    let names: Vec<&str> = path.split('/').skip(2).collect();
+    let [kind, _, .., name] = names.as_slice() else { return false };
+    let schema = &openapi["components"]["schemas"][*kind]["properties"];
+    schema["relationships"]["properties"].get(name).is_some()
 }
 
 /// A table of all attributes or relationships: those that answers hold, and those that only requests

@@ -17,3 +17,21 @@ fn the_page_on_the_api_is_that_of_the_openapi_document() -> TestResult {
     );
     Ok(())
 }
+
+#[test]
+fn every_resource_of_the_page_tells_what_can_be_done_with_it() {
+    let made = page(&perennial_functions::openapi());
+    let resources = made.split("\n### ").skip(1);
+    let without: Vec<&str> = resources
+        .filter(|resource| !resource.contains("| `") || !resource.contains("/api/"))
+        .filter_map(|resource| resource.lines().next())
+        .collect();
+    assert!(without.is_empty(), "{without:?}");
+    for path in ["GET /api/channels/{id}/health", "POST /api/channels/{id}/orders"] {
+        assert!(made.contains(&format!("| `{path}` |")), "{path}");
+    }
+    assert!(
+        !made.contains("`GET /api/orders/{id}/market`"),
+        "relationships have a table of theirs"
+    );
+}

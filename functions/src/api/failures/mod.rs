@@ -35,8 +35,8 @@ pub(crate) static KIND: ResourceType = ResourceType {
     name: "failures",
     singular: "failure",
     about: "Something that somebody has to see to: an open dead letter, or an order that checks hold or \
-            have refused. Ranked by impact, which is money x urgency x customer tier by the \
-            organization's impact_weights.",
+            have refused. Ranked by impact, which is money x urgency x age x customer tier by the \
+            `impact_weights` of the organization: what waits longer counts more.",
     attributes: &[
         Attribute::read(
             "kind",
@@ -66,16 +66,18 @@ pub(crate) static KIND: ResourceType = ResourceType {
         Attribute::read(
             "impact",
             Kind::Integer(0, i64::MAX),
-            "money x urgency x age x tier, without its fraction.",
+            "`money` x `urgency_percent` x `age_percent` x `tier_percent`, each as a share of a hundred, \
+             without its fraction.",
         ),
         Attribute::read(
             "money",
             Kind::Integer(0, i64::MAX),
-            "What is at stake in hundredths of a unit, by the currency's weight.",
+            "The value at risk in hundredths of a unit of the organization's money: weighed by its \
+             currency, and as `impact_weights` say where it is not known.",
         ),
-        percent("urgency_percent", "How urgent the step is that failed."),
-        percent("age_percent", "What waiting makes of that."),
-        percent("tier_percent", "How much the customer counts."),
+        percent("urgency_percent", "How much the urgency of the step counts that failed."),
+        percent("age_percent", "How much its age counts: 100 when it is new, and more each day."),
+        percent("tier_percent", "How much the customer's tier counts."),
         NO_REFERENCE,
         NO_REFERENCE_ORIGIN,
         NO_METADATA,
