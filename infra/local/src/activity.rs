@@ -33,6 +33,18 @@ impl Activity {
         Busy(Arc::clone(self))
     }
 
+    /// Waits for a moment in which nothing is under way.
+    pub async fn idle(&self) {
+        loop {
+            let mut ended = std::pin::pin!(self.ended.notified());
+            ended.as_mut().enable();
+            if self.busy.load(Ordering::SeqCst) == 0 {
+                return;
+            }
+            ended.await;
+        }
+    }
+
     /// Waits until nothing is under way and `pending` finds nothing waiting. Gives up after
     /// `patience`, and says so with `false`.
     pub async fn rest(&self, patience: Duration, pending: impl Fn() -> bool) -> bool {

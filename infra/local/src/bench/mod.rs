@@ -132,6 +132,8 @@ mod tests {
         let all =
             ["EventRelayFunction", "OrderCopyFunction", "RenewalTickFunction", "WebhooksFunction"];
         assert_eq!(names, all, "{json}");
+        let relayed = number("/renewals/consumption/functions/0/invocations");
+        assert!(relayed <= Some(30), "claims cost no invocation of the relay: {json}");
         let tables = json.pointer("/renewals/consumption/tables").and_then(|t| t.as_array());
         let indexes = tables.into_iter().flatten().filter_map(|one| one.get("table")?.as_str());
         let indexes: BTreeSet<&str> = indexes.filter(|name| name.contains('/')).collect();

@@ -84,12 +84,13 @@ pub(super) async fn almost_due(
         return Err("the stack did not come to rest after seeding".into());
     }
     // A monthly subscription is due on the same wall clock: within an hour of the plain month. The
-    // clock stops before that, so that the measured move finds nothing but this one tick.
+    // clock stops before that, so that the measured move finds nothing but this one tick. It ends so
+    // late that whoever is seeded next is due well after the next renewals of these.
     let near = placed_at
         .checked_add_months(Months::new(1))
         .ok_or("the clock is at the end of the calendar")?;
     stack.move_clock(&Target::Instant(near - TimeDelta::hours(2))).await?;
-    Ok((subscriptions, Target::Instant(near + TimeDelta::hours(2))))
+    Ok((subscriptions, Target::Instant(near + TimeDelta::hours(4))))
 }
 
 /// Proves that each subscription has one successful first run, and one charge in the provider's

@@ -111,7 +111,7 @@ impl StreamRelay {
                 .read(position, self.source.batch_size)
                 .map_err(|source| self.unreadable(source))?;
             if let Some(last) = batch.positions.last().copied() {
-                let whole = self.hand_on(&batch.records).await?;
+                let whole = self.hand_on(&self.wanted(batch.records)).await?;
                 position = last;
                 self.checkpoints.set(&self.consumer(), position)?;
                 // The engine numbers records on from the last one it still has, so the last stays.
@@ -129,15 +129,24 @@ impl StreamRelay {
                 () = growth => {}
                 _ = stop.changed() => continue,
             }
-            if !self.clock.is_held() {
-                tokio::select! {
-                    () = tokio::time::sleep(GATHER) => {}
-                    _ = moved.changed() => {}
-                    _ = stop.changed() => {}
-                }
+            // While the clock is being moved it waits for whoever is at work, and for nobody else.
+            tokio::select! {
+                () = tokio::time::sleep(GATHER) => {}
+                () = self.activity.idle(), if self.clock.is_held() => {}
+                _ = moved.changed() => {}
+                _ = stop.changed() => {}
             }
         }
         Ok(())
+    }
+
+    /// The records that the mapping's filters let through.
+    fn wanted(&self, mut records: Vec<Value>) -> Vec<Value> {
+        let filters = &self.source.filters;
+        records.retain(|record| {
+            filters.is_empty() || filters.iter().any(|filter| filter.matches(record))
+        });
+        records
     }
 
     fn unreadable(&self, source: DynamoError) -> RelayError {
@@ -146,6 +155,9 @@ impl StreamRelay {
 
     /// Hands a batch on until it is handled or given up. Answers whether all of it was handled.
     async fn hand_on(&self, whole: &[Value]) -> Result<bool, RelayError> {
+        if whole.is_empty() {
+            return Ok(true);
+        }
         let mut all_handled = true;
         // Parts still to do with the attempts already spent on them, the next one last.
         let mut parts = vec![(whole, 0_u32)];

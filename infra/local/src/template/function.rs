@@ -10,6 +10,7 @@ use super::{
     properties::Properties,
     storage::name_in_arn,
 };
+use crate::cloud::eventbridge::Pattern;
 
 /// A function, and the routes that it serves with the name of the authorizer as written.
 pub(super) fn function(
@@ -222,6 +223,7 @@ fn stream_source(mut source: Properties) -> Option<StreamSource> {
             .number("BatchSize", 1..=10_000)
             .and_then(|size| usize::try_from(size).ok())
             .unwrap_or(100),
+        filters: filters(&mut source),
         partial_failures: reports_failures(&mut source),
         bisect: source.flag("BisectBatchOnFunctionError").unwrap_or(false),
         maximum_retries: source
@@ -231,6 +233,25 @@ fn stream_source(mut source: Properties) -> Option<StreamSource> {
     };
     source.finish();
     enabled.then_some(model)
+}
+
+/// The patterns of `FilterCriteria`, each written as JSON text.
+fn filters(source: &mut Properties) -> Vec<Pattern> {
+    let Some(mut criteria) = source.object("FilterCriteria") else { return Vec::new() };
+    let mut patterns = Vec::new();
+    for mut filter in criteria.objects("Filters") {
+        let text = filter.required_text("Pattern");
+        let pattern = serde_json::from_str(&text).map_err(|error| error.to_string());
+        let pattern =
+            pattern.and_then(|json| Pattern::parse(&json).map_err(|error| error.to_string()));
+        match pattern {
+            Ok(pattern) => patterns.push(pattern),
+            Err(reason) => filter.report("Pattern", reason),
+        }
+        filter.finish();
+    }
+    criteria.finish();
+    patterns
 }
 
 fn schedule(default_name: &str, mut source: Properties) -> Option<Schedule> {

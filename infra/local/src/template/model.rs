@@ -4,6 +4,8 @@ use std::{collections::BTreeMap, time::Duration};
 
 use serde_json::Value;
 
+use crate::cloud::eventbridge::Pattern;
+
 /// A whole template, resolved.
 #[derive(Debug, Clone, Default)]
 pub struct Template {
@@ -68,6 +70,8 @@ pub struct StreamSource {
     pub stream_arn: String,
     /// Records per invocation, at most.
     pub batch_size: usize,
+    /// Patterns one of which a record must match to be handed on; without any, all are.
+    pub filters: Vec<Pattern>,
     /// Whether the function reports the first record that failed.
     pub partial_failures: bool,
     /// Whether a failed batch is halved before it is tried again.

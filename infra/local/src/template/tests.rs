@@ -66,6 +66,25 @@ fn everything_that_is_wrong_is_named_at_once() {
 }
 
 #[test]
+fn a_filter_that_is_no_pattern_is_named() {
+    let text = with_resource(&format!(
+        "{FUNCTION}      Events:\n        A:\n          Type: DynamoDB\n          Properties:\n            \
+         Stream: arn:aws:dynamodb:us-east-1:000000000000:table/T/stream/1\n            \
+         StartingPosition: TRIM_HORIZON\n            FilterCriteria:\n              Filters:\n                \
+         - Pattern: '{{\"dynamodb\":[]}}'\n                - Pattern: '{{\"a\":[{{\"near\":1}}]}}'\n"
+    ));
+    assert_eq!(
+        problems(&text),
+        [
+            "F Events.A.Properties.FilterCriteria.Filters[0].Pattern: dynamodb: empty arrays are \
+             not allowed",
+            "F Events.A.Properties.FilterCriteria.Filters[1].Pattern: unrecognized match type near",
+            "F Events: there is no table T with a stream",
+        ]
+    );
+}
+
+#[test]
 fn an_unknown_intrinsic_function_is_named_with_its_property() {
     let text = with_resource(
         "  Q:\n    Type: AWS::SQS::Queue\n    Properties:\n      VisibilityTimeout: !ImportValue x",

@@ -17,12 +17,10 @@ async fn an_unsupported_template_names_the_resource_and_the_property() {
     let fifo = TEMPLATE.replace("VisibilityTimeout: 60", "FifoQueue: true");
     let text = refusal(&fifo).await;
     assert!(text.contains("WorkQueue FifoQueue: is not emulated"), "{text}");
-    let filtered = TEMPLATE.replace("BatchSize: 100", "FilterCriteria: { Filters: [] }");
-    let text = refusal(&filtered).await;
-    assert!(
-        text.contains("RelayFunction Events.Table.Properties.FilterCriteria: is not emulated"),
-        "{text}"
-    );
+    let tumbling = TEMPLATE.replace("BatchSize: 100", "TumblingWindowInSeconds: 30");
+    let text = refusal(&tumbling).await;
+    let property = "RelayFunction Events.Table.Properties.TumblingWindowInSeconds";
+    assert!(text.contains(&format!("{property}: is not emulated")), "{text}");
     let cron = TEMPLATE.replace("rate(1 hour)", "cron(0 * * * ? *)");
     let text = refusal(&cron).await;
     assert!(text.contains("HourlyFunction Events.Hour.Properties.Schedule"), "{text}");

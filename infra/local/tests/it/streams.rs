@@ -1,16 +1,19 @@
 //! Records of a table's stream reach their function in order, and none is lost.
 
 use std::{
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
-use perennial_local::stack::Stack;
+use perennial_local::{clock::Target, stack::Stack};
 use serde_json::{Value, json};
 
 use super::{
     TestResult,
-    fakes::{Fakes, records},
+    fakes::{Fakes, TEMPLATE, records},
 };
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -25,6 +28,58 @@ fn ids(event: &Value) -> Vec<String> {
     records(event)
         .filter_map(|record| Some(record.pointer("/dynamodb/Keys/pk/S")?.as_str()?.to_owned()))
         .collect()
+}
+
+#[tokio::test]
+async fn a_record_that_no_filter_wants_costs_no_invocation() -> TestResult {
+    let fakes = Fakes::default();
+    let stack = fakes.start(None).await?;
+    let entry = json!({"M": {"n": {"N": "7"}}});
+    for item in [
+        json!({"pk": {"S": "plain"}, "sk": {"S": "+"}}),
+        json!({"pk": {"S": "no entry"}, "sk": {"S": "+"}, "entry": {"S": "n"}}),
+    ] {
+        let put = json!({"TableName": "Table", "Item": item});
+        stack.cloud().dynamodb.call("PutItem", &put)?;
+    }
+    assert!(stack.settle(PATIENCE).await);
+    assert!(fakes.events("relay").is_empty());
+    let item = json!({"pk": {"S": "an entry"}, "sk": {"S": "+"}, "entry": entry});
+    stack.cloud().dynamodb.call("PutItem", &json!({"TableName": "Table", "Item": item}))?;
+    put(&stack, "the other filter")?;
+    assert!(stack.settle(PATIENCE).await);
+    let told: Vec<String> =
+        fakes.events("relay").iter().flat_map(|(_, event)| ids(event)).collect();
+    assert_eq!(told, ["an entry", "the other filter"]);
+    stack.shutdown().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_gather_while_the_clock_is_moved_and_others_are_at_work() -> TestResult {
+    let fakes = Fakes::default();
+    let hourly = TEMPLATE.replace("Enabled: false", "Enabled: true");
+    let stack = fakes.start_at(0, None, &hourly).await?;
+    let cloud = Arc::clone(stack.cloud());
+    fakes.answer("hourly", move |_| {
+        // Else what a write wakes would wait for this thread.
+        tokio::task::block_in_place(|| {
+            for number in 0..80 {
+                let item = json!({"pk": {"S": format!("{number:02}")}, "sk": {"S": "-"}});
+                cloud.dynamodb.call("PutItem", &json!({"TableName": "Table", "Item": item}))?;
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            Ok(Value::Null)
+        })
+    });
+    stack.move_clock(&Target::Duration("PT1H".to_owned())).await?;
+    let events = fakes.events("relay");
+    let told: Vec<String> = events.iter().flat_map(|(_, event)| ids(event)).collect();
+    let written: Vec<String> = (0..80).map(|number| format!("{number:02}")).collect();
+    assert_eq!(told, written);
+    assert!(events.len() <= 40, "{} invocations for 80 records", events.len());
+    stack.shutdown().await;
+    Ok(())
 }
 
 #[tokio::test]
