@@ -8,6 +8,7 @@ pub mod gate;
 mod messages;
 pub mod receiver;
 pub mod shop;
+pub mod taxes;
 pub mod worker;
 
 pub use api::{Answer, Api};

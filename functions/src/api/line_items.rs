@@ -108,6 +108,7 @@ pub(crate) static KIND: ResourceType = ResourceType {
         taxed::LINE_TAX,
         taxed::FORMATTED_LINE_TAX,
         taxed::LINE_TAXABLE,
+        taxed::LINE_RATE,
         taxed::LINE_BREAKDOWN,
         REFERENCE,
         REFERENCE_ORIGIN,

@@ -86,6 +86,7 @@ pub(crate) static KIND: ResourceType = ResourceType {
         ),
         Attribute::read("formatted_total_amount", Kind::Text(50), "What it costs, for people."),
         taxed::TAX_INCLUDED,
+        taxed::TAX_RATE,
         taxed::TAX_SOURCE,
         taxed::SUBTOTAL_TAX,
         taxed::FORMATTED_SUBTOTAL_TAX,

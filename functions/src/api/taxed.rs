@@ -2,7 +2,7 @@
 
 use perennial_domain::{
     money::{Currency, MinorUnits},
-    tax::{LineTax, SoldLine, TaxBehavior, TaxPart, Taxes},
+    tax::{LineTax, SoldLine, TaxBehavior, TaxPart, TaxRate, Taxes, fraction},
 };
 use serde_json::{Map, Value, json};
 
@@ -19,6 +19,12 @@ pub(super) const TAX_INCLUDED: Attribute = Attribute::read(
     Kind::Boolean,
     "Whether its prices have their tax in them; else tax comes on top. Null where no tax was computed.",
 );
+pub(super) const TAX_RATE: Attribute = Attribute::read(
+    "tax_rate",
+    Kind::TaxRate,
+    "The rate of its taxable lines, as a fraction: 0.19 is 19 percent. Null where they differ, where \
+     none is taxable, and where none was computed.",
+);
 pub(super) const TAX_SOURCE: Attribute = Attribute::read(
     "tax_source",
     Kind::Choice(SOURCES),
@@ -32,29 +38,41 @@ pub(super) const SUBTOTAL_TAX: Attribute = Attribute::read(
     "The tax on its skus and bundles at what is really paid for them, discounts and fees included, in \
      minor units; null where none was computed.",
 );
-pub(super) const FORMATTED_SUBTOTAL_TAX: Attribute =
-    Attribute::read("formatted_subtotal_tax_amount", Kind::Text(50), "The same, for people.");
+pub(super) const FORMATTED_SUBTOTAL_TAX: Attribute = Attribute::read(
+    "formatted_subtotal_tax_amount",
+    Kind::Text(50),
+    "`subtotal_tax_amount_cents` as people write it.",
+);
 pub(super) const TOTAL_TAX: Attribute = Attribute::read(
     "total_tax_amount_cents",
     TOTAL,
     "All of its tax, in minor units; null where none was computed.",
 );
-pub(super) const FORMATTED_TOTAL_TAX: Attribute =
-    Attribute::read("formatted_total_tax_amount", Kind::Text(50), "The same, for people.");
+pub(super) const FORMATTED_TOTAL_TAX: Attribute = Attribute::read(
+    "formatted_total_tax_amount",
+    Kind::Text(50),
+    "`total_tax_amount_cents` as people write it.",
+);
 pub(super) const TOTAL_TAXABLE: Attribute = Attribute::read(
     "total_taxable_amount_cents",
     TOTAL,
     "What bears tax, without the tax, in minor units; null where none was computed.",
 );
-pub(super) const FORMATTED_TOTAL_TAXABLE: Attribute =
-    Attribute::read("formatted_total_taxable_amount", Kind::Text(50), "The same, for people.");
+pub(super) const FORMATTED_TOTAL_TAXABLE: Attribute = Attribute::read(
+    "formatted_total_taxable_amount",
+    Kind::Text(50),
+    "`total_taxable_amount_cents` as people write it.",
+);
 pub(super) const TOTAL_WITH_TAXES: Attribute = Attribute::read(
     "total_amount_with_taxes_cents",
     Kind::Integer(0, i64::MAX),
     "What is to be paid, in minor units: `total_amount_cents` and, where tax comes on top, the tax.",
 );
-pub(super) const FORMATTED_TOTAL_WITH_TAXES: Attribute =
-    Attribute::read("formatted_total_amount_with_taxes", Kind::Text(50), "The same, for people.");
+pub(super) const FORMATTED_TOTAL_WITH_TAXES: Attribute = Attribute::read(
+    "formatted_total_amount_with_taxes",
+    Kind::Text(50),
+    "`total_amount_with_taxes_cents` as people write it.",
+);
 
 /// The sums of an order's taxes, each by its name without `_cents`. `goods` are the lines of skus and
 /// bundles, by the ids that the taxes know them by.
@@ -78,6 +96,7 @@ pub(super) fn amounts(
 pub(super) fn add_how(attributes: &mut Map<String, Value>, tax: Option<&Taxes>) {
     let included = tax.map(|tax| tax.behavior == TaxBehavior::Inclusive);
     attributes.insert("tax_included".to_owned(), json!(included));
+    attributes.insert("tax_rate".to_owned(), rate(tax.and_then(Taxes::single_rate)));
     attributes.insert("tax_source".to_owned(), json!(tax.map(|tax| tax.source.as_str())));
 }
 
@@ -87,12 +106,21 @@ pub(super) const LINE_TAX: Attribute = Attribute::read(
     "The tax on it, in minor units; null where none was computed, and for discounts and fees that \
      are spread over the other lines.",
 );
-pub(super) const FORMATTED_LINE_TAX: Attribute =
-    Attribute::read("formatted_tax_amount", Kind::Text(50), "The same, for people.");
+pub(super) const FORMATTED_LINE_TAX: Attribute = Attribute::read(
+    "formatted_tax_amount",
+    Kind::Text(50),
+    "`tax_amount_cents` as people write it.",
+);
 pub(super) const LINE_TAXABLE: Attribute = Attribute::read(
     "taxable_amount_cents",
     TOTAL,
     "What is really paid for it without tax, its share of discounts and fees included, in minor units.",
+);
+pub(super) const LINE_RATE: Attribute = Attribute::read(
+    "tax_rate",
+    Kind::TaxRate,
+    "Its rate, as a fraction: 0.19 is 19 percent. Null where it is not taxable, which is not the same \
+     as 0.",
 );
 pub(super) const LINE_BREAKDOWN: Attribute = Attribute::read(
     "tax_breakdown",
@@ -111,11 +139,18 @@ pub(super) fn add_line(
     attributes.insert("tax_amount_cents".to_owned(), json!(tax.map(|line| line.tax)));
     attributes.insert("formatted_tax_amount".to_owned(), json!(shown));
     attributes.insert("taxable_amount_cents".to_owned(), json!(tax.map(|line| line.net)));
+    attributes.insert("tax_rate".to_owned(), rate(tax.and_then(|line| line.rate)));
     let parts = tax.map(|line| line.breakdown.as_slice()).filter(|parts| !parts.is_empty());
     let parts: Option<Vec<Value>> = parts.map(|parts| parts.iter().map(part).collect());
     attributes.insert("tax_breakdown".to_owned(), json!(parts));
 }
 
 fn part(part: &TaxPart) -> Value {
-    json!({"name": part.name, "tax_rate": part.rate, "tax_amount_cents": part.tax})
+    json!({"name": part.name, "tax_rate": rate(part.rate), "tax_amount_cents": part.tax})
+}
+
+/// A rate as a number, which is how the API writes it.
+fn rate(rate: Option<TaxRate>) -> Value {
+    rate.and_then(|rate| fraction::serialize(&rate, serde_json::value::Serializer).ok())
+        .unwrap_or_default()
 }

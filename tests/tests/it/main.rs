@@ -43,6 +43,8 @@ mod states;
 mod stock;
 mod subscription_items;
 mod switched_off;
+mod taxed_orders;
+mod taxed_renewals;
 mod template;
 mod tenancy;
 mod webhook_api;

@@ -44,8 +44,10 @@ pub(crate) static KIND: ResourceType = ResourceType {
     singular: "invoice preview",
     about: "The next invoice of a subscription, or of one that is not yet made. Stored nowhere, \
             and without a number. Orders charge whole prices, whatever period they are for: of an \
-            existing subscription, this shows what its next order then charges. Stubs, minimum \
-            commitments, setup and taxes are computed here; no order charges them as yet.",
+            existing subscription, this shows what its next order then charges before tax. Stubs, \
+            minimum commitments and setup are computed here, and no order charges them. Taxes are \
+            computed at the rates given here; those that orders charge come from the market's tax \
+            calculator, and tax_previews tells them.",
     attributes: &[
         Attribute::create(
             ORDER_SUBSCRIPTION_ID,
