@@ -20,6 +20,7 @@ mod http;
 mod https;
 mod import;
 mod intake;
+mod job_events;
 mod markets;
 mod order_copy;
 mod payment_events;

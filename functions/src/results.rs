@@ -11,8 +11,9 @@ use perennial_domain::{
 use perennial_messages::JobRef;
 use perennial_store::{JobBatch, JobRun, RunResult, Store, StoreError};
 
-type Gathered =
-    HashMap<(OrganizationId, JobRef), Vec<(SubscriptionId, OccurrenceNumber, RunResult)>>;
+/// A run that a job run has taken up, and what became of it.
+type Handled = (SubscriptionId, OccurrenceNumber, RunResult);
+type Gathered = HashMap<(OrganizationId, JobRef), Vec<Handled>>;
 
 /// Results of one invocation.
 #[derive(Debug, Default)]
@@ -74,39 +75,51 @@ pub(crate) fn count(status: RunStatus) {
 /// How long a run may stay without a result before the job log asks the run itself.
 const PATIENCE: TimeDelta = TimeDelta::minutes(15);
 /// Runs asked at once.
-const ASKED: usize = 100;
+pub(crate) const ASKED: usize = 100;
 
 /// Fills in results that never reached the job log: a process died between a commit and its
-/// record, or the work was taken up again under a later job run. The run itself knows.
+/// record, or the work was taken up again under a later job run. The run itself knows. At most `most`
+/// runs are asked.
 pub(crate) async fn fill_in(
     store: &Store,
     organization: &OrganizationId,
     job: &JobRun,
     batches: &mut [JobBatch],
     now: DateTime<Utc>,
+    most: usize,
 ) -> Result<(), StoreError> {
     if now - job.started_at < PATIENCE {
         return Ok(());
     }
-    let pending = batches
+    let mut pending: Vec<&mut Handled> = batches
         .iter_mut()
         .flat_map(|batch| &mut batch.runs)
         .filter(|(_, _, result)| *result == RunResult::Pending)
-        .take(ASKED);
-    let asked = pending.map(|(subscription, number, result)| async move {
-        if let Some(run) = store.run(organization, subscription, *number).await? {
-            *result = result_of(run.status);
-            return Ok(());
-        }
-        let under_way = store
-            .subscription(organization, subscription)
-            .await?
-            .is_some_and(|subscription| subscription.run_number == Some(*number));
-        if !under_way {
-            *result = RunResult::Skipped;
-        }
-        Ok(())
-    });
-    futures::future::try_join_all(asked).await?;
+        .take(most)
+        .collect();
+    for some in pending.chunks_mut(ASKED) {
+        let asked = some.iter_mut().map(|handled| ask(store, organization, handled));
+        futures::future::try_join_all(asked).await?;
+    }
+    Ok(())
+}
+
+/// Fills in what became of one run, if that is known by now.
+async fn ask(
+    store: &Store,
+    organization: &OrganizationId,
+    (subscription, number, result): &mut Handled,
+) -> Result<(), StoreError> {
+    if let Some(run) = store.run(organization, subscription, *number).await? {
+        *result = result_of(run.status);
+        return Ok(());
+    }
+    let found = store.subscription(organization, subscription).await?;
+    match found.filter(|found| found.run_number == Some(*number)) {
+        // The letter was kept, and its note in the job log was lost.
+        Some(found) if found.blocked_by.is_some() => *result = RunResult::DeadLettered,
+        Some(_) => {}
+        None => *result = RunResult::Skipped,
+    }
     Ok(())
 }

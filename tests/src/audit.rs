@@ -190,8 +190,35 @@ impl Shop {
             let journal = self.journal(letter, text("id")).await?;
             entries.extend(whole(text("id"), &head, journal)?);
         }
+        for (job, batches) in self.job_runs().await? {
+            entries.extend(self.journal_of_job(&job, &batches).await?);
+        }
         self.prove_refunds().await?;
         Ok(entries)
+    }
+
+    /// The journal of a job run: that it began, and where it is over that it is, which is told only
+    /// when each of its runs has a result.
+    async fn journal_of_job(&self, job: &JobRun, batches: &[JobBatch]) -> TestResult<Vec<Entry>> {
+        let journal = self.journal("J", job.id.as_str()).await?;
+        let head =
+            journal.last().map(|last| Head { sequence: last.sequence, hash: last.hash.clone() });
+        let journal = whole(job.id.as_str(), &head.unwrap_or_default(), journal)?;
+        let told: Vec<&str> = journal.iter().map(|entry| entry.event.as_str()).collect();
+        match told.as_slice() {
+            ["job_runs.create"] => {}
+            ["job_runs.create", "job_runs.complete"] => {
+                let runs: usize = batches.iter().map(|batch| batch.runs.len()).sum();
+                let claimed = journal.last().and_then(|end| end.after.get("claimed_count"));
+                let claimed = claimed.and_then(Value::as_u64);
+                if claimed.is_some_and(|claimed| usize::try_from(claimed) != Ok(runs)) {
+                    let problem = format!("{} was over at {claimed:?} of {runs} runs", job.id);
+                    return Err(problem.into());
+                }
+            }
+            _ => return Err(format!("{} is told by {told:?}", job.id).into()),
+        }
+        Ok(journal)
     }
 
     /// Records that have a journal, with the letter of their kind: payment sources, refunds, disputes.
@@ -214,10 +241,9 @@ impl Shop {
     /// # Errors
     /// When the ledger does not answer.
     pub async fn given_back(&self) -> TestResult<Vec<RefundRecord>> {
-        let span = perennial_payments::Span {
-            from: DateTime::<Utc>::MIN_UTC,
-            to: DateTime::<Utc>::MAX_UTC,
-        };
+        // Years of four digits: the ledger is sorted as text.
+        let to = "9999-12-31T23:59:59Z".parse()?;
+        let span = perennial_payments::Span { from: DateTime::<Utc>::UNIX_EPOCH, to };
         let organization = self.organization.as_str();
         let (mut all, mut cursor) = (Vec::new(), None);
         loop {

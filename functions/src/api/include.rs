@@ -239,10 +239,7 @@ pub(super) async fn load_kind(
         "job_runs" => {
             let mut loaded = Vec::new();
             for id in ids.iter().filter_map(|id| id.parse::<JobRunId>().ok()) {
-                let found = context.store().job_run(organization, &id).await?;
-                loaded.extend(
-                    found.map(|(job, batches)| job_runs::object(&job, &batches, context.now)),
-                );
+                loaded.extend(job_runs::find(context, &id).await?);
             }
             Ok(loaded)
         }

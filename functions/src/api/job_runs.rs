@@ -33,8 +33,9 @@ use crate::{
         operation::{Action, Operation, Surface, handler},
         query::{Accepts, List},
     },
+    job_events,
     renewal_tick::shard_groups,
-    results::fill_in,
+    results::{ASKED, fill_in},
     work_queues::WorkQueue,
 };
 
@@ -90,15 +91,18 @@ pub(crate) static KIND: ResourceType = ResourceType {
         CREATED_AT,
         UPDATED_AT,
     ],
-    relationships: &[Relationship {
-        name: "retry_of",
-        to: "job_runs",
-        or_to: &[],
-        many: false,
-        on_create: Given::Optionally,
-        on_update: false,
-        linked: true,
-    }],
+    relationships: &[
+        Relationship {
+            name: "retry_of",
+            to: "job_runs",
+            or_to: &[],
+            many: false,
+            on_create: Given::Optionally,
+            on_update: false,
+            linked: true,
+        },
+        Relationship::listed("events", "events"),
+    ],
 };
 
 /// Job runs stand by their id, which begins with the time. What became of their runs is counted for
@@ -166,7 +170,7 @@ fn urgency(result: RunResult) -> u8 {
 }
 
 /// A job run, and how many of its runs stand where.
-pub(super) fn object(job: &JobRun, batches: &[JobBatch], now: DateTime<Utc>) -> Object {
+fn object(job: &JobRun, batches: &[JobBatch], now: DateTime<Utc>) -> Object {
     let counts = JobCounts::of(batches);
     let starting =
         batches.is_empty() && job.kind != JobKind::Scheduled && now - job.started_at < START;
@@ -267,7 +271,10 @@ fn summary(job: &JobRun) -> Object {
             "created_at": started_at,
             "updated_at": started_at,
         })),
-        relationships: vec![("retry_of", Linkage::one("job_runs", retry_of.as_ref()))],
+        relationships: vec![
+            ("retry_of", Linkage::one("job_runs", retry_of.as_ref())),
+            ("events", Linkage::Unknown),
+        ],
         meta: None,
         brings: Vec::new(),
     }
@@ -280,11 +287,20 @@ async fn list(context: &Context<'_>) -> Outcome<Answer> {
     let reads = ids.map(|id| async move { context.store().job_run(organization, &id).await });
     let mut jobs = futures::future::try_join_all(reads).await?;
     for (job, batches) in jobs.iter_mut().flatten() {
-        fill_in(context.store(), organization, job, batches, context.now).await?;
+        fill_in(context.store(), organization, job, batches, context.now, ASKED).await?;
     }
     page.objects =
         jobs.iter().flatten().map(|(job, batches)| object(job, batches, context.now)).collect();
     answer::page(context, &page, &[]).await
+}
+
+/// A job run as it stands now, without its runs.
+pub(super) async fn find(context: &Context<'_>, id: &JobRunId) -> Outcome<Option<Object>> {
+    let organization = &context.caller.organization;
+    let found = context.store().job_run(organization, id).await?;
+    let Some((job, mut batches)) = found else { return Ok(None) };
+    fill_in(context.store(), organization, &job, &mut batches, context.now, ASKED).await?;
+    Ok(Some(object(&job, &batches, context.now)))
 }
 
 async fn read(context: &Context<'_>) -> Outcome<Answer> {
@@ -292,7 +308,7 @@ async fn read(context: &Context<'_>) -> Outcome<Answer> {
     let found = context.store().job_run(&context.caller.organization, &id).await?;
     let (job, mut batches) = found.ok_or_else(|| ApiError::not_found(KIND.singular, context.id))?;
     let organization = &context.caller.organization;
-    fill_in(context.store(), organization, &job, &mut batches, context.now).await?;
+    fill_in(context.store(), organization, &job, &mut batches, context.now, ASKED).await?;
     let shown = shown(&batches);
     let standing = Standing::of(context, &shown).await?;
     let runs: Vec<Value> =
@@ -346,32 +362,30 @@ async fn create(context: &Context<'_>) -> Outcome<Answer> {
         started_at: context.now,
         status: None,
     };
-    context.store().open_job_run(organization, &job).await?;
-    let messages = messages(context, &job)?;
+    let ticks = ticks(context, &job);
+    let parts: Vec<String> = ticks.iter().map(job_events::part_name).collect();
+    job_events::open(context.store(), organization, &job, &parts).await?;
+    let messages = ticks.iter().map(|tick| Outgoing::json(tick, Some(organization)));
+    let messages = messages.collect::<Result<_, _>>();
+    let messages = messages.map_err(|error| ApiError::internal(error.to_string()))?;
     context.services.send(WorkQueue::RenewalTick, messages).await?;
     answer::one(context, 201, &object(&job, &[], context.now)).await
 }
 
-fn messages(context: &Context<'_>, job: &JobRun) -> Outcome<Vec<Outgoing>> {
-    let organization = &context.caller.organization;
+/// The parts of the tick that does what is asked for.
+fn ticks(context: &Context<'_>, job: &JobRun) -> Vec<TickShards> {
     let parts = match &job.retry_of {
         Some(_) => vec![Vec::new()],
         None => shard_groups(context.store().shards()),
     };
-    parts
-        .into_iter()
-        .map(|parts| {
-            let tick = TickShards {
-                tick_at: context.now,
-                parts,
-                organization: Some(organization.clone()),
-                job_run_id: Some(job.id.clone()),
-                retry_of: job.retry_of.clone(),
-            };
-            Outgoing::json(&tick, Some(organization))
-                .map_err(|error| ApiError::internal(error.to_string()))
-        })
-        .collect()
+    let tick = |parts| TickShards {
+        tick_at: context.now,
+        parts,
+        organization: Some(context.caller.organization.clone()),
+        job_run_id: Some(job.id.clone()),
+        retry_of: job.retry_of.clone(),
+    };
+    parts.into_iter().map(tick).collect()
 }
 
 #[cfg(test)]

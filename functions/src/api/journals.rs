@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use perennial_domain::{
     event_topics::Concerned,
-    ids::{OrderCopyId, OrderId, SubscriptionId},
+    ids::{JobRunId, OrderCopyId, OrderId, SubscriptionId},
     journal::Entry,
     run::{Run, RunStatus},
 };
@@ -69,7 +69,8 @@ impl Journal {
             let found = found.filter(|copy| context.caller.sees(&copy.market_id));
             return Ok(found.map(|copy| whole("Y", copy.id.to_string())));
         }
-        Ok(None)
+        let job: Option<JobRunId> = text.parse().ok();
+        Ok(job.filter(|_| sees_all).map(|id| whole("J", id.to_string())))
     }
 
     /// The journal, or the part of one, that tells of a resource. `None` where there is nothing

@@ -21,6 +21,7 @@ use crate::{
         context::Context,
         error::{ApiError, Code, Outcome, Problem},
     },
+    job_events,
     work_queues::WorkQueue,
 };
 
@@ -123,8 +124,8 @@ async fn send(context: &Context<'_>, run: &Run) -> Outcome<()> {
         name: Uuid::now_v7().simple().to_string(),
         runs: vec![(run.subscription_id.clone(), run.number, RunResult::Pending)],
     };
-    context.store().open_job_run(organization, &job).await?;
     context.store().put_job_batch(organization, &job.id, &batch).await?;
+    job_events::open(context.store(), organization, &job, &[]).await?;
     let message = RetryDue {
         organization: organization.clone(),
         subscription_id: run.subscription_id.clone(),

@@ -10,6 +10,7 @@ use crate::{
         context::Context,
         error::{ApiError, Outcome},
     },
+    job_events,
     work_queues::WorkQueue,
 };
 
@@ -33,15 +34,16 @@ async fn send(context: &Context<'_>, subscription: &Subscription) -> Outcome<()>
         started_at: context.now,
         status: None,
     };
-    context.store().open_job_run(organization, &job).await?;
     let shard = shard_of(subscription.id.as_str(), context.store().shards());
     let tick = TickShards {
         tick_at: context.now,
         parts: vec![TickPart { shard, cursor: None }],
         organization: Some(organization.clone()),
-        job_run_id: Some(job.id),
+        job_run_id: Some(job.id.clone()),
         retry_of: None,
     };
+    let part = job_events::part_name(&tick);
+    job_events::open(context.store(), organization, &job, &[part]).await?;
     let message = Outgoing::json(&tick, Some(organization))
         .map_err(|error| ApiError::internal(error.to_string()))?;
     context.services.send(WorkQueue::RenewalTick, vec![message]).await

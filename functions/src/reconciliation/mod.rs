@@ -32,7 +32,7 @@ use serde_json::Value;
 use crate::{
     Aws, api, charging,
     http::{context::Services, dispatch::HttpFunction, operation::Surface},
-    settings,
+    job_events, settings,
     sqs_batch::{DeadLetterQueue, HandleError, Outcomes, Received, guarded, handle_batch},
     work_queues::WorkQueue,
 };
@@ -164,6 +164,7 @@ impl Reconciler {
             let Some(before) = self.store.reconciliation(organization, id).await? else {
                 return Err(HandleError::Permanent(format!("there is no reconciliation {id}")));
             };
+            job_events::tell_of_reconciliation(&self.store, organization, &before).await?;
             if before.progress == Progress::Done {
                 return Ok(());
             }

@@ -6,11 +6,12 @@
 mod alerts;
 mod claimed;
 mod deliveries;
+mod jobs;
 mod records;
 mod retry_failed;
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -23,7 +24,7 @@ use perennial_messages::{Outgoing, Queue, TickPart, TickShards, ValidateOrder};
 use perennial_runtime::{
     Clock, Environment, Function, FunctionError, Invocation, SettingError, telemetry,
 };
-use perennial_store::{Claim, Cursor, DueEntry, DueSubject, JobKind, JobRun, Store};
+use perennial_store::{Claim, Cursor, DueEntry, DueSubject, Store};
 use serde_json::Value;
 
 use self::{alerts::Alerted, claimed::Work};
@@ -122,17 +123,18 @@ impl RenewalTick {
 
     async fn go_through(&self, message: TickShards, until: Instant) -> Result<(), HandleError> {
         if let Some(retried) = &message.retry_of {
-            return self.retry_failed(&message, retried).await;
+            self.retry_failed(&message, retried).await?;
+            return self.part_is_through(&message).await;
         }
-        let mut opened = HashSet::new();
+        let mut joined = HashMap::new();
         let mut parts = message.parts.clone().into_iter();
         while let Some(part) = parts.next() {
-            if let Some(rest) = self.shard(&message, &part, until, &mut opened).await? {
+            if let Some(rest) = self.shard(&message, &part, until, &mut joined).await? {
                 let parts = std::iter::once(rest).chain(parts).collect();
                 return self.hand_on(TickShards { parts, ..message }).await;
             }
         }
-        Ok(())
+        self.part_is_through(&message).await
     }
 
     /// Goes through one shard page by page; answers what is left when time runs out.
@@ -141,7 +143,7 @@ impl RenewalTick {
         message: &TickShards,
         part: &TickPart,
         until: Instant,
-        opened: &mut HashSet<OrganizationId>,
+        joined: &mut HashMap<OrganizationId, JobRunId>,
     ) -> Result<Option<TickPart>, HandleError> {
         let decode = |text: &String| {
             Cursor::decode(text).map_err(|e| HandleError::Permanent(format!("the cursor {e}")))
@@ -161,7 +163,7 @@ impl RenewalTick {
                 }
             }
             for (organization, entries) in by_organization {
-                self.claim_all(message, &organization, entries, opened).await?;
+                self.claim_all(message, &organization, entries, joined).await?;
             }
             cursor = page.next;
             if cursor.is_none() {
@@ -176,15 +178,17 @@ impl RenewalTick {
         message: &TickShards,
         organization: &OrganizationId,
         entries: Vec<DueEntry>,
-        opened: &mut HashSet<OrganizationId>,
+        joined: &mut HashMap<OrganizationId, JobRunId>,
     ) -> Result<(), HandleError> {
-        let job_run_id = job_of(message, organization);
-        let now = self.clock.now();
-        let claim = Claim { job_run_id: job_run_id.clone(), now, lease: self.lease };
+        let job_run_id = joined.get(organization).cloned();
+        let job_run_id = job_run_id.unwrap_or_else(|| job_of(message, organization));
+        let claim = Claim { job_run_id, now: self.clock.now(), lease: self.lease };
         let (deliveries, entries) = deliveries::apart(entries);
         self.hand_on_deliveries(organization, deliveries, &claim).await?;
         let (records, entries) = records::apart(entries);
         self.hand_on_records(organization, records, &claim).await?;
+        let (jobs, entries) = jobs::apart(entries);
+        self.end_jobs(organization, jobs).await;
         let entries = self.without_waiting(organization, entries).await?;
         let (claim_ref, work) = (&claim, stream::iter(entries));
         let work: Vec<Option<Work>> = work
@@ -203,17 +207,14 @@ impl RenewalTick {
         if work.is_empty() {
             return Ok(());
         }
-        if message.job_run_id.is_none() && opened.insert(organization.clone()) {
-            let job = JobRun {
-                id: job_run_id.clone(),
-                kind: JobKind::Scheduled,
-                actor: "system:renewal-tick".to_owned(),
-                retry_of: None,
-                started_at: message.tick_at,
-                status: None,
-            };
-            self.store.open_job_run(organization, &job).await?;
-        }
+        let job_run_id = match joined.get(organization) {
+            Some(id) => id.clone(),
+            None => {
+                let id = self.take_part(message, organization).await?;
+                joined.insert(organization.clone(), id.clone());
+                id
+            }
+        };
         self.dispatch(organization, &job_run_id, work).await
     }
 

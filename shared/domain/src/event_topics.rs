@@ -8,7 +8,7 @@ use serde_json::Value;
 use thiserror::Error;
 
 use crate::{
-    ids::{DisputeId, OrderCopyId, OrderId, PaymentSourceId, RefundId, SubscriptionId},
+    ids::{DisputeId, JobRunId, OrderCopyId, OrderId, PaymentSourceId, RefundId, SubscriptionId},
     import::IMPORTED,
     journal::Entry,
     time::OccurrenceNumber,
@@ -64,12 +64,13 @@ impl Concerned {
 const RUN_PREFIX: &str = "roc_";
 
 /// The types of resources by what their ids begin with; other ids are those of subscriptions.
-const KINDS: [(&str, &str); 6] = [
+const KINDS: [(&str, &str); 7] = [
     (OrderId::PREFIX, "orders"),
     (OrderCopyId::PREFIX, "order_copies"),
     (RefundId::PREFIX, "refunds"),
     (DisputeId::PREFIX, "disputes"),
     (PaymentSourceId::PREFIX, "customer_payment_sources"),
+    (JobRunId::PREFIX, "job_runs"),
     (RUN_PREFIX, "recurring_order_copies"),
 ];
 

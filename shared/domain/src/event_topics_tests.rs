@@ -376,3 +376,23 @@ proptest! {
         let _ = check(&text);
     }
 }
+
+#[test]
+fn a_job_run_begins_once_and_ends_with_or_without_errors() {
+    let began = json!({"kind": "scheduled", "status": "running"});
+    assert_eq!(
+        told("job_ab", "job_runs.create", Value::Null, began),
+        ["job_runs.create job_ab", "job_runs.start job_ab"]
+    );
+    for (status, expected) in [
+        ("completed", vec!["job_runs.complete job_ab"]),
+        (
+            "completed_with_errors",
+            vec!["job_runs.complete job_ab", "job_runs.complete_with_errors job_ab"],
+        ),
+    ] {
+        let ended = json!({"status": status, "claimed_count": 2});
+        let before = json!({"status": "running"});
+        assert_eq!(told("job_ab", "job_runs.complete", before, ended), expected, "{status}");
+    }
+}

@@ -57,7 +57,10 @@ impl Store {
             DueSubject::Run(id) => (id, Some(MAY_RUN.to_owned())),
             DueSubject::Alert(id) => (id, Some(format!("{MAY_RUN} AND next_run_at <= :now"))),
             DueSubject::Other(id) => (id, None),
-            DueSubject::Order(_) | DueSubject::Delivery(_) | DueSubject::Record { .. } => {
+            DueSubject::Order(_)
+            | DueSubject::Delivery(_)
+            | DueSubject::JobRun(_)
+            | DueSubject::Record { .. } => {
                 return Ok(None);
             }
         };

@@ -229,15 +229,20 @@ impl<'a> Commit<'a> {
                 .build()
                 .map_err(|error| StoreError::Refused(error.to_string()))
         });
+        self.update(Part::Run, update);
+        self
+    }
+
+    /// Changes an item. Its condition is about `part`.
+    pub(crate) fn update(&mut self, part: Part, update: Result<Update, StoreError>) {
         match update {
             Ok(update) => self.writes.push((
-                Part::Run,
+                part,
                 String::new(),
                 TransactWriteItem::builder().update(update).build(),
             )),
             Err(error) => self.fail(error),
         }
-        self
     }
 
     fn run_attributes(&self, run: &Run) -> Result<Item, StoreError> {

@@ -2,7 +2,7 @@
 //! "everything due up to now", never "today", so downtime needs no special case.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use perennial_domain::ids::{EventCallbackId, OrderId, OrganizationId, SubscriptionId};
+use perennial_domain::ids::{EventCallbackId, JobRunId, OrderId, OrganizationId, SubscriptionId};
 
 use crate::{
     Page, Store, StoreError,
@@ -18,6 +18,8 @@ pub(crate) const VALIDATION_GRACE: TimeDelta = TimeDelta::minutes(2);
 pub(crate) const VALIDATE: &str = "validate";
 /// The name under which deliveries to webhooks stand in the index.
 pub(crate) const DELIVER: &str = "deliver";
+/// The name under which job runs that are not over stand in the index.
+pub(crate) const JOB: &str = "job";
 
 /// Who is due.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +35,8 @@ pub enum DueSubject {
     Order(OrderId),
     /// A delivery to a webhook.
     Delivery(EventCallbackId),
+    /// A job run of which it is to be seen whether it is over.
+    JobRun(JobRunId),
     /// A record that wakes: see [`WAKES_AT`](crate::WAKES_AT).
     Record {
         /// The letter of its kind.
@@ -126,6 +130,7 @@ fn entry(item: &Item) -> Option<DueEntry> {
     let subject = match kind {
         VALIDATE => DueSubject::Order(id.parse().ok()?),
         DELIVER => DueSubject::Delivery(delivery_at(id, &key.sk)?),
+        JOB => DueSubject::JobRun(id.parse().ok()?),
         "run" => DueSubject::Run(id.parse().ok()?),
         "alert" => DueSubject::Alert(id.parse().ok()?),
         name if let Some(letter) = letter_named(name) => {

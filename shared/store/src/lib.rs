@@ -18,6 +18,7 @@ mod journal;
 mod keys;
 mod listing;
 mod members;
+mod open_jobs;
 mod order_copies;
 mod orders;
 mod page;
@@ -44,6 +45,7 @@ pub use jobs::{JobBatch, JobCounts, JobKind, JobRun, JobStatus, RunResult, batch
 pub use journal::{Direction, LastEntry, entry_in_stream};
 pub use keys::shard_of;
 pub use listing::{Listed, Span, Table, Window};
+pub use open_jobs::OpenJob;
 pub use orders::StoredOrder;
 pub use page::{Cursor, CursorError, Page};
 pub use reconciliations::{Examined, Progress, Reconciliation, Recorded};

@@ -27,6 +27,7 @@ pub fn events(entry: &Entry) -> Vec<Event> {
         _ => {}
     }
     told.add(&entry.event, told.subject());
+    told.of_job_run();
     told.of_status();
     told.of_method();
     told.of_payment();
@@ -65,6 +66,18 @@ impl Told<'_> {
     /// What the entry's journal belongs to.
     fn subject(&self) -> Concerned {
         Concerned::subject(&self.entry.subject)
+    }
+
+    /// That a job run began, or how it ended.
+    fn of_job_run(&mut self) {
+        let status = self.entry.after.get("status").and_then(Value::as_str);
+        match (self.entry.event.as_str(), status) {
+            ("job_runs.create", _) => self.add("job_runs.start", self.subject()),
+            ("job_runs.complete", Some("completed_with_errors")) => {
+                self.add("job_runs.complete_with_errors", self.subject());
+            }
+            _ => {}
+        }
     }
 
     /// A status that a subscription has come to otherwise than by its own trigger: made active, or

@@ -14,6 +14,7 @@ const ORDER: &str = "orders";
 const REFUND: &str = "refunds";
 const DISPUTE: &str = "disputes";
 const SOURCE: &str = "customer_payment_sources";
+const JOB: &str = "job_runs";
 
 /// Every topic that webhooks can subscribe to.
 pub const TOPICS: &[Topic] = &[
@@ -219,5 +220,20 @@ pub const TOPICS: &[Topic] = &[
         SOURCE,
         "customer_payment_sources.expiring",
         "It expires within 30 days, before runs that are to be paid by it.",
+    ),
+    of(100, JOB, "job_runs.create", "A job run was opened: it has found work, or was asked for."),
+    of(101, JOB, "job_runs.start", "It began; sent with create."),
+    of(
+        102,
+        JOB,
+        "job_runs.complete",
+        "Each of its runs has a result, and it takes up no more of them. Sent once.",
+    ),
+    of(
+        103,
+        JOB,
+        "job_runs.complete_with_errors",
+        "Sent with complete where a run of it failed, is open for another attempt or is a dead \
+         letter, or where a reconciliation has found something.",
     ),
 ];

@@ -1,7 +1,16 @@
 //! The job log: exact counts, however often a message is handled.
 
-use perennial_domain::{ids::SubscriptionId, time::OccurrenceNumber};
-use perennial_store::{JobBatch, JobCounts, JobKind, JobRun, JobStatus, RunResult, Store};
+use std::error::Error;
+
+use perennial_domain::{
+    ids::SubscriptionId,
+    journal::{Cause, Change, Entry, Head, append},
+    time::OccurrenceNumber,
+};
+use perennial_store::{
+    DueSubject, JobBatch, JobCounts, JobKind, JobRun, JobStatus, RunResult, Store, shard_of,
+};
+use serde_json::{Value, json};
 
 use crate::{
     TestResult,
@@ -125,5 +134,55 @@ async fn job_runs_are_listed_by_time() -> TestResult {
     let mut seen: Vec<_> = page.items.into_iter().chain(rest.items).collect();
     seen.reverse();
     assert_eq!(seen, expected);
+    Ok(())
+}
+
+/// An entry of a job run's journal, which follows that of `head`.
+fn told(head: &mut Head, event: &'static str, moment: &str) -> Result<Entry, Box<dyn Error>> {
+    let cause = Cause { actor: "system:schedule".to_owned(), reason: "test".to_owned() };
+    let change = Change { event, before: Value::Null, after: json!({"status": "running"}) };
+    Ok(append(head, &acme()?, job("tick").as_str(), at(moment)?, cause, change))
+}
+
+#[tokio::test]
+async fn a_job_run_begins_once_and_ends_once_and_takes_up_nothing_after_that() -> TestResult {
+    let (store, acme, id) = (store().await?, acme()?, job("tick"));
+    let mut head = Head::default();
+    let began = told(&mut head, "job_runs.create", "2027-02-28T10:00:00Z")?;
+    let ended = told(&mut head, "job_runs.complete", "2027-02-28T10:01:00Z")?;
+    let until = at("2027-02-28T10:01:00Z")?;
+    assert!(!store.join_job_run(&acme, &id, until).await?, "nobody has begun it");
+    assert_eq!(store.open_job(&acme, &id).await?, None);
+
+    let parts = ["3".to_owned(), "7".to_owned()];
+    assert!(store.begin_job_run(&began, until, &parts).await?);
+    let shard = shard_of(id.as_str(), store.shards());
+    let due = store.due(shard, until, 10, None).await?.items;
+    assert_eq!(due[0].subject, DueSubject::JobRun(id.clone()));
+    assert_eq!(due[0].due_at, until);
+    let open = store.open_job(&acme, &id).await?.ok_or("it is not over")?;
+    assert_eq!((&open.began, open.busy_until, open.awaits), (&began, until, true));
+    for part in ["3", "3", "7"] {
+        store.end_job_part(&acme, &id, part).await?;
+    }
+    assert!(!store.open_job(&acme, &id).await?.ok_or("it is not over")?.awaits);
+
+    // Another part of the same tick takes part after it was looked at.
+    let later = at("2027-02-28T10:01:05Z")?;
+    assert!(store.begin_job_run(&began, later, &[]).await?);
+    assert!(!store.end_job_run(&open, &ended).await?);
+    let open = store.open_job(&acme, &id).await?.ok_or("it is not over")?;
+    assert_eq!(open.busy_until, later);
+    store.look_later(&open, later).await?;
+    assert!(store.due(shard, until, 10, None).await?.items.is_empty());
+    assert_eq!(store.due(shard, later, 10, None).await?.items.len(), 1);
+
+    assert!(store.end_job_run(&open, &ended).await?);
+    assert!(!store.end_job_run(&open, &ended).await?, "only once");
+    assert!(!store.begin_job_run(&began, later, &[]).await?, "nobody takes part any more");
+    assert!(!store.join_job_run(&acme, &id, later).await?);
+    assert_eq!(store.open_job(&acme, &id).await?, None);
+    assert!(store.due(shard, later, 10, None).await?.items.is_empty());
+    assert_eq!(store.whole_journal(&acme, "J", id.as_str()).await?, [began, ended]);
     Ok(())
 }

@@ -2,6 +2,7 @@
 //! that fail, hang, answer too much or are not where they may be.
 
 mod breaker;
+mod job_runs;
 mod lost;
 mod messages;
 mod poison;
