@@ -345,7 +345,7 @@ impl Subscription {
             let reason = Reason::plain(Source::Rescheduled);
             return Some(Occurrence { number: coming.number, at: coming.at, reason });
         }
-        self.schedule().explained(coming).ok()
+        self.schedule().explained_in_full(coming).ok()
     }
 
     /// The next occurrence of its schedule on the date that it serves by `now`: one that was brought

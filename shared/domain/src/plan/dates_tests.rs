@@ -389,3 +389,25 @@ fn numbers_that_a_frequency_jumps_over_do_not_count_towards_the_maximum() -> Tes
     assert_eq!(weekly.end_at(third), Some(crate::time::TermEnd::MaximumReached));
     Ok(())
 }
+
+#[test]
+fn a_run_that_a_day_off_has_moved_says_so_after_its_anchor_day_was_changed() -> TestResult {
+    // 28 February 2027 is a Sunday; the working day before it is Friday, the 26th.
+    let now = at("2027-02-10T00:00:00Z")?;
+    let before = begun("monthly", "2027-01-31T10:00:00Z", "UTC", now)?;
+    let days = WorkingDays::with_holidays(WorkingDayRule::Previous, [])?;
+    let working = ScheduleRules { working_days: Some(days), ..ScheduleRules::default() };
+    let working = change_dates(&before, &rules(working), now)?;
+    let reason = |of: &Subscription| of.coming_explained().map(|next| next.reason.to_string());
+    let moved = "anchor plus 1 interval, clamped from 31, weekend moved from 2027-02-28";
+    assert_eq!(reason(&working).as_deref(), Some(moved));
+    let fifth = ScheduleRules { anchor_day: Some(AnchorDay::new(5)?), ..working.rules.clone() };
+    let changed = change_dates(&working, &rules(fifth), now)?;
+    assert_eq!(changed.next(), slot(1, "2027-02-26T10:00:00Z")?);
+    assert_eq!(reason(&changed).as_deref(), Some("anchor, weekend moved from 2027-02-28"));
+    // What is not the date of any rule is as recorded, still.
+    let mut odd = changed.clone();
+    odd.set_next(slot(1, "2027-02-25T10:00:00Z")?);
+    assert_eq!(reason(&odd).as_deref(), Some("as recorded"));
+    Ok(())
+}

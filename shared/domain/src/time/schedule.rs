@@ -302,6 +302,27 @@ impl Schedule {
         }))
     }
 
+    /// As [`Schedule::explained`]; what is known besides is that the anchor's own run was moved by a day
+    /// off. Counting goes on from the anchor, so its occurrence stays on its own date.
+    ///
+    /// # Errors
+    ///
+    /// As [`Schedule::explained`].
+    pub fn explained_in_full(&self, recorded: Slot) -> Result<Occurrence, ScheduleError> {
+        let explained = self.explained(recorded)?;
+        let interval = !matches!(self.frequency, Frequency::Cron(_));
+        if interval
+            && explained.reason.source == Source::Recorded
+            && recorded.number == self.rules.anchor_number
+            && let Ok(moved) = self.interval_dates().occurrence(0)
+            && moved.at == recorded.at
+        {
+            let reason = Reason { source: Source::Anchor, ..moved.reason };
+            return Ok(Occurrence { reason, ..moved });
+        }
+        Ok(explained)
+    }
+
     pub(super) fn anchor_occurrence(&self) -> Result<Occurrence, ScheduleError> {
         if !zone::in_range(self.anchor) {
             return Err(ScheduleError::OutOfRange);
