@@ -1,4 +1,4 @@
-//! Failures: ranks what somebody has to see to, and sees to many dead letters at once.
+//! Failures: ranks what somebody has to see to, and sees to many dead letters or held orders at once.
 
 use std::sync::Arc;
 
@@ -23,7 +23,11 @@ pub(crate) fn build(
         .collect::<Result<_, SettingError>>()?;
     Ok(HttpFunction {
         surface: Surface::Failures,
-        operations: &[api::failures::OPERATIONS, api::failures::redrives::OPERATIONS],
+        operations: &[
+            api::failures::OPERATIONS,
+            api::failures::redrives::OPERATIONS,
+            api::failures::overturns::OPERATIONS,
+        ],
         open: None,
         services: Services { queues, ..Services::over(settings::store(environment, aws)?) },
         clock: Arc::clone(clock),

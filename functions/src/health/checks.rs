@@ -3,9 +3,13 @@
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
-use futures::future::{join, join_all};
-use perennial_domain::ids::OrganizationId;
-use perennial_store::{DeadLetter, DeadLetterStatus, Span, Store};
+use futures::future::{join, join_all, try_join_all};
+use perennial_domain::{
+    checks::{CheckRecord, RecordOutcome},
+    ids::OrganizationId,
+    order::OrderStatus,
+};
+use perennial_store::{DeadLetter, DeadLetterStatus, Span, Store, StoreError, StoredOrder};
 use serde_json::{Value, json};
 
 use super::Watched;
@@ -18,6 +22,12 @@ const LATE: TimeDelta = TimeDelta::minutes(5);
 const CROWDED: u64 = 1_000;
 /// How many of an organization's latest dead letters are counted.
 const LETTERS: u16 = 100;
+/// How many of an organization's latest orders that checks held or refused are looked through.
+const RECORDS: u16 = 500;
+/// Most held orders that are counted.
+const HELD: usize = 100;
+/// For how long an order may wait for an operator before somebody should be told.
+const HELD_LONG: TimeDelta = TimeDelta::days(1);
 
 /// A verdict, the better ones first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -200,4 +210,55 @@ pub(super) async fn letters(store: &Store, organization: &OrganizationId) -> Che
     let status = if open > 0 { Status::Warn } else { Status::Pass };
     let check = check.found(status, u64::try_from(open).unwrap_or_default(), "letters");
     Check { more: json!({"among_the_latest": page.items.len()}), ..check }
+}
+
+/// How many of an organization's orders wait for an operator, and for how long the oldest does.
+pub(super) async fn held(
+    store: &Store,
+    organization: &OrganizationId,
+    now: DateTime<Utc>,
+) -> Check {
+    let check = Check::new(
+        "orders:held",
+        "component",
+        "orders that checks hold wait for an operator: GET /api/failures, POST /api/order_overturns",
+    );
+    let Some((since, all)) = timely(held_since(store, organization)).await else {
+        return Check { status: Status::Warn, ..check };
+    };
+    let oldest = since.first().copied();
+    let waits = oldest.map_or(TimeDelta::zero(), |at| now - at).max(TimeDelta::zero());
+    let status = if waits > HELD_LONG { Status::Warn } else { Status::Pass };
+    let check = check.found(status, u64::try_from(since.len()).unwrap_or_default(), "orders");
+    let more = json!({
+        "oldest_held_at": oldest,
+        "oldest_waits_seconds": waits.num_seconds(),
+        "counted_all": all,
+    });
+    Check { more, ..check }
+}
+
+/// Since when each order has been held that still is, the oldest first, and whether these are all.
+/// Half a read unit for 45 records, one for each record and for each order.
+async fn held_since(
+    store: &Store,
+    organization: &OrganizationId,
+) -> Result<(Vec<DateTime<Utc>>, bool), StoreError> {
+    let latest = Span { descending: true, from: None, to: None };
+    let listed = store.list_within::<CheckRecord>(organization, &latest, RECORDS, None).await?;
+    let Ok(page) = listed else { return Ok((Vec::new(), false)) };
+    let open =
+        |record: &CheckRecord| record.outcome == RecordOutcome::Held && record.resolution.is_none();
+    let mut records: Vec<CheckRecord> = page.items.into_iter().filter(open).collect();
+    records.reverse();
+    let all = page.next.is_none() && records.len() <= HELD;
+    records.truncate(HELD);
+    let looks = records.iter().map(|record| async move {
+        let order = store.order(organization, &record.order_id).await?;
+        let Some(StoredOrder::Client(order)) = order else { return Ok(None) };
+        let is_held = order.status == OrderStatus::Held && order.placements == record.placement;
+        Ok::<_, StoreError>(is_held.then_some(record.created_at))
+    });
+    let since = try_join_all(looks).await?.into_iter().flatten().collect();
+    Ok((since, all))
 }

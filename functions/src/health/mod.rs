@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
+use futures::future::join;
 use perennial_domain::time::database_version;
 use perennial_messages::Queue;
 use perennial_runtime::{Clock, Environment, Function, FunctionError, Invocation, SettingError};
@@ -105,7 +106,10 @@ impl Health {
                 let caller = Caller::from_claims(request.claims.as_ref().or(stated.as_ref()))?;
                 check_role(&caller)?;
                 let mut checks = self.checks(now).await;
-                checks.push(checks::letters(&self.store, &caller.organization).await);
+                let (store, organization) = (&self.store, &caller.organization);
+                let letters = checks::letters(store, organization);
+                let (letters, held) = join(letters, checks::held(store, organization, now)).await;
+                checks.extend([letters, held]);
                 Ok(answer(&checks, true, now))
             }
             (_, path) => Err(ApiError::not_found("resource at path", path)),

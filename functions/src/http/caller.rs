@@ -89,6 +89,7 @@ const ORGANIZATION_WIDE: &[&str] = &[
     "failures",
     "dead_letter_redrives",
     "dead_letter_discards",
+    "order_overturns",
     "webhooks",
     "event_callbacks",
 ];

@@ -22,7 +22,7 @@ const REJECT: &str = "_reject";
 
 /// A decision with its reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Decision {
+pub(crate) enum Decision {
     /// The findings of the checks do not count.
     Overturn(String),
     /// They do.
@@ -78,7 +78,7 @@ impl Decision {
 }
 
 /// Carries a decision out, and keeps it with what is kept of the order's checks.
-pub(super) async fn decide(
+pub(crate) async fn decide(
     context: &Context<'_>,
     before: Order,
     decision: &Decision,

@@ -3,7 +3,7 @@
 pub(crate) mod backlog;
 mod change_order;
 pub(crate) mod create_order;
-mod decide_order;
+pub(crate) mod decide_order;
 pub(crate) mod line;
 pub(crate) mod line_items;
 pub(crate) mod orders;

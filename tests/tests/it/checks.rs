@@ -440,3 +440,129 @@ async fn a_preview_tells_which_of_the_last_orders_a_changed_policy_would_flip() 
     shop.order_status(&few).await?;
     Ok(())
 }
+
+/// Overturns many orders, and what became of each: its outcome and the code of what it breaks.
+async fn overturn_many(api: &Api, attributes: Value) -> TestResult<(Vec<(String, String)>, Value)> {
+    let document = documents::create("order_overturns", attributes, &[]);
+    let answer = api.post("order_overturns", &document).send().await?.with_status(200)?;
+    let results = answer.attribute("results").as_array().cloned().unwrap_or_default();
+    let text = |result: &Value, name: &str| result[name].as_str().unwrap_or_default().to_owned();
+    let told = results.iter().map(|one| (text(one, "outcome"), text(one, "code"))).collect();
+    Ok((told, answer.attribute("remaining").clone()))
+}
+
+/// An order by the channel `web` that would be renewed each month.
+async fn by_channel(shop: &Shop, external: &str) -> TestResult<String> {
+    let payload = json!({"id": external}).to_string();
+    let request = shop.api.request(Method::POST, "channels/web/orders");
+    let taken = request.body("application/json", payload).send().await?;
+    shop.settle().await?;
+    taken.with_status(201)?.id()
+}
+
+#[tokio::test]
+async fn many_held_orders_are_overturned_with_one_reason_and_health_tells_how_many_wait()
+-> TestResult {
+    let shop = Shop::open_at(OPENING).await?;
+    let operator = shop.api_as(Role::Operator)?;
+    let term = json!({"term": {"severity": "review", "max_days": 365}});
+    let policy = policy(&shop.api, json!({"checks": term}), &[]).await?;
+    let market = [("market", "markets", shop.goods.market.as_str())];
+    let channel = documents::create("channels", json!({"code": "web", "name": "Web"}), &market);
+    let channel = shop.api.create("channels", &channel).await?.id()?;
+    let program = "{external_id: .id, customer: {reference: \"c\", email: \"c@example.com\"}, \
+        payment_source: {payment_source_token: \"tok_paid\"}, order: {_place: true, \
+        _create_subscriptions: true, line_items: [{sku_code: \"BEANS\", quantity: 1, \
+        frequency: \"monthly\"}]}}";
+    let mapping = json!({"program": program, "_activate": true});
+    let of = [("channel", "channels", channel.as_str())];
+    let mapping = documents::create("channel_mappings", mapping, &of);
+    shop.api.create("channel_mappings", &mapping).await?;
+
+    let health = async || -> TestResult<Value> {
+        // An answer may be some seconds old.
+        shop.advance("PT10S").await?;
+        let details = operator.get("health/details").await?;
+        Ok(details.at("/checks/orders:held/0").clone())
+    };
+    let none = health().await?;
+    assert_eq!((&none["status"], &none["observedValue"]), (&json!("pass"), &json!(0)));
+    let mut orders = Vec::new();
+    for _ in 0..3 {
+        orders.push(monthly(&shop).await?);
+        shop.advance("PT1H").await?;
+    }
+    for external in ["1", "2"] {
+        orders.push(by_channel(&shop, external).await?);
+    }
+    for order in &orders {
+        assert_eq!(shop.order_status(order).await?, "held");
+    }
+    let held = health().await?;
+    assert_eq!((&held["status"], &held["observedValue"]), (&json!("pass"), &json!(5)));
+    assert_eq!(held["counted_all"], true);
+    let waits = held["oldest_waits_seconds"].as_i64().ok_or("no age")?;
+    assert!((3 * 3_600..4 * 3_600).contains(&waits), "{waits}");
+    shop.advance("P1D").await?;
+    assert_eq!(health().await?["status"], "warn", "the oldest waits for more than a day");
+
+    // One of them is seen to by itself; those of the channel are all right.
+    let [first, second, third, fourth, fifth] = &orders[..] else { panic!("{orders:?}") };
+    let rejected = json!({"_reject": "not them"});
+    change(&operator, "orders", first, rejected).await?.with_status(200)?;
+    let web = json!({"channel_code": "web", "check": "term", "reason": "a known partner"});
+    let done = ("overturned".to_owned(), String::new());
+    let (told, remaining) = overturn_many(&operator, web.clone()).await?;
+    assert_eq!((told, remaining), (vec![done.clone(), done.clone()], json!(0)));
+    let (told, _) = overturn_many(&operator, web).await?;
+    assert!(told.is_empty(), "they wait no more: {told:?}");
+    shop.settle().await?;
+    for order in [fourth, fifth] {
+        assert_eq!(shop.order_status(order).await?, "placed");
+        assert_eq!(verdict(&shop, order, "term").await?["verdict"], "overturned");
+    }
+    assert_eq!(health().await?["observedValue"], 2);
+
+    // The oldest first, as many as are asked for; the rest by the same request.
+    let other = json!({"check": "credit_limit", "reason": "another check"});
+    assert_eq!(overturn_many(&operator, other).await?, (Vec::new(), json!(0)));
+    let one = json!({"check": "term", "limit": 1, "reason": "the policy was too strict"});
+    assert_eq!(overturn_many(&operator, one.clone()).await?, (vec![done.clone()], json!(1)));
+    shop.settle().await?;
+    assert_eq!(shop.order_status(second).await?, "placed");
+    assert_eq!(shop.order_status(third).await?, "held");
+    assert_eq!(overturn_many(&operator, one).await?, (vec![done.clone()], json!(0)));
+    shop.settle().await?;
+    assert_eq!(shop.order_status(third).await?, "placed");
+    assert_eq!(charges(&shop, third).await?, 1);
+    // By their ids: what was rejected may go on, what is placed or nowhere may not.
+    let ids = json!({"order_ids": [first, third, "ord_0", first], "reason": "on second thoughts"});
+    let (told, _) = overturn_many(&operator, ids).await?;
+    let refused = |code: &str| ("refused".to_owned(), code.to_owned());
+    assert_eq!(told, [done, refused("invalid_status"), refused("not_found")]);
+    shop.settle().await?;
+    assert_eq!(health().await?["observedValue"], 0);
+
+    let strict = json!({"checks": {"term": {"severity": "off"}}});
+    change(&shop.api, "check_policies", &policy, strict).await?.with_status(200)?;
+    for (attributes, expected) in [
+        (json!({"reason": "a"}), "required /data/attributes/order_ids"),
+        (json!({"check": "term"}), "required /data/attributes/reason"),
+        (json!({"check": "stock", "reason": "a"}), "invalid_value /data/attributes/check"),
+        (
+            json!({"order_ids": [], "check": "term", "reason": "a"}),
+            "invalid_value /data/attributes/order_ids",
+        ),
+    ] {
+        let document = documents::create("order_overturns", attributes, &[]);
+        let refused = operator.post("order_overturns", &document).send().await?;
+        assert_eq!((refused.status, refused.errors()), (422, vec![expected.to_owned()]));
+    }
+    let document =
+        documents::create("order_overturns", json!({"order_ids": [], "reason": "a"}), &[]);
+    for role in [Role::Integration, Role::SalesChannel, Role::Approver] {
+        let sent = shop.api_as(role)?.post("order_overturns", &document).send().await?;
+        assert_eq!(sent.status, 403, "{role:?}");
+    }
+    shop.prove_events().await
+}

@@ -390,6 +390,10 @@ async fn rank(shop: &Shop) -> TestResult {
         let document = documents::create(kind, attributes, &[]);
         shop.api.post(kind, &document).send().await?;
     }
+    let known = json!({"check": "term", "reason": "known"});
+    let known = documents::create("order_overturns", known, &[]);
+    let operator = shop.api_as(perennial_local::identity::Role::Operator)?;
+    operator.post("order_overturns", &known).send().await?;
     shop.settle().await
 }
 

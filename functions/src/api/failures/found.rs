@@ -94,6 +94,17 @@ impl Found {
         Self { letters, records }.standing(context).await
     }
 
+    /// The orders of those records of checks that are meant and still stand, the newest first.
+    pub(super) async fn orders(
+        context: &Context<'_>,
+        meant: impl Fn(&CheckRecord) -> bool,
+    ) -> Outcome<Vec<String>> {
+        let meant = |record| unresolved(record).filter(&meant);
+        let records = newest(context, meant).await?;
+        let found = Self { letters: Vec::new(), records }.standing(context).await?;
+        Ok(found.records.iter().map(|record| record.order_id.to_string()).collect())
+    }
+
     /// The one with this id, if it is open.
     pub(super) async fn one(
         context: &Context<'_>,

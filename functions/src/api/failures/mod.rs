@@ -5,6 +5,7 @@
 //! validation again until that places or refuses them, or their message becomes a dead letter.
 
 mod found;
+pub(crate) mod overturns;
 pub(crate) mod redrives;
 
 use perennial_domain::ids::{CheckRecordId, DeadLetterId};

@@ -201,7 +201,11 @@ async fn see_to(
     let results: Vec<Value> = stream::iter(letters)
         .map(|id| async move {
             let done = one(context, &id, asked).await;
-            result(&id, asked, &done)
+            let outcome = match asked {
+                Asked::Redrive => "redriven",
+                Asked::Discard(_) => "discarded",
+            };
+            result(("dead_letter_id", &id), outcome, &done)
         })
         .buffered(CONCURRENCY)
         .collect()
@@ -219,14 +223,12 @@ async fn one(context: &Context<'_>, id: &str, asked: &Asked) -> Outcome<()> {
     dead_letters::carry_out(context, letter, asked.clone()).await.map(drop)
 }
 
-fn result(id: &str, asked: &Asked, done: &Outcome<()>) -> Value {
+/// What became of one of many: the name and value of its id, and what it is called where it is done.
+pub(super) fn result((name, id): (&str, &str), outcome: &str, done: &Outcome<()>) -> Value {
     let mut result = Map::new();
-    result.insert("dead_letter_id".to_owned(), json!(id));
+    result.insert(name.to_owned(), json!(id));
     let (outcome, told) = match done {
-        Ok(()) => match asked {
-            Asked::Redrive => ("redriven", None),
-            Asked::Discard(_) => ("discarded", None),
-        },
+        Ok(()) => (outcome, None),
         Err(error) if error.status() >= 500 => ("failed", error.problems.first()),
         Err(error) => ("refused", error.problems.first()),
     };

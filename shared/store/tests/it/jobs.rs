@@ -158,8 +158,8 @@ async fn a_job_run_begins_once_and_ends_once_and_takes_up_nothing_after_that() -
     assert!(store.begin_job_run(&began, until, &parts).await?);
     let shard = shard_of(id.as_str(), store.shards());
     let due = store.due(shard, until, 10, None).await?.items;
-    assert_eq!(due[0].subject, DueSubject::JobRun(id.clone()));
-    assert_eq!(due[0].due_at, until);
+    let [due] = &due[..] else { return Err("it is not looked after".into()) };
+    assert_eq!((&due.subject, due.due_at), (&DueSubject::JobRun(id.clone()), until));
     let open = store.open_job(&acme, &id).await?.ok_or("it is not over")?;
     assert_eq!((&open.began, open.busy_until, open.awaits), (&began, until, true));
     for part in ["3", "3", "7"] {
