@@ -1,10 +1,10 @@
 //! What the checks of an order look at, loaded: one batch for what the order refers to, and more only
 //! for the checks that are made.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
-use futures::future::{try_join_all, try_join3};
+use futures::future::{try_join_all, try_join4};
 use perennial_domain::{
     checks::{CheckPolicy, Facts, Holdings, Needs, PolicyError, Reserving, Scope, Settings},
     ids::{OrganizationId, SkuId, SubscriptionId},
@@ -32,6 +32,7 @@ pub(crate) struct Checked {
     holdings: Option<Holdings>,
     prices: CurrentPrices,
     reserving: HashMap<SkuId, Reserving>,
+    held: BTreeMap<String, i64>,
     impossible: Vec<Rejection>,
 }
 
@@ -62,13 +63,14 @@ impl Checked {
             impossible.push(undated);
             Vec::new()
         });
-        let (holdings, prices, reserving) = try_join3(
+        let (holdings, prices, reserving, held) = try_join4(
             holdings(store, organization, order, needs.holdings),
             prices(store, organization, order, &related, needs.prices),
             reserving(store, organization, &related, &becoming, needs.reserving),
+            held(store, organization, order, needs.held),
         )
         .await?;
-        Ok(Self { related, becoming, holdings, prices, reserving, impossible })
+        Ok(Self { related, becoming, holdings, prices, reserving, held, impossible })
     }
 
     /// The facts about the order, whose own units lack this in stock.
@@ -95,6 +97,7 @@ impl Checked {
             reserving: &self.reserving,
             impossible: &self.impossible,
             short,
+            held: &self.held,
             now,
         }
     }
@@ -182,6 +185,17 @@ async fn prices(
         None => Wanted::default(),
     };
     pricing::current(store, organization, wanted).await
+}
+
+/// What the order has taken from stock before. It is read after the skus are: whatever has gone from
+/// what they tell is in it.
+async fn held(
+    store: &Store,
+    organization: &OrganizationId,
+    order: &Order,
+    needed: bool,
+) -> Result<BTreeMap<String, i64>, StoreError> {
+    if needed { store.held_stock(organization, &order.id).await } else { Ok(BTreeMap::new()) }
 }
 
 async fn reserving(

@@ -175,6 +175,7 @@ fn told(dispute: DisputeNotice) -> DisputeTold {
             _ => DisputeStatus::Open,
         },
         amount: MinorUnits::new(dispute.amount_minor),
+        currency: Some(dispute.currency),
         reason: Some(dispute.reason).filter(|reason| !reason.is_empty()),
     }
 }

@@ -140,6 +140,7 @@ fn a_dispute_is_told_in_our_words() {
         };
         let told = told(dispute);
         assert_eq!((told.status, told.amount, told.reason), (ours, MinorUnits::new(500), None));
+        assert_eq!(told.currency.as_deref(), Some("EUR"));
     }
 }
 

@@ -6,6 +6,7 @@ use serde_json::json;
 use super::{
     CREATED_AT, UPDATED_AT,
     catalog::{Catalog, Change, Identity, METADATA, Need, REFERENCE, REFERENCE_ORIGIN, done, text},
+    channel_webhooks,
 };
 use crate::http::{
     attributes::{Attribute, Kind},
@@ -49,6 +50,12 @@ pub(crate) static KIND: ResourceType = ResourceType {
             Kind::Integer(1, 44_640),
             "How long it may be silent before its health says so; null expects nothing.",
         ),
+        channel_webhooks::SCHEME,
+        channel_webhooks::HEADER,
+        channel_webhooks::ENCODING,
+        channel_webhooks::SECRET,
+        channel_webhooks::GIVE,
+        channel_webhooks::ROTATE,
         Attribute::read(
             MAPPINGS_COUNT,
             Kind::Integer(0, u32::MAX as i64),
@@ -69,13 +76,24 @@ pub(crate) static KIND: ResourceType = ResourceType {
 pub(crate) static CATALOG: Catalog = Catalog {
     identity: Identity::Of { members: &["code"], filters: &["code_eq"] },
     required: &["code", "name"],
-    defaults: || json!({"on_change": "update", "trusts_prices": false, MAPPINGS_COUNT: 0}),
+    defaults: || {
+        json!({
+            "on_change": "update",
+            "trusts_prices": false,
+            MAPPINGS_COUNT: 0,
+            "webhook_encoding": "base64",
+        })
+    },
     market: Some("market_id"),
+    take: channel_webhooks::take,
     settle: |_, change| {
         check_code(change);
         check_mapping(change);
+        channel_webhooks::settle(change);
         done()
     },
+    show: |_, attributes| channel_webhooks::show(attributes),
+    reveal: |_, before, record, object| channel_webhooks::reveal(before, record, object),
     needed_by: &[Need::of("channel_mappings", "Z", "channel_id")],
     on_update: "Another mapping counts from the next payload on.",
     ..Catalog::new(&KIND, "H", Part::Record("channel"), PREFIX)

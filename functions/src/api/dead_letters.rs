@@ -6,7 +6,7 @@ use perennial_domain::{
 };
 use perennial_messages::{Outgoing, RunDue};
 use perennial_store::{DeadLetter, DeadLetterStatus};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     CREATED_AT, UPDATED_AT,
@@ -29,6 +29,9 @@ use crate::{
     work_queues::WorkQueue,
 };
 
+/// What the sources of letters begin with that channels have sent.
+pub(crate) const OF_CHANNELS: &str = "channel:";
+
 pub(crate) static KIND: ResourceType = ResourceType {
     name: "dead_letters",
     singular: "dead letter",
@@ -46,8 +49,16 @@ pub(crate) static KIND: ResourceType = ResourceType {
             "The queue whose function could not handle it; `channel:` with the code of a channel whose \
              payload could not be mapped.",
         ),
-        Attribute::read("message_id", Kind::Text(100), "The message's id on that queue."),
-        Attribute::read("body", Kind::Text(1_048_576), "The message, unchanged."),
+        Attribute::read(
+            "message_id",
+            Kind::Text(100),
+            "The message's id on the queue that is its `source`.",
+        ),
+        Attribute::read(
+            "body",
+            Kind::Text(1_048_576),
+            "The message, unchanged. Null for approvers: it may hold personal data and payment tokens.",
+        ),
         Attribute::read("error", Kind::Text(10_000), "Why it could not be handled."),
         Attribute::read(
             "attempts",
@@ -60,7 +71,7 @@ pub(crate) static KIND: ResourceType = ResourceType {
             Kind::Integer(0, i64::MAX),
             "What is lost if it is never handled, in minor units.",
         ),
-        Attribute::read("currency_code", Kind::Currency, "Currency of that."),
+        Attribute::read("currency_code", Kind::Currency, "Currency of `value_at_risk_cents`."),
         Attribute::read(
             "redrives",
             Kind::Integer(0, u32::MAX as i64),
@@ -124,7 +135,20 @@ pub(super) const OPERATIONS: &[Operation] = &[
     },
 ];
 
-pub(super) fn object(letter: &DeadLetter) -> Object {
+/// How this caller is shown letters.
+pub(super) fn shown_to(context: &Context<'_>) -> fn(&DeadLetter) -> Object {
+    if context.caller.reads_payloads() { object } else { object_without_body }
+}
+
+fn object_without_body(letter: &DeadLetter) -> Object {
+    let mut object = object(letter);
+    if let Some(body) = object.attributes.get_mut("body") {
+        *body = Value::Null;
+    }
+    object
+}
+
+fn object(letter: &DeadLetter) -> Object {
     let DeadLetter {
         id,
         status,
@@ -170,7 +194,7 @@ pub(super) fn object(letter: &DeadLetter) -> Object {
 }
 
 async fn list(context: &Context<'_>) -> Outcome<Answer> {
-    listing::answer(context, &KIND, object, |_, _: &DeadLetter| true).await
+    listing::answer(context, &KIND, shown_to(context), |_, _: &DeadLetter| true).await
 }
 
 async fn find(context: &Context<'_>) -> Outcome<DeadLetter> {
@@ -180,7 +204,7 @@ async fn find(context: &Context<'_>) -> Outcome<DeadLetter> {
 }
 
 async fn read(context: &Context<'_>) -> Outcome<Answer> {
-    answer::one(context, 200, &object(&find(context).await?)).await
+    answer::one(context, 200, &shown_to(context)(&find(context).await?)).await
 }
 
 /// What is to be done about a letter.
@@ -225,6 +249,11 @@ async fn update(context: &Context<'_>) -> Outcome<Answer> {
     answer::one(context, 200, &object(&letter)).await
 }
 
+/// Whether a letter can go back to the queue that it is from. What a channel sent is on none.
+pub(super) fn is_queued(letter: &DeadLetter) -> bool {
+    WorkQueue::named(&letter.source).is_some()
+}
+
 fn not_possible(letter: &DeadLetter, what: &str) -> ApiError {
     let status = match letter.status {
         DeadLetterStatus::Open => "open",
@@ -237,7 +266,7 @@ fn not_possible(letter: &DeadLetter, what: &str) -> ApiError {
 
 /// What a channel sent is on no queue: the function of channels takes it again.
 fn queueless(letter: &DeadLetter) -> ApiError {
-    if !letter.source.starts_with("channel:") {
+    if !letter.source.starts_with(OF_CHANNELS) {
         return ApiError::internal(format!("there is no queue {:?}", letter.source));
     }
     let detail = format!(

@@ -247,7 +247,7 @@ pub(super) async fn load_kind(
             let mut loaded = Vec::new();
             for id in ids.iter().filter_map(|id| id.parse::<DeadLetterId>().ok()) {
                 let found = context.store().dead_letter(organization, &id).await?;
-                loaded.extend(found.iter().map(dead_letters::object));
+                loaded.extend(found.iter().map(dead_letters::shown_to(context)));
             }
             Ok(loaded)
         }

@@ -10,6 +10,7 @@ pub(crate) mod catalog;
 mod change_items;
 pub(crate) mod change_subscription;
 pub(crate) mod channel_mappings;
+pub(crate) mod channel_webhooks;
 pub(crate) mod channels;
 pub(crate) mod check_policies;
 mod check_records;
@@ -232,9 +233,7 @@ pub(crate) fn build(
     Ok(HttpFunction {
         surface: Surface::Api,
         operations: &SERVED,
-        open: Some(|request, services| {
-            Box::pin(std::future::ready(open::answer(request, services)))
-        }),
+        open: Some(|asked| Box::pin(std::future::ready(open::answer(asked.request)))),
         services: Services {
             queues,
             private_webhooks: settings::private_webhooks(environment)?,

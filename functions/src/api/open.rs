@@ -1,14 +1,13 @@
 //! What is answered without a token: the description of the API.
 
 use crate::http::{
-    context::Services,
     error::Outcome,
     event::{Answer, Request},
     openapi,
 };
 
 /// The answer to a request that needs no token; `None` where it is no such request.
-pub(crate) fn answer(request: &Request, _: &Services) -> Option<Outcome<Answer>> {
+pub(crate) fn answer(request: &Request) -> Option<Outcome<Answer>> {
     if request.method != "GET" || request.path != "/api/openapi.json" {
         return None;
     }

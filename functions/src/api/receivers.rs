@@ -38,7 +38,7 @@ pub(super) const ROTATE_SECRET: Attribute = Attribute::of(
 const SECRETS: &str = "secrets";
 
 /// A secret that nobody can guess: three random UUIDs, of 122 random bits each, mixed into 32 bytes.
-fn new_secret() -> Secret {
+pub(super) fn new_secret() -> Secret {
     let random = std::iter::repeat_with(Uuid::new_v4).take(3);
     let mixed = random.fold(Sha256::new(), |hash, uuid| hash.chain_update(uuid.as_bytes()));
     Secret::new(mixed.finalize().into())

@@ -30,7 +30,7 @@ use crate::{
     },
     http::{
         context::Context,
-        error::{ApiError, Code, Outcome, Problem},
+        error::{ApiError, Code, Outcome, Problem, Source},
     },
     intake::{
         create_order,
@@ -230,7 +230,7 @@ async fn customer(
     let key = format!("customer:{reference}");
     let (attributes, none) = (Value::Object(attributes), json!({}));
     let made = make(context, reader, "customers", &key, &attributes, &none);
-    made.await.map_err(|error| beneath("/customer", error))
+    made.await.map_err(|error| in_part("customer", error))
 }
 
 /// What the customer pays with, made where it is the first time.
@@ -245,7 +245,7 @@ async fn payment_source(
     let attributes = Value::Object(attributes.clone());
     let owner = json!({"customer": linked("customers", owner)});
     let made = make(context, reader, "customer_payment_sources", &key, &attributes, &owner);
-    made.await.map_err(|error| beneath("/payment_source", error))
+    made.await.map_err(|error| in_part("payment_source", error))
 }
 
 /// The resource of the catalogue that is known by a key, made where there is none.
@@ -285,10 +285,23 @@ pub(super) fn catalog_id(inner: &Context<'_>, catalog: &Catalog) -> String {
     new_id(catalog.prefix, inner.new_uuid(catalog.kind.name))
 }
 
-/// A problem of a document of ours, told where it stands in the one that the mapping made.
-fn beneath(part: &str, mut error: ApiError) -> ApiError {
+/// The problems of a document of ours, told where they stand in the one that the mapping made: its
+/// part `order`, `customer` or `payment_source`.
+pub(super) fn in_part(part: &str, mut error: ApiError) -> ApiError {
     for problem in &mut error.problems {
-        problem.detail = format!("{part}: {}", problem.detail);
+        let Some(Source::Pointer(at)) = &problem.source else { continue };
+        let place = if let Some(attribute) = at.strip_prefix("/data/attributes") {
+            format!("/{part}{attribute}")
+        } else if let Some(name) = at.strip_prefix("/data/relationships") {
+            let name = ["/data/id", "/data/type", "/data"]
+                .iter()
+                .find_map(|end| name.strip_suffix(end))
+                .unwrap_or(name);
+            format!("/relationships{name}")
+        } else {
+            format!("/{part}")
+        };
+        problem.source = Some(Source::Pointer(place));
     }
     error
 }
@@ -304,11 +317,17 @@ async fn create(
     let within =
         Within::new(context, &reader.channel, &orders::KIND, &order_key(mapped), &document)?;
     let inner = within.context(context);
-    let (mut order, place) = create_order::read(&inner, within.document()?).await?;
+    let (mut order, place) = said(&inner, &within).await?;
     debug_assert_eq!(&order.id, id);
     order.channel = Some(reader.code().to_owned());
     let order = create_order::take(&inner, order, place, Some(&payload)).await?;
     Ok(Delivered { fate: Fate::Accepted, order })
+}
+
+/// The order that a document tells, and whether it is to be placed.
+pub(super) async fn said(inner: &Context<'_>, within: &Within) -> Outcome<(Order, bool)> {
+    let read = create_order::read(inner, within.document()?).await;
+    read.map_err(|error| in_part("order", error))
 }
 
 /// Makes a draft what another payload says. What was made of it meanwhile beside its content stays.
@@ -323,7 +342,7 @@ async fn update(
     let within =
         Within::new(context, &reader.channel, &orders::KIND, &order_key(mapped), &document)?;
     let inner = within.context(context);
-    let (said, place) = create_order::read(&inner, within.document()?).await?;
+    let (said, place) = said(&inner, &within).await?;
     let mut after = Order {
         market_id: said.market_id,
         customer_id: said.customer_id,

@@ -5,22 +5,25 @@ use perennial_domain::ids::DeadLetterId;
 use perennial_store::{DeadLetter, DeadLetterStatus};
 
 use super::digests::hex;
-use crate::http::{
-    context::Context,
-    error::{ApiError, Code},
+use crate::{
+    api::dead_letters::OF_CHANNELS,
+    http::{
+        context::Context,
+        error::{ApiError, Code},
+    },
 };
 
-/// What the source of a channel's letters begins with.
-const SOURCE: &str = "channel:";
+/// By what name errors name a letter.
+const LETTER: &str = "dead_letter_id";
 
 /// The source of the letters of a channel.
 pub(super) fn source(code: &str) -> String {
-    format!("{SOURCE}{code}")
+    format!("{OF_CHANNELS}{code}")
 }
 
 /// The channel whose letters have this source.
 pub(super) fn channel_of(source: &str) -> Option<&str> {
-    source.strip_prefix(SOURCE)
+    source.strip_prefix(OF_CHANNELS)
 }
 
 /// Whether the payload, or what it meets, is to blame: what passes by itself is not kept.
@@ -40,6 +43,11 @@ pub(super) fn reason(error: &ApiError) -> String {
     };
     let all: Vec<String> = error.problems.iter().map(told).collect();
     all.join("; ").chars().take(2_000).collect()
+}
+
+/// The letter that an error names: what was refused is kept in it.
+pub(super) fn of(error: &ApiError) -> Option<&str> {
+    error.problems.first()?.meta.get(LETTER)?.as_str()
 }
 
 /// Keeps a payload that was refused; the error then names the letter. The same payload is one letter,
@@ -107,7 +115,7 @@ async fn keep(
 
 fn named(mut error: ApiError, id: &DeadLetterId) -> ApiError {
     for problem in &mut error.problems {
-        problem.meta.insert("dead_letter_id".to_owned(), id.to_string().into());
+        problem.meta.insert(LETTER.to_owned(), id.to_string().into());
     }
     error
 }

@@ -12,6 +12,7 @@ mod reader;
 mod receive;
 mod replays;
 mod source_payloads;
+mod webhooks;
 mod within;
 
 use std::sync::Arc;
@@ -138,7 +139,7 @@ pub(crate) fn build(
     Ok(HttpFunction {
         surface: Surface::Channels,
         operations: &SERVED,
-        open: None,
+        open: Some(|asked| Box::pin(webhooks::answer(asked))),
         services: Services {
             queues: vec![(validation, validation.open(environment, aws)?)],
             backlog: Some(Backlog::from_environment(environment, aws)?),

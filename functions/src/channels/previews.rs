@@ -5,7 +5,7 @@ use perennial_store::{Record, StoredOrder};
 use serde_json::{Map, Value, json};
 
 use super::{
-    deliver::{catalog_id, order_id, order_key},
+    deliver::{catalog_id, order_id, order_key, said},
     document::Mapped,
     mappings::{check_group_by, faults},
     reader,
@@ -230,7 +230,7 @@ async fn judged(
     }
     let within =
         Within::new(context, &reader.channel, &orders::KIND, &order_key(mapped), &document)?;
-    crate::intake::create_order::read(&within.context(context), within.document()?).await?;
+    said(&within.context(context), &within).await?;
     match order {
         None if before.is_some() => Err(super::deliver::gone(mapped, &id)),
         None => Ok("create"),

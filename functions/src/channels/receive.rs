@@ -1,5 +1,6 @@
 //! Taking what a channel sends.
 
+use perennial_domain::ids::OrderId;
 use perennial_mapping::Format;
 use serde_json::{Value, json};
 
@@ -20,11 +21,25 @@ use crate::{
 };
 
 /// Most orders in one payload: as many as are made within the time that an answer may take.
-const MAX_ORDERS: usize = 50;
+pub(super) const MAX_ORDERS: usize = 50;
+
+/// Who has sent a payload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sender {
+    /// Somebody with a token, who reads what became of each order.
+    Client,
+    /// A system that reads the status alone, and sends all of it again unless that is good.
+    Webhook,
+}
+
+/// Takes what somebody with a token sends.
+pub(super) async fn receive(context: &Context<'_>) -> Outcome<Answer> {
+    receive_from(context, Sender::Client).await
+}
 
 /// One order in the payload is answered like the order that it is; several with all that were taken,
 /// and in `meta` with what became of each.
-pub(super) async fn receive(context: &Context<'_>) -> Outcome<Answer> {
+pub(super) async fn receive_from(context: &Context<'_>, sender: Sender) -> Outcome<Answer> {
     let channel = reader::channel(context, context.id).await?;
     let code = crate::api::catalog::text(&channel, "code").unwrap_or_default().to_owned();
     let payload = context.request.body()?.unwrap_or_default();
@@ -52,8 +67,12 @@ pub(super) async fn receive(context: &Context<'_>) -> Outcome<Answer> {
     for message in &messages {
         match deliver::deliver(context, &reader, message).await {
             Ok(Delivered { fate, order }) => {
-                results.push(json!({"outcome": named(fate), "order_id": order.id}));
+                results.push(taken_as(fate, &order.id));
                 taken.push(object(&order));
+            }
+            // The rest comes again with it, and what was taken is known by then.
+            Err(error) if sender == Sender::Webhook && letters::of(&error).is_none() => {
+                return Err(error);
             }
             Err(error) => {
                 results.push(refused(&error));
@@ -70,26 +89,27 @@ pub(super) async fn receive(context: &Context<'_>) -> Outcome<Answer> {
     }
 }
 
-pub(super) fn named(fate: Fate) -> &'static str {
-    match fate {
+/// What is told of a message that was taken among others.
+pub(super) fn taken_as(fate: Fate, order: &OrderId) -> Value {
+    let outcome = match fate {
         Fate::Accepted => "created",
         Fate::Updated => "updated",
         Fate::Repeated => "repeated",
-    }
+    };
+    json!({"outcome": outcome, "order_id": order})
 }
 
 /// What is told of a message that was refused among others.
 pub(super) fn refused(error: &ApiError) -> Value {
-    let problem = error.problems.first();
     json!({
         "outcome": if error.status() >= 500 || error.status() == 429 { "failed" } else { "refused" },
-        "code": problem.map(|problem| problem.code.facts().1),
+        "code": error.problems.first().map(|problem| problem.code.facts().1),
         "detail": letters::reason(error),
-        "dead_letter_id": problem.and_then(|problem| problem.meta.get("dead_letter_id")),
+        "dead_letter_id": letters::of(error),
     })
 }
 
-fn check_count(count: usize) -> Outcome<()> {
+pub(super) fn check_count(count: usize) -> Outcome<()> {
     let refuse = |detail: String| Err(super::document::unmappable(detail).into());
     match count {
         0 => refuse("the payload has no rows".to_owned()),

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{
     deliver, letters, reader,
     reader::Reader,
-    receive::{named, refused},
+    receive::{MAX_ORDERS, check_count, refused, taken_as},
 };
 use crate::{
     api::previews,
@@ -45,15 +45,21 @@ pub(crate) static KIND: ResourceType = ResourceType {
                     Attribute::read(
                         "outcome",
                         Kind::Choice(&["created", "updated", "repeated", "refused", "failed"]),
-                        "What became of it. One that was refused or failed stays open.",
+                        "What became of it, or of this order in it. A letter stays open while \
+                         anything in it was refused or failed that no other letter keeps.",
                     ),
                     Attribute::read("order_id", Kind::Text(80), "The order that it made."),
+                    Attribute::read(
+                        "kept_in",
+                        Kind::Text(100),
+                        "The letter that keeps what was refused of a file: of this order alone.",
+                    ),
                     Attribute::read("code", Kind::Text(50), "Which rule it breaks."),
                     Attribute::read("detail", Kind::Text(2_000), "Why it was refused."),
                 ]),
-                MAX_LETTERS,
+                MAX_LETTERS + MAX_ORDERS,
             ),
-            "What became of each, in their order.",
+            "What became of each, in their order: of a file that holds several orders one for each.",
         ),
     ],
     relationships: &[],
@@ -66,16 +72,20 @@ pub(super) async fn replay(context: &Context<'_>) -> Outcome<Answer> {
     let mut attributes = document.attributes(&mut problems);
     let ids: Option<Vec<String>> = attributes.required("dead_letter_ids", &mut problems);
     let ids = problems.finish(ids)?;
-    let mut results = Vec::new();
+    let (mut results, mut room) = (Vec::new(), MAX_ORDERS);
     for id in &ids {
-        let mut result = match again(context, id).await {
-            Ok(done) => done,
-            Err(error) => refused(&error),
+        let of_letter = match again(context, id, &mut room).await {
+            Ok(results) => results,
+            Err(error) => vec![refused(&error)],
         };
-        if let Value::Object(members) = &mut result {
-            members.insert("dead_letter_id".to_owned(), json!(id));
+        for mut result in of_letter {
+            if let Value::Object(members) = &mut result {
+                let kept_in = members.insert("dead_letter_id".to_owned(), json!(id));
+                let elsewhere = kept_in.filter(|kept| kept.as_str().is_some_and(|kept| kept != id));
+                members.insert("kept_in".to_owned(), elsewhere.unwrap_or_default());
+            }
+            results.push(result);
         }
-        results.push(result);
     }
     let members = [("dead_letter_ids", json!(ids)), ("results", json!(results))];
     let members = members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
@@ -83,8 +93,9 @@ pub(super) async fn replay(context: &Context<'_>) -> Outcome<Answer> {
 }
 
 /// Takes the payload of a letter, and then notes in the letter what became of it: a crash in between
-/// leaves it open, and taken again it finds its order.
-async fn again(context: &Context<'_>, id: &str) -> Outcome<Value> {
+/// leaves it open, and taken again it finds its orders. Answers what became of each order; `room` is
+/// how many may still be taken in this request.
+async fn again(context: &Context<'_>, id: &str, room: &mut usize) -> Outcome<Vec<Value>> {
     let missing = || ApiError::not_found("dead letter", id);
     let id: DeadLetterId = id.parse().map_err(|_| missing())?;
     let (store, organization) = (context.store(), &context.caller.organization);
@@ -102,25 +113,51 @@ async fn again(context: &Context<'_>, id: &str) -> Outcome<Value> {
         return Err(Problem::new(Code::InvalidStatus, detail).into());
     }
     let channel = reader::channel(context, code).await?;
-    let reader = Reader::of(context, channel).await?;
-    let messages = reader.messages(&letter.body)?;
-    let mut last = None;
+    let read = async {
+        let reader = Reader::of(context, channel).await?;
+        let messages = reader.messages(&letter.body)?;
+        check_count(messages.len()).map_err(|error| reader.told(error))?;
+        Ok((reader, messages))
+    };
+    let (reader, messages) = match read.await {
+        Ok(read) => read,
+        Err(error) => {
+            note(context, &letter, Err(&error)).await?;
+            return Err(error);
+        }
+    };
+    let Some(left) = room.checked_sub(messages.len()) else {
+        return Ok(vec![not_tried(messages.len(), *room)]);
+    };
+    *room = left;
+    let (mut results, mut stays) = (Vec::new(), None);
     for message in &messages {
         match deliver::deliver(context, &reader, message).await {
-            Ok(done) => {
-                last = Some(json!({"outcome": named(done.fate), "order_id": done.order.id}));
-            }
+            Ok(done) => results.push(taken_as(done.fate, &done.order.id)),
             Err(error) => {
-                // A file that could not be read as one is a letter by itself: its orders are now.
-                if messages.len() == 1 {
-                    note(context, &letter, Err(&error)).await?;
+                results.push(refused(&error));
+                // What has become a letter of its own is not this one's any more: a file that could
+                // not be read as one is a letter by itself, and its orders are others.
+                if letters::of(&error).is_none_or(|kept| kept == id.as_str()) {
+                    stays.get_or_insert(error);
                 }
-                return Err(error);
             }
         }
     }
-    note(context, &letter, Ok(())).await?;
-    last.ok_or_else(|| super::document::unmappable("the payload has no orders").into())
+    note(context, &letter, stays.as_ref().map_or(Ok(()), Err)).await?;
+    Ok(results)
+}
+
+/// What is told of a letter that no room is left for.
+fn not_tried(orders: usize, room: usize) -> Value {
+    json!({
+        "outcome": "failed",
+        "code": Code::OutOfRange.facts().1,
+        "detail": format!(
+            "not tried: it holds {orders} orders, and of the {MAX_ORDERS} that are taken in one request \
+             {room} are left; ask again for this one"
+        ),
+    })
 }
 
 async fn note(

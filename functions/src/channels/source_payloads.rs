@@ -9,7 +9,6 @@ use crate::{
     api::orders,
     http::{
         attributes::{Attribute, Kind},
-        caller::Role,
         context::Context,
         error::{ApiError, Code, Outcome, Problem},
         event::Answer,
@@ -42,8 +41,7 @@ pub(crate) static KIND: ResourceType = ResourceType {
 };
 
 pub(super) async fn read(context: &Context<'_>) -> Outcome<Answer> {
-    // It holds whole payment tokens, which every other answer masks.
-    if !matches!(context.caller.role, Role::Operator | Role::Integration) {
+    if !context.caller.reads_payloads() {
         let detail = "source_payloads are read by the roles operator and integration only";
         return Err(Problem::new(Code::Forbidden, detail).into());
     }

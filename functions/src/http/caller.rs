@@ -170,6 +170,16 @@ impl Caller {
         Ok(Self { organization, role, market, subject })
     }
 
+    /// A channel whose sender has signed what it sends: it may do what a sales channel may, in the market
+    /// of the channel.
+    pub(crate) fn channel(
+        organization: OrganizationId,
+        market: Option<MarketId>,
+        code: &str,
+    ) -> Self {
+        Self { organization, role: Role::SalesChannel, market, subject: format!("channel:{code}") }
+    }
+
     /// Refuses what the caller may not do with a resource type.
     pub(crate) fn check(&self, verb: Verb, kind: &str) -> Outcome<()> {
         if !self.role.may(verb, kind) {

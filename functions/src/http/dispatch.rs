@@ -3,6 +3,7 @@
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Instant};
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use futures::{FutureExt, future::BoxFuture};
 use perennial_runtime::{Clock, Function, FunctionError, Invocation, telemetry};
 use serde_json::Value;
@@ -23,9 +24,18 @@ use crate::api;
 /// Longest body, in bytes.
 pub(crate) const MAX_BODY: usize = 1024 * 1024;
 
+/// A request before anybody has looked for a token.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct OpenRequest<'a> {
+    pub(crate) request: &'a Request,
+    pub(crate) services: &'a Services,
+    /// The request's id, for journal and logs.
+    pub(crate) request_id: &'a str,
+    pub(crate) now: DateTime<Utc>,
+}
+
 /// Answers a request that needs no token; `None` where it is no such request.
-pub(crate) type OpenHandler =
-    for<'a> fn(&'a Request, &'a Services) -> BoxFuture<'a, Option<Outcome<Answer>>>;
+pub(crate) type OpenHandler = for<'a> fn(OpenRequest<'a>) -> BoxFuture<'a, Option<Outcome<Answer>>>;
 
 /// A function that answers HTTP requests.
 #[derive(Debug)]
@@ -72,8 +82,9 @@ impl Function for HttpFunction {
 
 impl HttpFunction {
     async fn answer(&self, request: &Request, request_id: &str) -> Outcome<Answer> {
+        let (services, now) = (&self.services, self.clock.now());
         if let Some(open) = self.open
-            && let Some(answer) = open(request, &self.services).await
+            && let Some(answer) = open(OpenRequest { request, services, request_id, now }).await
         {
             return answer;
         }
@@ -107,14 +118,14 @@ impl HttpFunction {
         let key = request.header("idempotency-key").filter(|_| writes);
         let once = key.map(|key| Once::read(key, request, &caller)).transpose()?;
         let context = Context {
-            services: &self.services,
+            services,
             caller: &caller,
             request,
             query: &query,
             id,
             request_id,
             once,
-            now: self.clock.now(),
+            now,
         };
         carry_out(operation, &context).await
     }

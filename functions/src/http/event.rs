@@ -3,7 +3,7 @@
 //! Read by a struct of our own with just the members in use, because the general one builds a URL
 //! of the path and panics on some that clients can send.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::Deserialize;
@@ -144,18 +144,25 @@ impl Request {
 
     /// The body as text; `None` where there is none.
     pub(crate) fn body(&self) -> Outcome<Option<String>> {
-        let malformed = |detail: &str| Problem::new(Code::MalformedJson, detail).at("");
+        let text = match &self.body {
+            Some(_) if self.encoded => String::from_utf8(self.bytes()?.into_owned())
+                .map_err(|_| malformed("the body is not text in UTF-8"))?,
+            Some(body) => body.clone(),
+            None => return Ok(None),
+        };
+        Ok(Some(text).filter(|text| !text.is_empty()))
+    }
+
+    /// The bytes of the body as they came, of which signatures are made.
+    pub(crate) fn bytes(&self) -> Outcome<Cow<'_, [u8]>> {
         match &self.body {
-            Some(body) if self.encoded => {
-                let bytes = STANDARD
+            Some(body) if self.encoded => Ok(Cow::Owned(
+                STANDARD
                     .decode(body)
-                    .map_err(|_| malformed("the body reached us in a damaged encoding"))?;
-                let text = String::from_utf8(bytes)
-                    .map_err(|_| malformed("the body is not text in UTF-8"))?;
-                Ok(Some(text).filter(|text| !text.is_empty()))
-            }
-            Some(body) => Ok(Some(body.clone()).filter(|body| !body.is_empty())),
-            None => Ok(None),
+                    .map_err(|_| malformed("the body reached us in a damaged encoding"))?,
+            )),
+            Some(body) => Ok(Cow::Borrowed(body.as_bytes())),
+            None => Ok(Cow::Borrowed(&[])),
         }
     }
 
@@ -164,6 +171,10 @@ impl Request {
         let len = self.body.as_ref().map_or(0, String::len);
         if self.encoded { len / 4 * 3 } else { len }
     }
+}
+
+fn malformed(detail: &str) -> Problem {
+    Problem::new(Code::MalformedJson, detail).at("")
 }
 
 /// An answer.

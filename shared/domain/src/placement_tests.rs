@@ -183,6 +183,7 @@ impl Case {
             reserving: &HashMap::new(),
             impossible: &[],
             short: &short,
+            held: &std::collections::BTreeMap::new(),
             now: self.now,
         };
         findings(&examine(&facts, &Settings::default()), Verdict::Rejected)

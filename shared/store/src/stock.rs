@@ -58,6 +58,20 @@ impl Store {
         Ok(())
     }
 
+    /// The units that an order holds, by the code of their sku. One read unit.
+    ///
+    /// # Errors
+    /// When storage does not answer.
+    pub async fn held_stock(
+        &self,
+        organization: &OrganizationId,
+        order: &OrderId,
+    ) -> Result<BTreeMap<String, i64>, StoreError> {
+        let note = self.get_item(&self.book, &StockNote::key(organization, order), true).await?;
+        let note = note.map(from_item::<StockNote>).transpose()?;
+        Ok(note.map(|note| note.held).unwrap_or_default())
+    }
+
     /// Puts back what [`Store::hold_stock`] took, if it took anything. Where stock is not tracked
     /// any more, or the sku is gone, there is nothing to put back to. One read unit where nothing
     /// is held.

@@ -3,7 +3,7 @@
 
 use perennial_local::identity::Role;
 use perennial_tests::{
-    Answer, Api, Shop, TestResult,
+    Answer, Api, Plan, Shop, TestResult,
     documents::{self, line},
     shop::BEANS,
 };
@@ -314,6 +314,23 @@ async fn every_trigger_of_a_held_order_is_done_or_refused_with_its_state() -> Te
         }
         shop.settle().await?;
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_message_that_comes_again_does_not_take_the_orders_own_units_twice() -> TestResult {
+    // The first call to the provider fails: by then the order has its units.
+    let shop = Plan::at(OPENING)?.paying_with("tok_unavailable_1").open().await?;
+    let sku = documents::with(documents::sku("TEA"), json!({"stock": 6}));
+    shop.api.create("skus", &documents::create("skus", sku, &[])).await?;
+    let availability = json!({"recurring_availability": {"severity": "reject", "runs": 2}});
+    policy(&shop.api, json!({"checks": availability}), &[]).await?;
+    // Two now, and two on 28 February and on 31 March: six of six.
+    let order = shop.order(&[line("TEA", 2, "monthly")]).await?;
+    assert_eq!(shop.order_status(&order).await?, "placed");
+    let found = verdict(&shop, &order, "recurring_availability").await?;
+    let sku = &found["numbers"]["skus"][0];
+    assert_eq!((&sku["in_stock"], &sku["runs_served"]), (&json!(6), &json!(2)));
     Ok(())
 }
 

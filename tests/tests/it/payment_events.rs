@@ -74,6 +74,29 @@ async fn a_dispute_that_is_told_stands_with_its_order() -> TestResult {
 }
 
 #[tokio::test]
+async fn a_dispute_in_another_currency_than_the_order_is_kept_for_a_person() -> TestResult {
+    let shop = Shop::open_at("2027-01-31T10:00:00Z").await?;
+    let id = shop.subscribe("monthly").await?;
+    shop.advance_to("2027-02-28T10:05:00Z").await?;
+    let order = OrderId::of_run(&id, OccurrenceNumber::new(1));
+    let news = |currency: &str| {
+        json!({"disputed": {
+            "gateway_dispute_id": "du_1", "status": "open", "amount": 1250, "currency": currency,
+        }})
+    };
+    told(&shop, &order, news("USD")).await?;
+    assert!(shop.api.all("disputes").await?.is_empty());
+    let letters = shop.api.all("dead_letters").await?;
+    let [letter] = &letters[..] else { panic!("{letters:?}") };
+    assert_eq!(letter["attributes"]["source"], "payments");
+    let error = letter["attributes"]["error"].as_str().unwrap_or_default();
+    assert!(error.contains("1250 minor units of USD") && error.contains("paid in EUR"), "{error}");
+    told(&shop, &order, news("EUR")).await?;
+    assert_eq!(shop.api.all("disputes").await?.len(), 1);
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_stack_that_does_not_collect_by_stripe_takes_no_events_of_it() -> TestResult {
     let shop = Shop::open_at("2027-01-31T10:00:00Z").await?;
     let open = shop.api.with_token(None);

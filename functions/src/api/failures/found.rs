@@ -16,6 +16,7 @@ use perennial_domain::{
 use perennial_store::{Cursor, DeadLetter, DeadLetterStatus, Listed, Span, StoredOrder};
 
 use crate::{
+    api::dead_letters::OF_CHANNELS,
     http::{context::Context, error::Outcome},
     work_queues::WorkQueue,
 };
@@ -216,7 +217,7 @@ fn step(failure: &Failure) -> FailedStep {
         (_, Some(WorkQueue::PaymentRetry | WorkQueue::Payments)) => FailedStep::PaymentRetry,
         (_, Some(WorkQueue::RenewalTick)) => FailedStep::RenewalTick,
         (_, Some(WorkQueue::Webhooks)) => FailedStep::Webhooks,
-        (_, _) if failure.source.starts_with("channel:") => FailedStep::Channels,
+        (_, _) if failure.source.starts_with(OF_CHANNELS) => FailedStep::Channels,
         _ => FailedStep::Other,
     }
 }

@@ -33,7 +33,7 @@ const CONCURRENCY: usize = 8;
 const IDS: Attribute = Attribute::create(
     "dead_letter_ids",
     Kind::List(&Kind::Text(100), MAX_LETTERS as usize),
-    "The letters; or those that a source, or a part of their error, tells.",
+    "The letters, by their ids; left out where `source` or `error_contains` tells which.",
 );
 const SOURCE: Attribute =
     Attribute::create("source", Kind::Text(100), "Open letters of this source, the oldest first.");
@@ -71,13 +71,18 @@ const REMAINING: Attribute = Attribute::read(
     Kind::Integer(0, i64::MAX),
     "How many that were told by source or error are still to be seen to.",
 );
+const PASSED_OVER: Attribute = Attribute::read(
+    "passed_over",
+    Kind::Integer(0, i64::MAX),
+    "How many that were told by error are on no queue: POST /api/channel_replays takes them again.",
+);
 
 pub(crate) static REDRIVES: ResourceType = ResourceType {
     name: "dead_letter_redrives",
     singular: "dead letter redrive",
     about: "Dead letters, replayed from the step that failed. Served nowhere afterwards: the answer \
             tells what became of each.",
-    attributes: &[IDS, SOURCE, ERROR, LIMIT, RESULTS, REMAINING],
+    attributes: &[IDS, SOURCE, ERROR, LIMIT, RESULTS, REMAINING, PASSED_OVER],
     relationships: &[],
 };
 
@@ -132,45 +137,87 @@ impl Meant {
         let error: Option<String> = attributes.value(ERROR.name, problems);
         let limit: Option<usize> = attributes.value(LIMIT.name, problems);
         let told = source.is_some() || error.is_some();
-        let detail = match (&ids, told) {
-            (None, false) => "dead_letter_ids is required, or source or error_contains",
-            (Some(_), true) => "dead_letter_ids excludes source and error_contains",
-            (Some(_), false) if limit.is_some() => "limit goes with source or error_contains",
+        let (member, code, detail) = match (&ids, told) {
+            (None, false) => {
+                let detail = "dead_letter_ids is required, or source or error_contains";
+                (IDS.name, Code::Required, detail)
+            }
+            (Some(_), true) => {
+                let detail =
+                    "dead_letter_ids can't be given together with source or error_contains";
+                (IDS.name, Code::InvalidValue, detail)
+            }
+            (Some(ids), false) if ids.is_empty() => {
+                let detail = "dead_letter_ids must hold 1 to 100 ids, not 0";
+                (IDS.name, Code::OutOfRange, detail)
+            }
+            (Some(_), false) if limit.is_some() => {
+                let detail = "limit goes with source or error_contains, not with dead_letter_ids";
+                (LIMIT.name, Code::InvalidValue, detail)
+            }
             (Some(ids), false) => return Some(Self::Ids(ids.clone())),
             (None, true) => {
                 let limit = limit.unwrap_or(usize::from(MAX_LETTERS));
                 return Some(Self::Those { source, error, limit });
             }
         };
-        let code = if told || limit.is_some() { Code::InvalidValue } else { Code::Required };
-        problems.add(Problem::new(code, detail).at(attributes.pointer(IDS.name)));
+        problems.add(Problem::new(code, detail).at(attributes.pointer(member)));
         None
     }
 
-    /// The ids of the letters, and how many more there are.
-    async fn letters(self, context: &Context<'_>) -> Outcome<(Vec<String>, usize)> {
+    /// The letters that are meant for this.
+    async fn letters(self, context: &Context<'_>, asked: &Asked) -> Outcome<Letters> {
         match self {
             Self::Ids(mut ids) => {
                 let mut seen = std::collections::HashSet::new();
                 ids.retain(|id| seen.insert(id.clone()));
-                Ok((ids, 0))
+                Ok(Letters { ids, remaining: 0, passed_over: 0 })
             }
             Self::Those { source, error, limit } => {
-                let mut found = newest(context, |letter: DeadLetter| {
+                let redrive = matches!(asked, Asked::Redrive);
+                let found = newest(context, |letter: DeadLetter| {
                     let text = letter.error.as_deref().unwrap_or_default();
                     let meant = letter.status == DeadLetterStatus::Open
                         && source.as_ref().is_none_or(|source| letter.source == *source)
                         && error.as_ref().is_none_or(|error| text.contains(error.as_str()));
-                    meant.then(|| letter.id.to_string())
+                    let possible = !redrive || dead_letters::is_queued(&letter);
+                    meant.then(|| possible.then(|| letter.id.to_string()))
                 })
                 .await?;
-                found.reverse();
-                let remaining = found.len().saturating_sub(limit);
-                found.truncate(limit);
-                Ok((found, remaining))
+                // Those that can't be replayed stay open: in the way of none that can.
+                let all = found.len();
+                let mut ids: Vec<String> = found.into_iter().flatten().collect();
+                let passed_over = all - ids.len();
+                ids.reverse();
+                let remaining = ids.len().saturating_sub(limit);
+                ids.truncate(limit);
+                Ok(Letters { ids, remaining, passed_over })
             }
         }
     }
+
+    /// Refuses a source whose letters are on no queue.
+    fn check_queued(&self, at: String, problems: &mut Problems) {
+        let Self::Those { source: Some(source), .. } = self else { return };
+        if source.starts_with(dead_letters::OF_CHANNELS) {
+            let detail = format!(
+                "letters of {source} are payloads, and on no queue: POST /api/channel_replays takes \
+                 them again"
+            );
+            problems
+                .add(Problem::new(Code::InvalidValue, detail).at(at).with("value", source.clone()));
+        }
+    }
+}
+
+/// What is seen to.
+struct Letters {
+    /// In the order in which they are.
+    ids: Vec<String>,
+    /// How many more were meant.
+    remaining: usize,
+    /// How many were meant that it can't be done with.
+    passed_over: usize,
 }
 
 async fn redrive(context: &Context<'_>) -> Outcome<Answer> {
@@ -195,10 +242,14 @@ async fn see_to(
     let mut attributes = document.attributes(&mut problems);
     let asked = asked(&mut attributes, &mut problems);
     let meant = Meant::read(&mut attributes, &mut problems);
+    if let (Some(Asked::Redrive), Some(meant)) = (&asked, &meant) {
+        meant.check_queued(attributes.pointer(SOURCE.name), &mut problems);
+    }
     let (asked, meant) = problems.finish(asked.zip(meant))?;
-    let (letters, remaining) = meant.letters(context).await?;
+    let letters = meant.letters(context, &asked).await?;
+    let Letters { ids, remaining, passed_over } = letters;
     let asked = &asked;
-    let results: Vec<Value> = stream::iter(letters)
+    let results: Vec<Value> = stream::iter(ids)
         .map(|id| async move {
             let done = one(context, &id, asked).await;
             let outcome = match asked {
@@ -210,7 +261,10 @@ async fn see_to(
         .buffered(CONCURRENCY)
         .collect()
         .await;
-    let members = [("results", Value::Array(results)), ("remaining", json!(remaining))];
+    let mut members = vec![("results", Value::Array(results)), ("remaining", json!(remaining))];
+    if matches!(asked, Asked::Redrive) {
+        members.push(("passed_over", json!(passed_over)));
+    }
     let members = members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     Ok(previews::answer(context, kind, members))
 }

@@ -1,6 +1,9 @@
 #![expect(clippy::indexing_slicing, reason = "a panic is a failed test")]
 
-use std::{collections::HashMap, error::Error};
+use std::{
+    collections::{BTreeMap, HashMap},
+    error::Error,
+};
 
 use chrono::DateTime;
 use proptest::prelude::*;
@@ -32,6 +35,7 @@ struct Case {
     countries: HashMap<AddressId, String>,
     holdings: Option<Holdings>,
     reserving: HashMap<SkuId, Reserving>,
+    held: BTreeMap<String, i64>,
     settings: Settings,
     now: DateTime<Utc>,
 }
@@ -62,6 +66,7 @@ impl Case {
             countries: HashMap::new(),
             holdings: None,
             reserving: HashMap::new(),
+            held: BTreeMap::new(),
             settings: Settings::default(),
             now: at(PLACED)?,
         })
@@ -108,6 +113,7 @@ impl Case {
             reserving: &self.reserving,
             impossible: &[],
             short: &[],
+            held: &self.held,
             now: self.now,
         };
         Ok(examine(&facts, &self.settings))
@@ -202,6 +208,7 @@ fn exposure_is_the_order_and_what_is_open_and_upcoming() -> TestResult {
             json!({
                 "order_cents": 3_300, "limit_cents": cents, "exposure_days": 60,
                 "open_cents": 5_800, "upcoming_cents": 10_000, "exposure_cents": 19_100,
+                "other_currencies": ["USD"],
             })
         );
     }
@@ -321,6 +328,13 @@ fn the_next_runs_need_units_that_are_there_by_then() -> TestResult {
             (codes.iter().map(|code| (*code).to_owned()).collect(), &json!(served))
         );
     }
+    // What the order has taken before its message came again is counted once.
+    for (units, taken, codes) in [(4, 2, 0), (3, 2, 1), (5, 1, 0), (4, 1, 1)] {
+        stock(&mut case, units)?;
+        case.held = BTreeMap::from([("BEANS".to_owned(), taken), ("TEA".to_owned(), 9)]);
+        assert_eq!(found(&case)?.0.len(), codes, "{units} and {taken}");
+    }
+    case.held.clear();
     // Another subscription takes two at the same times.
     let other = case.other()?;
     let reserving = Reserving { subscriptions: vec![other], more: false };
@@ -437,6 +451,7 @@ fn a_changed_parameter_flips_an_order_and_says_why() -> TestResult {
         reserving: &case.reserving,
         impossible: &[],
         short: &[],
+        held: &case.held,
         now: case.now,
     };
     let as_is = Settings::default();

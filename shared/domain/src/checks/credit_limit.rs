@@ -1,11 +1,13 @@
 //! The customer owes no more than their limit: with this order alone or, where `exposure_days` is set,
 //! with what is open and what falls due within so many days.
 
+use std::collections::BTreeSet;
+
 use chrono::TimeDelta;
 
 use super::{Facts, Found, Setting, upcoming::Lookahead};
 use crate::{
-    money::{MinorUnits, MoneyError},
+    money::{Currency, MinorUnits, MoneyError},
     order::{Order, OrderStatus},
     subscription::Subscription,
 };
@@ -13,7 +15,7 @@ use crate::{
 const POINTER: &str = "/data/relationships/customer";
 
 /// What a customer owes, in minor units of the order's currency.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 struct Exposure {
     /// Runs that wait for their payment, and orders that wait to be placed.
     open: MinorUnits,
@@ -21,6 +23,8 @@ struct Exposure {
     upcoming: MinorUnits,
     /// Whether there was more than could be counted.
     more: bool,
+    /// The other currencies in which something is open or falls due: the limit holds in each by itself.
+    others: BTreeSet<Currency>,
 }
 
 pub(super) fn check(facts: &Facts<'_>, setting: &Setting) -> Found {
@@ -52,6 +56,9 @@ pub(super) fn check(facts: &Facts<'_>, setting: &Setting) -> Found {
             found.number("open_cents", exposure.open);
             found.number("upcoming_cents", exposure.upcoming);
             found.number("exposure_cents", sum);
+            if !exposure.others.is_empty() {
+                found.number("other_currencies", &exposure.others);
+            }
             if sum > limit {
                 let detail = format!(
                     "customer {} would owe {sum}: {total} for the order, {} open, and {} falling due \
@@ -82,17 +89,27 @@ fn exposure(facts: &Facts<'_>, days: u16) -> Result<Exposure, MoneyError> {
         exposure.upcoming = exposure.upcoming.checked_add(cost_of(subscription, runs)?)?;
     }
     let Some(holdings) = facts.holdings else { return Ok(exposure) };
-    let others = holdings.subscriptions.iter().filter(|one| one.currency == order.currency);
-    for subscription in others.filter(|one| !is_own(one, order)) {
+    for subscription in holdings.subscriptions.iter().filter(|one| !is_own(one, order)) {
         let runs = lookahead.runs_of(subscription, subscription.coming());
+        if subscription.currency != order.currency {
+            if runs + subscription.unsettled.len() > 0 {
+                exposure.others.insert(subscription.currency);
+            }
+            continue;
+        }
         exposure.upcoming = exposure.upcoming.checked_add(cost_of(subscription, runs)?)?;
         let open = cost_of(subscription, subscription.unsettled.len())?;
         exposure.open = exposure.open.checked_add(open)?;
     }
     for other in &holdings.orders {
         let waits = matches!(other.status, OrderStatus::Placing | OrderStatus::Held);
-        if waits && other.id != order.id && other.currency == order.currency {
+        if !waits || other.id == order.id {
+            continue;
+        }
+        if other.currency == order.currency {
             exposure.open = exposure.open.checked_add(other.total()?)?;
+        } else {
+            exposure.others.insert(other.currency);
         }
     }
     exposure.more = holdings.more || lookahead.is_exhausted();

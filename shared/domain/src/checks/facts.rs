@@ -1,6 +1,6 @@
 //! All that the checks of an order look at, as loaded.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Utc};
 
@@ -32,6 +32,9 @@ pub struct Facts<'a> {
     pub impossible: &'a [Rejection],
     /// What its own units lack in stock.
     pub short: &'a [Rejection],
+    /// The units by the code of their sku that it has taken from stock already, as far as a check asks:
+    /// its message comes again.
+    pub held: &'a BTreeMap<String, i64>,
     /// The instant as of which it is checked.
     pub now: DateTime<Utc>,
 }
@@ -58,6 +61,7 @@ pub struct Reserving {
 
 /// What must be read for the checks that are made, beyond what every order refers to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a read of its own")]
 pub struct Needs {
     /// What the customer has.
     pub holdings: bool,
@@ -65,6 +69,8 @@ pub struct Needs {
     pub prices: bool,
     /// Who takes from the stock of the order's skus.
     pub reserving: bool,
+    /// What the order itself has taken from it.
+    pub held: bool,
 }
 
 impl Needs {
@@ -75,6 +81,7 @@ impl Needs {
             holdings: self.holdings || other.holdings,
             prices: self.prices || other.prices,
             reserving: self.reserving || other.reserving,
+            held: self.held || other.held,
         }
     }
 }
@@ -95,6 +102,7 @@ impl Settings {
             prices: self.is_on(CheckName::PriceTolerance),
             reserving: self.is_on(CheckName::RecurringAvailability)
                 && availability.reserve == Some(true),
+            held: self.is_on(CheckName::RecurringAvailability),
         }
     }
 }

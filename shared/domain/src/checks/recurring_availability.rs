@@ -47,11 +47,14 @@ pub(super) fn check(facts: &Facts<'_>, setting: &Setting) -> Found {
         own.extend(reserved(facts, &id, horizon));
         own.sort();
         let ordered = ordered(facts, &id);
-        let supply = Supply { sku, left: i128::from(stock) - i128::from(ordered), now: facts.now };
+        // What it has taken before its message came again is gone from stock by now.
+        let held = facts.held.get(&sku.code).copied().unwrap_or_default();
+        let in_stock = i128::from(stock) + i128::from(held);
+        let supply = Supply { sku, left: in_stock - i128::from(ordered), now: facts.now };
         let served = supply.serve(&own, lead_days);
         let (first_short, served) = (served.short, served.runs);
         looked_at.push(json!({
-            "sku_code": sku.code, "in_stock": stock, "ordered": ordered, "runs_served": served,
+            "sku_code": sku.code, "in_stock": in_stock, "ordered": ordered, "runs_served": served,
         }));
         if facts.reserving.get(&id).is_some_and(|by| by.more) {
             let detail = format!(

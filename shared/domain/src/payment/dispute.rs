@@ -4,6 +4,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use thiserror::Error;
 
 use super::{Collected, Reversals};
 use crate::{
@@ -49,8 +50,12 @@ pub struct DisputeTold {
     pub gateway_dispute_id: String,
     /// Where it stands.
     pub status: DisputeStatus,
-    /// How much is disputed, in minor units of the order's currency.
+    /// How much is disputed, in minor units.
     pub amount: MinorUnits,
+    /// ISO 4217 code of that, as the provider tells it: the order's, or it is not taken. `None` where
+    /// the provider tells none, and means the order's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub currency: Option<String>,
     /// Why, as the provider's code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -103,19 +108,71 @@ pub struct Dispute {
     pub journal: Head,
 }
 
+/// Why what a provider tells of a dispute can't be taken.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum NotTaken {
+    /// An amount that can't be set against what was collected.
+    #[error(
+        "dispute {dispute} is over {amount} minor units of {told}, order {order} was paid in {currency}: a \
+         person is to see to it at the provider"
+    )]
+    Currency {
+        /// The provider's id of the dispute.
+        dispute: String,
+        /// How much is disputed.
+        amount: i64,
+        /// Of what.
+        told: String,
+        /// The order whose payment is disputed.
+        order: OrderId,
+        /// What that was paid in.
+        currency: Currency,
+    },
+    /// Nothing, or less.
+    #[error("dispute {dispute} is over {amount} minor units: an amount is more than zero")]
+    Amount {
+        /// The provider's id of the dispute.
+        dispute: String,
+        /// How much is disputed.
+        amount: i64,
+    },
+    /// A sum is out of range.
+    #[error(transparent)]
+    Money(#[from] MoneyError),
+}
+
+fn check(of: &Collected, told: &DisputeTold) -> Result<(), NotTaken> {
+    let dispute = || told.gateway_dispute_id.clone();
+    let amount = told.amount.get();
+    if amount <= 0 {
+        return Err(NotTaken::Amount { dispute: dispute(), amount });
+    }
+    match &told.currency {
+        Some(currency) if *currency != of.currency.to_string() => Err(NotTaken::Currency {
+            dispute: dispute(),
+            amount,
+            told: currency.clone(),
+            order: of.order_id.clone(),
+            currency: of.currency,
+        }),
+        _ => Ok(()),
+    }
+}
+
 /// Takes what a provider tells: the dispute, and what the order has of it from now on. `None` where
 /// it is nothing new: one that was won or lost stays so, whatever comes late.
 ///
 /// # Errors
-/// When a sum is out of range.
+/// When its amount is none, is in another currency than the order's, or makes a sum out of range.
 pub fn dispute(
     organization: &OrganizationId,
     before: Option<&Dispute>,
     of: &Collected,
     told: &DisputeTold,
     now: DateTime<Utc>,
-) -> Result<Option<(Dispute, Reversals, Change)>, MoneyError> {
+) -> Result<Option<(Dispute, Reversals, Change)>, NotTaken> {
     use DisputeStatus::{Lost, Open, Won};
+    check(of, told)?;
     let was = before.map(|before| before.status);
     if matches!(was, Some(Won | Lost)) || was == Some(told.status) {
         return Ok(None);

@@ -19,6 +19,7 @@ fn told(status: DisputeStatus) -> DisputeTold {
         gateway_dispute_id: "dp_1".to_owned(),
         status,
         amount: MinorUnits::new(3_300),
+        currency: Some("EUR".to_owned()),
         reason: Some("fraudulent".to_owned()),
     }
 }
@@ -52,6 +53,39 @@ fn each_story_of_a_dispute_ends_with_the_money_where_it_belongs() -> TestResult 
         assert_eq!(disputes.len(), 1, "{story:?}");
         assert_eq!((held.get(), gone.get()), (disputed, charged_back), "{story:?}");
     }
+    Ok(())
+}
+
+#[test]
+fn an_amount_that_can_not_be_set_against_the_payment_is_not_taken() -> TestResult {
+    let of = Collected::of_order(&placed_order()?)?;
+    for (amount, currency, taken) in [
+        (3_300, Some("EUR"), true),
+        (3_300, None, true),
+        (1, Some("EUR"), true),
+        (3_300, Some("USD"), false),
+        (3_300, Some("eur"), false),
+        (3_300, Some("XTS"), false),
+        (0, Some("EUR"), false),
+        (-3_300, None, false),
+    ] {
+        let told = DisputeTold {
+            amount: MinorUnits::new(amount),
+            currency: currency.map(str::to_owned),
+            ..told(DisputeStatus::Open)
+        };
+        let outcome = dispute(&organization()?, None, &of, &told, NOW);
+        assert_eq!(outcome.is_ok(), taken, "{amount} {currency:?}: {outcome:?}");
+    }
+    let dollars = DisputeTold { currency: Some("USD".to_owned()), ..told(DisputeStatus::Open) };
+    let refused = dispute(&organization()?, None, &of, &dollars, NOW);
+    let refused = refused.err().map(|error| error.to_string()).unwrap_or_default();
+    let order = &of.order_id;
+    let reason = format!(
+        "dispute dp_1 is over 3300 minor units of USD, order {order} was paid in EUR: a person is to see \
+         to it at the provider"
+    );
+    assert_eq!(refused, reason);
     Ok(())
 }
 

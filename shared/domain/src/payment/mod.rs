@@ -9,7 +9,8 @@ mod sources;
 
 pub use collected::Collected;
 pub use dispute::{
-    Dispute, DisputeStatus, DisputeTold, OnDispute, dispute, hold, holds_settled, note_held,
+    Dispute, DisputeStatus, DisputeTold, NotTaken, OnDispute, dispute, hold, holds_settled,
+    note_held,
 };
 pub use refund::{
     MAX_REFUNDS, NewRefund, Refund, RefundOutcome, RefundStatus, begin_refund, refund_key,

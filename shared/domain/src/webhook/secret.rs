@@ -75,40 +75,41 @@ impl<'de> Deserialize<'de> for Secret {
 
 /// The current secret, and for a while the one before it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Secrets {
-    /// The one that receivers are shown, and that signs first.
-    pub current: Secret,
+#[serde(bound(deserialize = "S: Deserialize<'de>"))]
+pub struct Secrets<S = Secret> {
+    /// The one that is shown to who needs it, and that signs first.
+    pub current: S,
     /// The one before it, while it is valid.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub previous: Option<Previous>,
+    pub previous: Option<Previous<S>>,
 }
 
 /// A secret that gives way to another.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Previous {
+pub struct Previous<S = Secret> {
     /// The secret.
-    pub secret: Secret,
+    pub secret: S,
     /// The first instant at which it signs nothing any more.
     pub valid_until: DateTime<Utc>,
 }
 
-impl Secrets {
+impl<S> Secrets<S> {
     /// A first secret.
     #[must_use]
-    pub fn of(current: Secret) -> Self {
+    pub fn of(current: S) -> Self {
         Self { current, previous: None }
     }
 
     /// `next` takes the place of the current secret, which stays valid for [`ROTATION`]. One that
     /// was on its way out already is gone at once: two are valid at most.
     #[must_use]
-    pub fn rotated(self, next: Secret, now: DateTime<Utc>) -> Self {
+    pub fn rotated(self, next: S, now: DateTime<Utc>) -> Self {
         let previous = Previous { secret: self.current, valid_until: now + ROTATION };
         Self { current: next, previous: Some(previous) }
     }
 
     /// Those that sign at `now`, the current one first.
-    pub fn valid_at(&self, now: DateTime<Utc>) -> impl Iterator<Item = &Secret> {
+    pub fn valid_at(&self, now: DateTime<Utc>) -> impl Iterator<Item = &S> {
         let previous = self.previous.iter().filter(move |previous| now < previous.valid_until);
         std::iter::once(&self.current).chain(previous.map(|previous| &previous.secret))
     }

@@ -484,11 +484,11 @@ impl PaymentProvider for StripeProvider {
             .metadata(metadata::REFERENCE, &request.reference);
         let key = idempotency_key("refund", &request.organization, request.key.as_str());
         match self.api.post::<Refund>("/v1/refunds", &form, &key).await {
-            Ok(reply) if !reply.replayed => Ok(reply.body.outcome()),
+            Ok(reply) if !reply.replayed => reply.body.outcome_in(&request.currency),
             Ok(reply) => {
                 let path = format!("/v1/refunds/{}", reply.body.id);
                 let now: Option<Refund> = self.api.get(&path, &Form::default()).await?;
-                Ok(now.unwrap_or(reply.body).outcome())
+                now.unwrap_or(reply.body).outcome_in(&request.currency)
             }
             Err(Failure::KeyReused(error)) => match self.find_refund(request).await? {
                 Some(refund) => settled_refund(&refund, request, amount),
@@ -502,7 +502,8 @@ impl PaymentProvider for StripeProvider {
         &self,
         request: &RefundRequest,
     ) -> Result<Option<RefundOutcome>, PaymentError> {
-        Ok(self.find_refund(request).await?.map(|refund| refund.outcome()))
+        let found = self.find_refund(request).await?;
+        found.map(|refund| refund.outcome_in(&request.currency)).transpose()
     }
 
     async fn list_charges(
@@ -545,7 +546,7 @@ fn settled_refund(
     amount: i64,
 ) -> Result<RefundOutcome, PaymentError> {
     if refund.amount == amount {
-        return Ok(refund.outcome());
+        return refund.outcome_in(&request.currency);
     }
     Err(PaymentError::refused(format!(
         "refund key {} was used before for {} {}",

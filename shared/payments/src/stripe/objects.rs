@@ -249,6 +249,22 @@ impl Refund {
         }
     }
 
+    /// What became of it, as what was asked for: in the currency that was asked for.
+    ///
+    /// # Errors
+    /// [`PaymentError::Unknown`] where it is in another one: what has moved is not what we would note.
+    pub(super) fn outcome_in(&self, currency: &str) -> Result<RefundOutcome, PaymentError> {
+        let told = self.currency.to_ascii_uppercase();
+        if told == currency {
+            return Ok(self.outcome());
+        }
+        Err(PaymentError::unknown(format!(
+            "refund {} is in {told}, what was asked for in {currency}: a person is to see to it at the \
+             provider",
+            self.id
+        )))
+    }
+
     /// The record of a refund of an organization's charge; `None` where it is another's.
     pub(super) fn record(&self, organization: &str) -> Option<RefundRecord> {
         let Some(Expandable::Object(intent)) = &self.payment_intent else { return None };

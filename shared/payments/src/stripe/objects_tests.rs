@@ -207,3 +207,17 @@ fn a_refund_made_past_us_is_told_from_ours() -> TestResult {
     assert_eq!(refund(json!({}))?.record("org_2"), None);
     Ok(())
 }
+
+#[test]
+fn a_refund_in_another_currency_than_was_asked_for_is_no_answer() -> TestResult {
+    let refund: Refund = serde_json::from_value(json!({
+        "id": "re_1", "object": "refund", "amount": 500, "currency": "eur", "status": "succeeded",
+        "created": 1_769_947_200,
+    }))?;
+    assert_eq!(refund.outcome_in("EUR")?, refund.outcome());
+    for other in ["USD", "eur", ""] {
+        let answer = refund.outcome_in(other);
+        assert!(matches!(answer, Err(PaymentError::Unknown { .. })), "{other:?}: {answer:?}");
+    }
+    Ok(())
+}

@@ -4,6 +4,7 @@
 mod health;
 mod policies;
 mod samples;
+mod webhooks;
 
 use perennial_tests::{Answer, Shop, TestResult, documents};
 use serde_json::{Value, json};

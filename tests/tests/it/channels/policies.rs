@@ -82,15 +82,35 @@ async fn what_can_not_be_mapped_is_kept_and_taken_again_once_the_mapping_is_mend
     assert_eq!(kept.attribute("status"), "open");
     assert_eq!(kept.attribute("body"), &json!(odd.to_string()));
     // It is on no queue to which it could be sent back.
-    for those in [json!({"dead_letter_ids": [letter]}), json!({"source": "channel:web"})] {
+    let redrive = async |those: Value| {
         let redrive = documents::create("dead_letter_redrives", those, &[]);
-        let told =
-            shop.api.post("dead_letter_redrives", &redrive).send().await?.with_status(200)?;
-        let told = &told.attribute("results")[0];
-        assert_eq!(
-            (&told["outcome"], &told["code"]),
-            (&json!("refused"), &json!("invalid_status"))
-        );
+        shop.api.post("dead_letter_redrives", &redrive).send().await
+    };
+    let told = redrive(json!({"dead_letter_ids": [letter]})).await?.with_status(200)?;
+    let told = &told.attribute("results")[0];
+    assert_eq!((&told["outcome"], &told["code"]), (&json!("refused"), &json!("invalid_status")));
+    let refused = redrive(json!({"source": "channel:web"})).await?;
+    assert_eq!(refused.errors(), ["invalid_value /data/attributes/source"]);
+    // Where it is among others it keeps none of them back, and is told of.
+    let told = redrive(json!({"error_contains": "external_id", "limit": 1})).await?;
+    let told = told.with_status(200)?;
+    assert_eq!(told.attribute("results"), &json!([]));
+    assert_eq!(
+        (told.attribute("remaining"), told.attribute("passed_over")),
+        (&json!(0), &json!(1))
+    );
+    // Its body may hold personal data and tokens: it is shown to whom payloads are.
+    for (role, shown) in
+        [(Role::Approver, false), (Role::Operator, true), (Role::Integration, true)]
+    {
+        let api = shop.api_as(role)?;
+        let body = if shown { json!(odd.to_string()) } else { Value::Null };
+        let read = api.get(&format!("dead_letters/{letter}")).await?;
+        assert_eq!(read.attribute("body"), &body, "{role:?}");
+        for list in ["dead_letters".to_owned(), format!("dead_letters?filter[q][id_in]={letter}")] {
+            let listed = api.get(&list).await?;
+            assert_eq!(listed.at("/data/0/attributes/body"), &body, "{role:?} {list}");
+        }
     }
 
     let replay = documents::create("channel_replays", json!({"dead_letter_ids": [letter]}), &[]);
@@ -114,6 +134,103 @@ async fn what_can_not_be_mapped_is_kept_and_taken_again_once_the_mapping_is_mend
         listed.iter().filter_map(|one| one["attributes"]["number"].as_i64()).collect();
     numbers.sort_unstable();
     assert_eq!(numbers, [1, 2]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_file_that_is_taken_again_tells_of_each_order_and_holds_the_bound() -> TestResult {
+    let shop = Shop::open_at(NOW).await?;
+    let id = channel(&shop, "desk", json!({})).await?;
+    let program = "{external_id: .[0].id, order: {line_items: [.[] | {sku_code: .sku, \
+        quantity: (.n | tonumber)}]}}";
+    // Read by a column that the files don't have: each of them is a letter as a whole.
+    let by = |column: &str| json!({"program": program, "format": "csv", "group_by": column});
+    mapping(&shop, &id, by("ticket")).await?;
+    let rows = |from: usize, to: usize, n: &str| -> String {
+        (from..to).map(|order| format!("{order},BEANS,{n}\n")).collect()
+    };
+    let letter = async |rows: String| -> TestResult<String> {
+        let file = format!("id,sku,n\n{rows}");
+        send(&shop, "desk", "text/csv", &file).await?.text("/errors/0/meta/dead_letter_id")
+    };
+    let mixed = letter(rows(0, 2, "1") + &rows(2, 3, "many") + &rows(3, 4, "1")).await?;
+    let many = letter(rows(100, 147, "1")).await?;
+    let too_many = letter(rows(200, 251, "1")).await?;
+    mapping(&shop, &id, by("id")).await?;
+    let replay = async |letters: &[&String]| -> TestResult<Vec<Value>> {
+        let replay = documents::create("channel_replays", json!({"dead_letter_ids": letters}), &[]);
+        let told = shop.api.post("channel_replays", &replay).send().await?.with_status(200)?;
+        Ok(told.attribute("results").as_array().cloned().unwrap_or_default())
+    };
+    let status = async |letter: &str| -> TestResult<Value> {
+        let letter = shop.api.get(&format!("dead_letters/{letter}")).await?;
+        Ok(letter.attribute("status").clone())
+    };
+    let told = replay(&[&mixed, &many, &too_many]).await?;
+    let outcomes: Vec<(&Value, &Value)> =
+        told.iter().map(|one| (&one["outcome"], &one["code"])).collect();
+    let (created, none) = (json!("created"), Value::Null);
+    let (refused, unmappable) = (json!("refused"), json!("unmappable"));
+    // The third of four orders can't be mapped; the next letter would be the 51st; and the last holds
+    // more than are taken at once.
+    let expected = [
+        (&created, &none),
+        (&created, &none),
+        (&refused, &unmappable),
+        (&created, &none),
+        (&json!("failed"), &json!("out_of_range")),
+        (&refused, &unmappable),
+    ];
+    assert_eq!(outcomes, expected);
+    assert_eq!(told[2]["dead_letter_id"], json!(mixed));
+    let own = told[2]["kept_in"].as_str().unwrap_or_default().to_owned();
+    assert_eq!(status(&mixed).await?, "redriven", "what is left of it is a letter of its own");
+    assert_eq!(status(&own).await?, "open");
+    let body = shop.api.get(&format!("dead_letters/{own}")).await?.attribute("body").clone();
+    assert_eq!(body, "id,sku,n\n2,BEANS,many\n");
+    assert_eq!((status(&many).await?, status(&too_many).await?), (json!("open"), json!("open")));
+    assert_eq!(shop.api.all("orders").await?.len(), 3);
+
+    let told = replay(&[&many]).await?;
+    assert_eq!(told.len(), 47);
+    assert!(told.iter().all(|one| one["outcome"] == "created"), "{told:?}");
+    assert_eq!(status(&many).await?, "redriven");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_problem_is_told_where_it_stands_in_what_the_mapping_made() -> TestResult {
+    let shop = Shop::open_at(NOW).await?;
+    let id = channel(&shop, "web", json!({})).await?;
+    mapping(&shop, &id, json!({"program": "."})).await?;
+    let line = json!({"sku_code": "BEANS", "quantity": 1});
+    let order = json!({"line_items": [line]});
+    for (document, pointer) in [
+        (
+            json!({"external_id": "1", "order": order, "customer": {"reference": "a", "email": "no"}}),
+            "/customer/email",
+        ),
+        (
+            json!({
+                "external_id": "2", "order": order,
+                "customer": {"reference": "b", "email": "b@example.com"},
+                "payment_source": {"payment_source_token": "tok_paid", "expires_on": "soon"},
+            }),
+            "/payment_source/expires_on",
+        ),
+        (
+            json!({"external_id": "3", "order": {"line_items": [{"sku_code": "BEANS", "quantity": 0}]}}),
+            "/order/line_items/0/quantity",
+        ),
+        (
+            json!({"external_id": "4", "order": order, "relationships": {"market": "mkt_none"}}),
+            "/relationships/market",
+        ),
+    ] {
+        let refused = send_small(&shop, "web", document).await?;
+        assert_eq!(refused.status, 422, "{pointer}");
+        assert_eq!(refused.at("/errors/0/source/pointer"), pointer, "{:#}", refused.body);
+    }
     Ok(())
 }
 
