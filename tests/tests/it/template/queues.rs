@@ -165,6 +165,39 @@ fn functions_know_their_queues_redrive(template: &Template) -> Vec<Violation> {
     violations
 }
 
+fn streams_bring_entries_only(template: &Template) -> Vec<Violation> {
+    let entry =
+        json!({"dynamodb": {"NewImage": {"entry": {"M": {"n": {"N": [{"exists": true}]}}}}}});
+    let wanted = json!({"Filters": [{"Pattern": entry.to_string()}]});
+    sources(template, "DynamoDB")
+        .into_iter()
+        .filter(|(_, event)| event.properties.get("FilterCriteria") != Some(&wanted))
+        .map(|(function, event)| {
+            Violation::new(&function.id, format!("{} brings more than entries", event.name))
+        })
+        .collect()
+}
+
+/// Lambda would work on a thousand batches of a queue at once, which no provider takes. Parts of a
+/// reconciliation come one by one.
+fn the_provider_is_asked_by_few(template: &Template) -> Vec<Violation> {
+    let limit = json!({"MaximumConcurrency": {"Ref": "ProviderConcurrency"}});
+    let asks = |function: &Resource| {
+        function.property("/Environment/Variables/PAYMENT_PROVIDER") != &Value::Null
+    };
+    sources(template, "SQS")
+        .into_iter()
+        .filter(|(function, event)| {
+            asks(function)
+                && event.properties.get("BatchSize") == Some(&json!(10))
+                && event.properties.get("ScalingConfig") != Some(&limit)
+        })
+        .map(|(function, event)| {
+            Violation::new(&function.id, format!("{} has no bound", event.name))
+        })
+        .collect()
+}
+
 fn streams_give_up_into_a_queue(template: &Template) -> Vec<Violation> {
     let mut violations = Vec::new();
     for (function, event) in sources(template, "DynamoDB") {
@@ -245,6 +278,20 @@ fn a_function_is_told_the_redrive_of_its_own_queue() {
     let url = "PaymentRetryFunction/Properties/Environment/Variables/DEAD_LETTER_QUEUE_URL";
     let other = json!({"Ref": "OrderCopyDeadLetterQueue"});
     rule_sees(rule, "PaymentRetryFunction", url, Fault::Set(other));
+}
+
+#[test]
+fn only_items_with_a_journal_entry_cost_the_relay_an_invocation() {
+    let event = "EventRelayFunction/Properties/Events/Operations/Properties";
+    let criteria = format!("{event}/FilterCriteria");
+    rule_sees(streams_bring_entries_only, "EventRelayFunction", &criteria, Fault::Remove);
+}
+
+#[test]
+fn who_asks_the_payment_provider_does_not_flood_it() {
+    let config = "OrderCopyFunction/Properties/Events/Queue/Properties/ScalingConfig";
+    let rule = the_provider_is_asked_by_few;
+    rule_sees(rule, "OrderCopyFunction", config, Fault::Remove);
 }
 
 #[test]
