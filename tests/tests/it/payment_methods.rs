@@ -6,6 +6,7 @@ use perennial_domain::{
     ids::{OrderId, SubscriptionId},
     lifecycle::SubscriptionStatus,
     run::{RunStatus, charge_key},
+    time::OccurrenceNumber,
 };
 use perennial_payments::{
     ChargeKey, ChargeOutcome, ChargeRequest, PaymentProvider as _, PaymentToken,
@@ -181,13 +182,14 @@ async fn charged_and_forgotten(
     token: &str,
 ) -> TestResult<ChargeOutcome> {
     let now = "2027-02-27T10:00:00Z".parse()?;
+    let first = OccurrenceNumber::new(1);
     let request = ChargeRequest {
-        key: ChargeKey::new(charge_key(&shop.organization, subscription, 1, 1)),
+        key: ChargeKey::new(charge_key(&shop.organization, subscription, first, 1)),
         organization: shop.organization.to_string(),
         amount_minor: shop.subscription(subscription).await?.total()?.get(),
         currency: "EUR".to_owned(),
         token: PaymentToken::new(token),
-        reference: OrderId::of_run(subscription, 1).to_string(),
+        reference: OrderId::of_run(subscription, first).to_string(),
         attempt: 1,
         requested_at: now,
         key_since: now,

@@ -52,8 +52,8 @@ async fn a_shop_that_signs_bodies_places_an_order_once() -> TestResult {
         "code": "web", "name": "Web", "trusts_prices": true, "webhook_scheme": "body",
         "webhook_header": HEADER,
     });
-    let made = shop.api.create("channels", &documents::create("channels", attributes, &market));
-    let made = made.await?;
+    let document = documents::create("channels", attributes, &market);
+    let made = shop.api.create("channels", &document).await?;
     let (id, secret) = (made.id()?, secret_in(&made)?);
     mapping(&shop, &id, json!({"program": shipped("shop-webhook/mapping.jq")?})).await?;
     let body = shipped("shop-webhook/sample.json")?;
