@@ -1,10 +1,11 @@
 //! What only the local stack has: the clock, tokens, and a look at events, queues and counts.
 
-use std::sync::Arc;
+use std::{str::FromStr, sync::Arc};
 
 use bytes::Bytes;
 use chrono::SecondsFormat;
 use http::{Method, Request, Response, StatusCode, header};
+use perennial_domain::ids::{OrderId, OrganizationId};
 use perennial_runtime::Clock;
 use serde_json::{Map, Value, json};
 
@@ -122,13 +123,21 @@ impl Disputed {
         let members = Members::read(body, &members)?;
         let status = members.choice("status", &["open", "won", "lost"])?;
         Ok(Self {
-            organization: required("organization", members.text("organization")?)?,
-            order_id: required("order_id", members.text("order_id")?)?,
+            organization: named::<OrganizationId>("organization", members.text("organization")?)?,
+            order_id: named::<OrderId>("order_id", members.text("order_id")?)?,
             status: required("status", status)?,
             amount_cents: required("amount_cents", members.positive("amount_cents")?)?,
             reason: members.text("reason")?,
         })
     }
+}
+
+/// A text that must be given and be an id of this kind.
+fn named<T: FromStr>(name: &str, text: Option<String>) -> Result<String, String> {
+    let text = required(name, text)?;
+    let malformed = |_| format!("{name}: {text:?} is no id of this kind");
+    text.parse::<T>().map_err(malformed)?;
+    Ok(text)
 }
 
 /// Plays the bank: tells of a dispute as a payment provider's notice does. There is one dispute for

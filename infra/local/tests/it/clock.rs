@@ -183,6 +183,12 @@ async fn the_clock_is_moved_over_http_and_never_back() -> TestResult {
     let told: Value = refused.send().await?.json().await?;
     let message = told.get("message").and_then(Value::as_str).unwrap_or_default();
     assert!(message.starts_with("order_id must be text, not 3; give {"), "{message}");
+    let dispute = json!({
+        "organization": "acme", "order_id": "order 3", "status": "open", "amount_cents": 1,
+    });
+    let told: Value = client.post(&disputes).json(&dispute).send().await?.json().await?;
+    let message = told.get("message").and_then(Value::as_str).unwrap_or_default();
+    assert!(message.starts_with("order_id: \"order 3\" is no id of this kind; give {"), "{message}");
     assert!(stack.clock().now() - now < TimeDelta::hours(1), "a refusal moves nothing");
     stack.shutdown().await;
     Ok(())
