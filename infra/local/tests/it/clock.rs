@@ -188,7 +188,10 @@ async fn the_clock_is_moved_over_http_and_never_back() -> TestResult {
     });
     let told: Value = client.post(&disputes).json(&dispute).send().await?.json().await?;
     let message = told.get("message").and_then(Value::as_str).unwrap_or_default();
-    assert!(message.starts_with("order_id: \"order 3\" is no id of this kind; give {"), "{message}");
+    assert!(
+        message.starts_with("order_id: \"order 3\" is no id of this kind; give {"),
+        "{message}"
+    );
     assert!(stack.clock().now() - now < TimeDelta::hours(1), "a refusal moves nothing");
     stack.shutdown().await;
     Ok(())
