@@ -24,7 +24,7 @@ pub(crate) static KIND: ResourceType = ResourceType {
             Kind::Integer(-MAX_AMOUNT, MAX_AMOUNT),
             "In minor units: below zero a discount, above it a fee.",
         ),
-        Attribute::read("formatted_amount", Kind::Text(50), "The same, for people."),
+        Attribute::read("formatted_amount", Kind::Text(50), "`amount_cents` as people write it."),
         REFERENCE,
         REFERENCE_ORIGIN,
         METADATA,

@@ -26,7 +26,7 @@ pub(crate) static KIND: ResourceType = ResourceType {
              merchant; lost, it is gone.",
         ),
         Attribute::read("amount_cents", Kind::Integer(0, i64::MAX), "How much, in minor units."),
-        Attribute::read("formatted_amount", Kind::Text(50), "The same, for people."),
+        Attribute::read("formatted_amount", Kind::Text(50), "`amount_cents` as people write it."),
         Attribute::read("currency_code", Kind::Currency, "Currency of the amount: the order's."),
         Attribute::read("reason", Kind::Text(200), "Why, as the provider's code."),
         Attribute::read("gateway_dispute_id", Kind::Text(200), "The provider's id of it."),

@@ -30,8 +30,8 @@ pub(crate) static KIND: ResourceType = ResourceType {
     attributes: &[
         Attribute::read("subject", Kind::Text(80), "The order or subscription that changed."),
         Attribute::read("sequence", Kind::Integer(1, i64::MAX), "1, 2, 3, ... for each subject."),
-        Attribute::read("at", Kind::Instant, "When."),
-        Attribute::read("actor", Kind::Text(300), "Who."),
+        Attribute::read("at", Kind::Instant, "When it changed."),
+        Attribute::read("actor", Kind::Text(300), "Who changed it."),
         Attribute::read("reason", Kind::Text(300), "Which request, message or job run led to it."),
         Attribute::read("event", Kind::Text(100), "What happened."),
         Attribute::read("before", Kind::Anything(0), "The changed attributes as they were."),

@@ -28,7 +28,7 @@ pub(crate) static KIND: ResourceType = ResourceType {
     about: "The organization whose data the token opens. Its id is what the token names it.",
     attributes: &[
         Attribute::read("name", Kind::Text(63), "What the token names it."),
-        Attribute::read("slug", Kind::Text(63), "The same."),
+        Attribute::read("slug", Kind::Text(63), "As `name`."),
         Attribute::read(
             "tags_max_allowed_number",
             Kind::Integer(0, 1_000),
@@ -56,8 +56,8 @@ pub(crate) static KIND: ResourceType = ResourceType {
         NO_REFERENCE,
         NO_REFERENCE_ORIGIN,
         NO_METADATA,
-        Attribute::read("created_at", CREATED_AT.kind, "When it first set something."),
-        Attribute::read("updated_at", UPDATED_AT.kind, "When it last did."),
+        Attribute::read("created_at", CREATED_AT.kind, "When a setting was first changed; null before that."),
+        Attribute::read("updated_at", UPDATED_AT.kind, "When its settings were last changed."),
     ],
     relationships: &[],
 };

@@ -39,19 +39,19 @@ pub(crate) static KIND: ResourceType = ResourceType {
         ),
         Attribute::read("currency_code", Kind::Currency, "Currency of the amounts, the list's."),
         Attribute::write("amount_cents", AMOUNT, "The regular price, in minor units."),
-        Attribute::read("formatted_amount", Kind::Text(50), "The same, for people."),
+        Attribute::read("formatted_amount", Kind::Text(50), "`amount_cents` as people write it."),
         Attribute::write(
             "compare_at_amount_cents",
             AMOUNT,
             "What it would cost without the offer, for people, in minor units.",
         ),
-        Attribute::read("formatted_compare_at_amount", Kind::Text(50), "The same, for people."),
+        Attribute::read("formatted_compare_at_amount", Kind::Text(50), "`compare_at_amount_cents` as people write it."),
         Attribute::write(
             PROMOTIONAL,
             AMOUNT,
             "The price during the promotion, in minor units; null for no promotion.",
         ),
-        Attribute::read("formatted_promotional_amount", Kind::Text(50), "The same, for people."),
+        Attribute::read("formatted_promotional_amount", Kind::Text(50), "`promotional_amount_cents` as people write it."),
         Attribute::write(
             STARTS_AT,
             Kind::Instant,

@@ -190,7 +190,10 @@ fn values(schema: &Value) -> String {
             (Some(least), Some(most)) if most < i64::from(u32::MAX) => {
                 format!("whole number, {least} to {most}")
             }
-            (Some(least), _) => format!("whole number from {least}"),
+            // Below that it is only what a number can hold.
+            (Some(least), _) if least > i64::from(i32::MIN) => {
+                format!("whole number from {least}")
+            }
             _ => "whole number".to_owned(),
         },
         ("number", _) => match (number("minimum"), number("maximum")) {

@@ -236,6 +236,8 @@ async fn many_letters_are_replayed_at_once_and_each_is_answered_for() -> TestRes
             "invalid_value /data/attributes/dead_letter_ids",
         ),
         (json!({"source": "order-copy", "limit": 0}), "out_of_range /data/attributes/limit"),
+        (json!({"dead_letter_ids": []}), "out_of_range /data/attributes/dead_letter_ids"),
+        (json!({"dead_letter_ids": ["dlt_0"], "limit": 1}), "invalid_value /data/attributes/limit"),
     ] {
         let refused = bulk(&shop, "dead_letter_redrives", attributes).await?;
         assert_eq!((refused.status, refused.errors()), (422, vec![expected.to_owned()]));
@@ -247,7 +249,7 @@ async fn many_letters_are_replayed_at_once_and_each_is_answered_for() -> TestRes
 async fn failures_are_for_those_who_see_the_whole_organization() -> TestResult {
     let shop = Shop::open_at(NOW).await?;
     let document = |kind: &str| {
-        let attributes = json!({"dead_letter_ids": [], "discard_reason": "none"});
+        let attributes = json!({"dead_letter_ids": ["dlt_0"], "discard_reason": "none"});
         let mut document = documents::create(kind, attributes, &[]);
         if let Some(all) = document.pointer_mut("/data/attributes").and_then(Value::as_object_mut)
             && kind == "dead_letter_redrives"

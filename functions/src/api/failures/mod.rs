@@ -62,7 +62,7 @@ pub(crate) static KIND: ResourceType = ResourceType {
             Kind::Integer(0, i64::MAX),
             "What is lost if nobody sees to it, in minor units; null where nobody knows.",
         ),
-        Attribute::read("currency_code", Kind::Currency, "Currency of that."),
+        Attribute::read("currency_code", Kind::Currency, "Currency of `value_at_risk_cents`."),
         Attribute::read("customer_tier", Kind::Choice(TIERS), "The customer's tier as it is now."),
         Attribute::read(
             "impact",
