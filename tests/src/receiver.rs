@@ -29,7 +29,21 @@ pub enum Reply {
     Redirect(String),
     /// It closes the connection.
     Close,
+    /// With 200 and what it makes of the request's body.
+    Makes(Maker),
 }
+
+/// What an answer is made by: of the JSON that was asked, the JSON that is answered.
+#[derive(Debug, Clone, Copy)]
+pub struct Maker(pub fn(&Value) -> Value);
+
+impl PartialEq for Maker {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::fn_addr_eq(self.0, other.0)
+    }
+}
+
+impl Eq for Maker {}
 
 /// One request as it came.
 #[derive(Debug, Clone)]
@@ -153,10 +167,11 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
 
 async fn serve(mut stream: TcpStream, state: &Mutex<State>) -> TestResult {
     let Some(request) = read(&mut stream).await? else { return Ok(()) };
-    let reply = {
+    let (reply, asked) = {
         let mut state = lock(state);
+        let asked = request.json();
         state.heard.push(request);
-        state.first.pop().unwrap_or_else(|| state.reply.clone())
+        (state.first.pop().unwrap_or_else(|| state.reply.clone()), asked)
     };
     match reply {
         Reply::Status(code) => {
@@ -183,6 +198,12 @@ async fn serve(mut stream: TcpStream, state: &Mutex<State>) -> TestResult {
             }
         }
         Reply::Close => {}
+        Reply::Makes(Maker(make)) => {
+            let body = make(&asked).to_string();
+            let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
+            stream.write_all(head.as_bytes()).await?;
+            stream.write_all(body.as_bytes()).await?;
+        }
     }
     Ok(())
 }
