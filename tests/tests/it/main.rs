@@ -45,6 +45,7 @@ mod subscription_items;
 mod switched_off;
 mod taxed_orders;
 mod taxed_renewals;
+mod taxes;
 mod template;
 mod tenancy;
 mod webhook_api;
