@@ -8,6 +8,7 @@ use perennial_domain::{
 use perennial_tests::{
     Plan, Shop, TestResult,
     documents::{self, line},
+    receiver::{Receiver, Reply},
     shop::BEANS,
     taxes::Rate,
 };
@@ -297,4 +298,46 @@ async fn the_whole_of_a_taxed_run_goes_back_and_the_books_are_proved() -> TestRe
     assert_eq!(report.attribute("discrepancies_count"), 0, "{:#}", report.body);
     shop.prove_books().await?;
     Ok(())
+}
+
+#[tokio::test]
+async fn a_run_whose_service_never_answers_becomes_a_dead_letter_and_is_charged_once() -> TestResult
+{
+    let plan = Plan::at(OPENED)?.model(json!({"renewal_alert_period": 24}));
+    let (shop, table) = taxed(plan, &[Rate::of(0.19)]).await?;
+    let id = shop.subscribe("monthly").await?;
+    let service = Receiver::start(Reply::Status(500)).await?;
+    let kind = "external_tax_calculators";
+    let external = json!({"name": "Service", "tax_calculator_url": service.url()});
+    let external = shop.api.create(kind, &documents::create(kind, external, &[])).await?.id()?;
+    let market = &shop.goods.market;
+    let related = json!({"data": {
+        "type": "markets", "id": market, "attributes": {},
+        "relationships": {"tax_calculator": {"data": {"type": kind, "id": external}}},
+    }});
+    shop.api.patch(&format!("markets/{market}"), &related).send().await?.with_status(200)?;
+
+    // Nobody asks a service for an alert: it says that tax comes on top.
+    shop.advance_to("2027-02-27T20:00:00Z").await?;
+    assert_eq!(service.heard().len(), 0);
+    let journal = shop.journal("S", id.as_str()).await?;
+    let told = journal.iter().find(|entry| entry.event == "order_subscriptions.renewal");
+    let told = &told.ok_or("it was announced")?.after;
+    let told = ["total", "tax", "tax_on_top"].map(|name| told[name].clone());
+    assert_eq!(told, [json!(1_250), json!(null), json!(true)]);
+
+    shop.advance_to("2027-02-28T14:00:00Z").await?;
+    let letters = shop.dead_letters().await?;
+    let [letter] = letters.as_slice() else { panic!("{letters:?}") };
+    let error = letter.error.as_deref().unwrap_or_default();
+    assert!(error.contains(&external), "{error}");
+    assert!(runs(&shop, &id).await?.is_empty());
+    assert_eq!(shop.charges().await?.len(), 1, "the order that it began with");
+    shop.tax_by(Some(&table)).await?;
+    let redrive = documents::update("dead_letters", letter.id.as_str(), &json!({"_redrive": true}));
+    let path = format!("dead_letters/{}", letter.id);
+    shop.api.patch(&path, &redrive).send().await?.with_status(200)?;
+    shop.settle().await?;
+    assert_eq!(came_to(&shop, &id).await?, [(1_488, Some(238))]);
+    shop.prove_events().await
 }
