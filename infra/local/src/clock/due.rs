@@ -25,6 +25,11 @@ const LEASE: &str = "lease_until";
 /// How many shards and how long a claim, unless the function's environment says otherwise.
 const SHARDS: u32 = 16;
 const LEASE_SECONDS: i64 = 1_200;
+/// How many entries of a shard are read at first. Each look asks all shards, and as a rule the first
+/// entry of one tells enough.
+const FIRST_PAGE: u32 = 4;
+/// And how many at a time after that.
+const PAGE: u32 = 100;
 
 /// The due index that a scheduled function works by.
 #[derive(Debug)]
@@ -191,10 +196,11 @@ impl DueIndex {
             "KeyConditionExpression": "#p = :p",
             "ExpressionAttributeNames": { "#p": PARTITION },
             "ExpressionAttributeValues": { ":p": { "S": format!("due#{shard:02}") } },
-            "Limit": 100,
+            "Limit": FIRST_PAGE,
         });
         if let (false, Some(map)) = (after.is_null(), request.as_object_mut()) {
             map.insert("ExclusiveStartKey".to_owned(), after.clone());
+            map.insert("Limit".to_owned(), json!(PAGE));
         }
         let request: QueryRequest = serde_json::from_value(request)
             .map_err(|error| DynoxideError::InternalServerError(error.to_string()))?;

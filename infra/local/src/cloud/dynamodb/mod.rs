@@ -5,7 +5,8 @@
 //!
 //! Two things of the engine are bettered here. Its table of stream records has no index, so that
 //! every write would read all earlier records; one is added. And it takes expiry from the
-//! machine's clock; [`Dynamo::sweep_ttl`] takes it from the stack's.
+//! machine's clock and looks for it by reading all items; [`Dynamo::sweep_ttl`] takes it from the
+//! stack's, and looks in an index.
 
 mod actions;
 mod error;

@@ -20,7 +20,7 @@ use chrono::{DateTime, Utc};
 use perennial_runtime::Clock;
 use serde_json::{Value, json};
 
-use super::{StreamPosition, StreamReader};
+use super::{StreamPosition, StreamReader, ttl::expired_items};
 use crate::cloud::{Cloud, CloudOptions, connector::clients};
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
@@ -245,12 +245,35 @@ async fn items_expire_by_the_clock_of_the_stack() -> Outcome {
             item.insert("ttl".to_owned(), AttributeValue::N(ttl.to_string()));
             bench.client.put_item().table_name("book").set_item(Some(item)).send().await?;
         }
+        let mut text = item("text");
+        text.insert("ttl".to_owned(), AttributeValue::S("1800000000".to_owned()));
+        bench.client.put_item().table_name("book").set_item(Some(text)).send().await?;
         bench.put("eternal").await?;
         assert_eq!(bench.cloud.dynamodb.sweep_ttl()?, 0);
         bench.clock.0.fetch_add(61, Ordering::Relaxed);
         assert_eq!(bench.cloud.dynamodb.sweep_ttl()?, 1);
-        assert_eq!(bench.client.scan().table_name("book").send().await?.count(), 2);
+        assert_eq!(bench.client.scan().table_name("book").send().await?.count(), 3);
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn items_expire_in_any_number_and_are_found_by_an_index() -> Outcome {
+    let bench = Bench::new(false)?;
+    assert_eq!(bench.cloud.dynamodb.sweep_ttl()?, 0, "the index is made before there are items");
+    for number in 0..401 {
+        let mut item = item(&number.to_string());
+        item.insert("ttl".to_owned(), AttributeValue::N("1799999999".to_owned()));
+        bench.client.put_item().table_name("book").set_item(Some(item)).send().await?;
+    }
+    let plan = bench.cloud.dynamodb.beside(|side| {
+        let select = expired_items("book", "ttl");
+        let explained = format!("EXPLAIN QUERY PLAN {select}");
+        side.query_row(&explained, [0, 1], |row| row.get::<_, String>("detail"))
+    })?;
+    assert!(plan.contains("USING INDEX perennial_expiry"), "{plan}");
+    assert_eq!(bench.cloud.dynamodb.sweep_ttl()?, 401);
+    assert_eq!(bench.client.scan().table_name("book").send().await?.count(), 0);
     Ok(())
 }
 

@@ -1,12 +1,13 @@
 //! Time to live, by the stack's clock.
 
 use dynoxide::actions::list_tables::ListTablesRequest;
-use serde_json::{Value, json};
+use rusqlite::params;
+use serde_json::{Map, Value, json};
 
 use super::{Dynamo, DynamoError};
 
-/// How many items one step of the sweep looks at while others wait.
-const PAGE: usize = 200;
+/// How many items one step of the sweep deletes while others wait.
+const PAGE: i64 = 200;
 
 impl Dynamo {
     /// Deletes the items whose time to live has passed, and says how many. DynamoDB does so
@@ -40,30 +41,23 @@ impl Dynamo {
             .flatten()
             .filter_map(|element| element.get("AttributeName")?.as_str())
             .collect();
-        let condition = json!({
-            "TableName": table,
-            "ExpressionAttributeNames": { "#ttl": attribute },
-            "ExpressionAttributeValues": { ":now": { "N": now.to_string() }, ":n": { "S": "N" } },
-        });
-        let expired = "attribute_type(#ttl, :n) AND #ttl < :now";
         let mut deleted = 0;
-        let mut after = None;
         loop {
-            let mut scan = condition.clone();
-            set(&mut scan, "FilterExpression", json!(expired));
-            set(&mut scan, "Limit", json!(PAGE));
-            if let Some(after) = after {
-                set(&mut scan, "ExclusiveStartKey", after);
-            }
-            let mut page = self.call_uncounted("Scan", &scan)?;
-            for item in page.get("Items").and_then(Value::as_array).into_iter().flatten() {
-                let key: serde_json::Map<_, _> = key_names
+            let before = deleted;
+            for item in self.expired(table, attribute, now)? {
+                let key: Map<_, _> = key_names
                     .iter()
                     .filter_map(|name| Some(((*name).to_owned(), item.get(*name)?.clone())))
                     .collect();
-                let mut delete = condition.clone();
-                set(&mut delete, "Key", Value::Object(key));
-                set(&mut delete, "ConditionExpression", json!(expired));
+                let delete = json!({
+                    "TableName": table,
+                    "Key": key,
+                    "ConditionExpression": "attribute_type(#ttl, :n) AND #ttl < :now",
+                    "ExpressionAttributeNames": { "#ttl": attribute },
+                    "ExpressionAttributeValues": {
+                        ":now": { "N": now.to_string() }, ":n": { "S": "N" },
+                    },
+                });
                 match self.call_uncounted("DeleteItem", &delete) {
                     Ok(_) => deleted += 1,
                     // Somebody gave it a new life meanwhile.
@@ -71,16 +65,44 @@ impl Dynamo {
                     Err(error) => return Err(error),
                 }
             }
-            after = page.get_mut("LastEvaluatedKey").map(Value::take);
-            if after.is_none() {
+            if deleted == before {
                 return Ok(deleted);
             }
         }
     }
+
+    /// Some of the items whose time has passed, by an index of ours: a scan would read the whole
+    /// table each time, to find nothing.
+    fn expired(&self, table: &str, attribute: &str, now: i64) -> Result<Vec<Value>, DynamoError> {
+        let found: Vec<String> = self.beside(|side| {
+            side.execute_batch(&expiry_index(table, attribute))?;
+            let mut statement = side.prepare_cached(&expired_items(table, attribute))?;
+            let rows = statement.query_map(params![now, PAGE], |row| row.get(0))?;
+            rows.collect::<Result<_, _>>()
+        })?;
+        let read = |text: &String| serde_json::from_str(text);
+        found.iter().map(read).collect::<Result<_, _>>().map_err(|e| DynamoError::unreadable(&e))
+    }
 }
 
-fn set(request: &mut Value, member: &str, value: Value) {
-    if let Some(request) = request.as_object_mut() {
-        request.insert(member.to_owned(), value);
-    }
+/// The number that an item has as its time to live, in SQL; none where it is no number.
+fn number(attribute: &str) -> String {
+    format!("item_json ->> '$.\"{}\".N'", attribute.replace('\'', "''"))
+}
+
+fn expiry_index(table: &str, attribute: &str) -> String {
+    let (table, number) = (table.replace('"', "\"\""), number(attribute));
+    format!(
+        "CREATE INDEX IF NOT EXISTS \"perennial_expiry::{table}\"
+         ON \"{table}\" (CAST({number} AS NUMERIC)) WHERE {number} IS NOT NULL"
+    )
+}
+
+/// At most `?2` items whose time to live is before `?1`.
+pub(super) fn expired_items(table: &str, attribute: &str) -> String {
+    let (table, number) = (table.replace('"', "\"\""), number(attribute));
+    format!(
+        "SELECT item_json FROM \"{table}\"
+         WHERE {number} IS NOT NULL AND CAST({number} AS NUMERIC) < ?1 LIMIT ?2"
+    )
 }
