@@ -9,7 +9,7 @@ mod client;
 mod report;
 mod weather;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
@@ -33,7 +33,9 @@ const BEGINNING_HOURS: u32 = 24 * 27;
 /// How long the default policy goes on after the last date of the year.
 const SETTLING: TimeDelta = TimeDelta::days(18);
 /// How long the stack may take to come to rest.
-const PATIENCE: std::time::Duration = std::time::Duration::from_secs(600);
+const PATIENCE: Duration = Duration::from_secs(600);
+/// When to look again whether a reconciliation has come to its end.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// What is simulated.
 #[derive(Debug, Clone, Copy)]
@@ -143,12 +145,17 @@ async fn reconcile(
     (from, to): (DateTime<Utc>, DateTime<Utc>),
 ) -> Result<Value, Failure> {
     let id = client.create("reconciliations", &json!({"from": from, "to": to}), &[]).await?;
-    settle(stack).await?;
-    let answer = client.get(&format!("reconciliations/{id}")).await?;
-    let attributes = answer.pointer("/data/attributes").cloned().unwrap_or_default();
-    match attributes.get("status").and_then(Value::as_str) {
-        Some("completed" | "completed_with_errors") => Ok(attributes),
-        status => Err(format!("the reconciliation is {status:?}").into()),
+    let begun = Instant::now();
+    loop {
+        settle(stack).await?;
+        let answer = client.get(&format!("reconciliations/{id}")).await?;
+        let attributes = answer.pointer("/data/attributes").cloned().unwrap_or_default();
+        match attributes.get("status").and_then(Value::as_str) {
+            Some("completed" | "completed_with_errors") => return Ok(attributes),
+            // On a machine that is very busy a step may take too long; its message comes again.
+            Some("running") if begun.elapsed() < PATIENCE => tokio::time::sleep(LOOK_AGAIN).await,
+            status => return Err(format!("the reconciliation is {status:?}").into()),
+        }
     }
 }
 
