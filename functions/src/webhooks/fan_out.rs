@@ -10,7 +10,7 @@ use perennial_domain::{
 use perennial_messages::{EventToDeliver, Trigger};
 use serde_json::{Value, json};
 
-use super::Webhooks;
+use super::{Webhooks, listeners::Listeners};
 use crate::{api::snapshot, http::error::ApiError, sqs_batch::HandleError};
 
 /// Most bytes of a message: it has an item of its own, which holds at most 400 KB.
@@ -22,11 +22,15 @@ const UNREADABLE: &str = "what is included can't be read: there is too much to s
 impl Webhooks {
     /// Makes the deliveries of what a journal entry stands for. An entry that comes twice finds
     /// them made.
-    pub(super) async fn fan_out(&self, message: EventToDeliver) -> Result<(), HandleError> {
+    pub(super) async fn fan_out(
+        &self,
+        message: EventToDeliver,
+        listeners: &Listeners,
+    ) -> Result<(), HandleError> {
         let EventToDeliver { detail, trigger } = message;
         let entry = Entry::from(detail);
         let organization = &entry.organization;
-        let webhooks = self.services.store.webhooks(organization).await?;
+        let webhooks = listeners.of(&self.services.store, organization).await?;
         let again = |event: &Event| {
             trigger.as_ref().is_none_or(|trigger| trigger.event_id == event.id.to_string())
         };

@@ -6,6 +6,7 @@
 
 mod delivery;
 mod fan_out;
+mod listeners;
 
 use std::sync::Arc;
 
@@ -24,6 +25,8 @@ use crate::{
     sqs_batch::{DeadLetterQueue, HandleError, Outcomes, Received, guarded, handle_batch},
     work_queues::WorkQueue,
 };
+
+use self::listeners::Listeners;
 
 /// Messages handled at once.
 const CONCURRENCY: usize = 10;
@@ -53,11 +56,12 @@ impl Webhooks {
     }
 
     async fn handle_all(&self, messages: Vec<Received<WebhookWork>>) -> Outcomes {
+        let listeners = Listeners::default();
         stream::iter(messages)
-            .map(|received| async move {
+            .map(|received| async {
                 let outcome = match received.message {
                     WebhookWork::Deliver(due) => guarded(self.deliver(&due)).await,
-                    WebhookWork::FanOut(event) => guarded(self.fan_out(*event)).await,
+                    WebhookWork::FanOut(event) => guarded(self.fan_out(*event, &listeners)).await,
                 };
                 (received.id, outcome)
             })

@@ -1,6 +1,7 @@
 //! Webhooks, told by a real HTTP receiver: what it hears, how often, and what becomes of receivers
 //! that fail, hang, answer too much or are not where they may be.
 
+mod batches;
 mod breaker;
 mod job_runs;
 mod lost;
