@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::{Client, types::AttributeValue};
-use perennial_domain::ids::SubscriptionId;
+use perennial_domain::{ids::SubscriptionId, plan::fix_prices, tax::Taxes};
 use perennial_store::Expect;
 
 use crate::{
@@ -41,6 +41,7 @@ struct Cost {
     subscription: usize,
     run: usize,
     claim: f64,
+    fix: f64,
     commit: f64,
 }
 
@@ -67,6 +68,7 @@ async fn stored_size(
 async fn cost_of_renewal(
     items: usize,
     alert: Option<u16>,
+    tax: Option<Taxes>,
 ) -> Result<Cost, Box<dyn std::error::Error>> {
     let Embedded { store, client, meter } = embedded().await?;
     // A clock tells nanoseconds, which make timestamps longer.
@@ -85,8 +87,15 @@ async fn cost_of_renewal(
         store.commit(&acme).subscription(&told, seen).run().await?;
     }
     meter.read();
-    let before = claimed(&store, now).await?;
+    let mut before = claimed(&store, now).await?;
     let claim = meter.read();
+    if tax.is_some() {
+        let fixed = fix_prices(&before, before.clone(), tax, now).0;
+        let seen = Expect::Version(before.version);
+        store.commit(&acme).subscription(&fixed, seen).run().await?;
+        before = fixed;
+    }
+    let fix = meter.read();
     let subscription_claimed = stored_size(&client, &kept.id, "#").await?;
     let (made, entry) = settled(&acme, &before, &paid(), now)?;
     store
@@ -96,7 +105,7 @@ async fn cost_of_renewal(
         .run()
         .await?;
     let commit = meter.read();
-    println!("{items} items: claim {claim:?}, commit {commit:?}");
+    println!("{items} items: claim {claim:?}, fix {fix:?}, commit {commit:?}");
     let units = |calls: &[(&str, f64)], name: &str| -> f64 {
         calls.iter().filter(|(call, _)| *call == name).map(|(_, units)| units).sum()
     };
@@ -105,6 +114,7 @@ async fn cost_of_renewal(
         subscription: stored_size(&client, &kept.id, "#").await?,
         run: stored_size(&client, &kept.id, "R#0000000002").await?,
         claim: units(&claim, "UpdateItem"),
+        fix: units(&fix, "TransactWriteItems"),
         commit: units(&commit, "TransactWriteItems"),
     })
 }
@@ -112,7 +122,7 @@ async fn cost_of_renewal(
 #[tokio::test]
 async fn the_items_of_a_typical_renewal_fit_a_write_unit_each() -> TestResult {
     for alert in [None, Some(720)] {
-        let cost = cost_of_renewal(1, alert).await?;
+        let cost = cost_of_renewal(1, alert, None).await?;
         for (what, size) in [
             ("claimed subscription", cost.subscription_claimed),
             ("subscription", cost.subscription),
@@ -127,8 +137,24 @@ async fn the_items_of_a_typical_renewal_fit_a_write_unit_each() -> TestResult {
 #[tokio::test]
 async fn a_renewal_costs_at_most_nine_write_units() -> TestResult {
     for alert in [None, Some(720)] {
-        let Cost { claim, commit, .. } = cost_of_renewal(1, alert).await?;
+        let Cost { claim, commit, .. } = cost_of_renewal(1, alert, None).await?;
         assert!(claim + commit <= 9.0, "{alert:?}: claim {claim}, commit {commit}");
     }
+    Ok(())
+}
+
+/// A renewal of one line at one rate of a table.
+#[tokio::test]
+async fn a_taxed_renewal_costs_at_most_sixteen_write_units() -> TestResult {
+    let id = |prefix: &str| format!("{prefix}0192f0a1b2c3d4e5f60718293a4b5c6d");
+    let tax: Taxes = serde_json::from_value(serde_json::json!({
+        "behavior": "exclusive", "source": "table", "calculator_id": id("mtc_"),
+        "lines": [{"id": "1", "rate": "19", "net": 1_990, "tax": 378, "rule_id": id("txr_")}],
+    }))?;
+    let cost = cost_of_renewal(1, None, Some(tax)).await?;
+    assert!(cost.run <= 2_048, "the run is {} bytes", cost.run);
+    assert!(cost.subscription <= 1_024, "its tax has gone with the run: {}", cost.subscription);
+    let units = cost.claim + cost.fix + cost.commit;
+    assert!(units <= 16.0, "claim {}, fix {}, commit {}", cost.claim, cost.fix, cost.commit);
     Ok(())
 }
