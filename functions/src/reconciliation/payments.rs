@@ -359,7 +359,7 @@ fn collected(order: &StoredOrder) -> Result<Collected, MoneyError> {
 }
 
 /// Whether anything of an order went back, or is about to.
-fn has_reversals(order: &StoredOrder) -> bool {
+pub(super) fn has_reversals(order: &StoredOrder) -> bool {
     match order {
         StoredOrder::Client(order) => order.reversals.is_some(),
         StoredOrder::Run(run) => run.reversals.is_some(),

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::{StreamExt, stream};
 use perennial_domain::{
-    ids::OrganizationId,
+    ids::{OrganizationId, RefundId},
     journal::Head,
     order_copy::OrderCopy,
     payment::{Dispute, Refund, refund_key},
@@ -27,6 +27,7 @@ use serde_json::{Value, json};
 
 use super::{
     Found, PATIENCE, Reconciler,
+    payments::has_reversals,
     subscriptions::{CONCURRENCY, ITEMS, unreadable, within},
 };
 use crate::{
@@ -187,7 +188,9 @@ impl Reconciler {
             found.discrepancies.push(without_order(refund.id.as_str(), refund.order_id.as_str()));
             return Ok(());
         };
-        if !made_within(reconciliation, &order) {
+        // An order that knows of nothing is not looked at for it: its first refund tells.
+        let unknown = !has_reversals(&order) && refund.id == RefundId::of(&refund.order_id, 1);
+        if unknown || !made_within(reconciliation, &order) {
             self.reversals(organization, &refund.order_id, found).await?;
         }
         Ok(())
