@@ -34,6 +34,9 @@ async fn die_everywhere(
             break;
         }
         drop(work);
+        if moment.is_taxed() {
+            stage.change_rates().await?;
+        }
         if restart == Restart::SecondDeath {
             stage.worker.begin(&message).reach(point).await?;
         }
@@ -53,6 +56,7 @@ async fn die_everywhere(
         stage.shop.prove_occurrences(subscription).await?;
     }
     stage.prove_stock().await?;
+    stage.prove_taxes(moment).await?;
     stage.shop.prove_books().await?;
     stage.shop.prove_job_log().await?;
     assert!(stage.shop.dead_letters().await?.is_empty());
@@ -147,4 +151,39 @@ async fn a_retry_by_hand_dies_at_every_await_point() -> TestResult {
         &[("tok_declines_1", RunStatus::Successful), ("tok_hard_decline", RunStatus::Failed)],
     )
     .await
+}
+
+#[tokio::test]
+async fn order_copy_dies_at_every_await_point_while_taxes_change() -> TestResult {
+    survive(
+        Moment::TaxedRun,
+        TWICE,
+        &[
+            ("tok_paid", RunStatus::Successful),
+            ("tok_timeout_after_charge", RunStatus::Successful),
+            ("tok_declines_1", RunStatus::Successful),
+        ],
+    )
+    .await
+}
+
+#[tokio::test]
+async fn order_copy_dies_at_every_await_point_while_its_market_begins_to_compute_taxes()
+-> TestResult {
+    survive(Moment::UntaxedRun, ONCE, &[("tok_paid", RunStatus::Successful)]).await
+}
+
+#[tokio::test]
+async fn payment_retry_dies_at_every_await_point_while_taxes_change() -> TestResult {
+    survive(
+        Moment::TaxedRetry,
+        ONCE,
+        &[("tok_declines_1", RunStatus::Successful), ("tok_declines_2", RunStatus::Successful)],
+    )
+    .await
+}
+
+#[tokio::test]
+async fn payment_retry_dies_at_every_await_point_while_a_tax_is_told_late() -> TestResult {
+    survive(Moment::UntoldTax, ONCE, &[("tok_paid", RunStatus::Successful)]).await
 }

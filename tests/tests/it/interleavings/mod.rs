@@ -7,5 +7,6 @@
 //! outlives the process, so these are all the points that matter.
 
 mod crashes;
+mod orders;
 mod others;
 mod stage;

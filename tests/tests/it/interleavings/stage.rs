@@ -1,7 +1,10 @@
 //! Many subscriptions that are due at once, and the messages to their worker, which a test delivers
 //! itself.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::atomic::{AtomicUsize, Ordering},
+};
 
 use perennial_domain::{
     ids::{OrderId, SubscriptionId},
@@ -11,6 +14,7 @@ use perennial_domain::{
 use perennial_tests::{
     Plan, Shop, TestResult, documents,
     gate::{Gate, Mode},
+    taxes::Rate,
     worker::Worker,
 };
 use serde_json::{Value, json};
@@ -28,8 +32,16 @@ pub(super) enum Moment {
     Run,
     /// Order copy, when a run is due whose prices follow a list.
     PricedRun,
+    /// Order copy, when a run is due in a market that computes taxes.
+    TaxedRun,
+    /// Order copy, when a run is due whose market is given its first calculator from now on.
+    UntaxedRun,
     /// Payment retry, at the retry that follows a decline.
     Retry,
+    /// The same in a market that computes taxes.
+    TaxedRetry,
+    /// Payment retry, when a run is tried again that had no tax because its calculator was gone.
+    UntoldTax,
     /// Payment retry, when a run that was given up is tried again by hand.
     RetryByHand,
 }
@@ -37,8 +49,8 @@ pub(super) enum Moment {
 impl Moment {
     pub(super) fn binary(self) -> &'static str {
         match self {
-            Self::Run | Self::PricedRun => "order-copy",
-            Self::Retry | Self::RetryByHand => "payment-retry",
+            Self::Run | Self::PricedRun | Self::TaxedRun | Self::UntaxedRun => "order-copy",
+            Self::Retry | Self::TaxedRetry | Self::UntoldTax | Self::RetryByHand => "payment-retry",
         }
     }
 
@@ -47,11 +59,24 @@ impl Moment {
     fn subscriptions(self, token: &str) -> usize {
         match (self, token) {
             (Self::Run, "tok_paid" | "tok_timeout_before_charge") => 24,
-            (Self::Run, _) | (Self::RetryByHand, "tok_hard_decline") => 38,
+            (Self::Run, _) | (Self::RetryByHand, "tok_hard_decline") => 42,
+            (Self::UntaxedRun, _) => 28,
             (Self::PricedRun, _) => 36,
-            (Self::Retry, "tok_declines_1") => 26,
-            (Self::Retry, _) => 40,
+            (Self::TaxedRun, _) => 44,
+            (Self::Retry | Self::TaxedRetry, "tok_declines_1") => 26,
+            (Self::Retry | Self::TaxedRetry, _) => 40,
+            (Self::UntoldTax, _) => 54,
             (Self::RetryByHand, _) => 54,
+        }
+    }
+}
+
+impl Moment {
+    /// Whether what is charged bears tax, or is about to.
+    pub(super) fn is_taxed(self) -> bool {
+        match self {
+            Self::TaxedRun | Self::UntaxedRun | Self::TaxedRetry | Self::UntoldTax => true,
+            Self::Run | Self::PricedRun | Self::Retry | Self::RetryByHand => false,
         }
     }
 }
@@ -67,6 +92,9 @@ pub(super) struct Stage {
     /// A payment source that pays, and that no subscription has.
     pub(super) other_source: String,
     sku: String,
+    /// Tables with other rates, by which the market goes in turn.
+    tables: Vec<String>,
+    turn: AtomicUsize,
     gate: Gate,
     messages: BTreeMap<SubscriptionId, Value>,
 }
@@ -92,6 +120,27 @@ impl Stage {
         if moment == Moment::PricedRun {
             sell_by_list(&shop).await?;
         }
+        let (mut tables, mut lost_table) = (Vec::new(), None);
+        if moment.is_taxed() {
+            for rate in [0.19, 0.07] {
+                tables.push(shop.tax_table(&rate.to_string(), &[Rate::of(rate)]).await?);
+            }
+        }
+        match moment {
+            Moment::TaxedRun | Moment::TaxedRetry => {
+                shop.tax_by(tables.first().map(String::as_str)).await?;
+            }
+            Moment::UntoldTax => {
+                let lost = shop.tax_table("lost", &[Rate::of(0.5)]).await?;
+                shop.tax_by(Some(&lost)).await?;
+                lost_table = Some(lost);
+            }
+            Moment::Run
+            | Moment::PricedRun
+            | Moment::UntaxedRun
+            | Moment::Retry
+            | Moment::RetryByHand => {}
+        }
         let mut subscriptions = Vec::new();
         while subscriptions.len() < moment.subscriptions(token) {
             let lines = LINES.min(moment.subscriptions(token) - subscriptions.len());
@@ -101,7 +150,12 @@ impl Stage {
         let worker = Worker::of(&shop, moment.binary())?;
         let other_source = shop.new_source("tok_paid").await?;
         let messages = BTreeMap::new();
-        let mut stage = Self { shop, worker, subscriptions, other_source, sku, gate, messages };
+        let turn = AtomicUsize::new(0);
+        let mut stage =
+            Self { shop, worker, subscriptions, other_source, sku, tables, turn, gate, messages };
+        if let Some(table) = lost_table {
+            stage.shop.lose_tax_table(&table).await?;
+        }
         stage.bring_to(moment, token).await?;
         assert_eq!(stage.messages.len(), stage.subscriptions.len(), "each has a message");
         Ok(stage)
@@ -111,17 +165,20 @@ impl Stage {
         self.gate.set(Mode::Losing);
         // A new payment method sets off retries, so both are there before anything is declined.
         let source = self.shop.new_source(token).await?;
-        let is_run = matches!(moment, Moment::Run | Moment::PricedRun);
+        let is_run = moment.binary() == "order-copy";
         // One source pays for all: they need not be changed one by one.
         self.change_token(if is_run { token } else { "tok_declines_1" }).await?;
         self.shop.advance_to("2027-02-28T10:01:00Z").await?;
         if is_run {
             return self.listen().await;
         }
+        if moment == Moment::UntoldTax {
+            self.change_rates().await?;
+        }
         if token != "tok_declines_1" {
             self.pay_all_by(&source).await?;
         }
-        if moment == Moment::Retry {
+        if matches!(moment, Moment::Retry | Moment::TaxedRetry | Moment::UntoldTax) {
             self.shop.advance_to("2027-02-28T11:11:00Z").await?;
         }
         self.listen().await?;
@@ -132,6 +189,15 @@ impl Stage {
             }
         }
         self.listen().await
+    }
+
+    /// Lets the market go by its other table from now on.
+    pub(super) async fn change_rates(&self) -> TestResult {
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed) + 1;
+        match self.tables.get(turn % self.tables.len().max(1)) {
+            Some(table) => self.shop.tax_by(Some(table)).await,
+            None => Ok(()),
+        }
     }
 
     async fn change_token(&self, token: &str) -> TestResult {
@@ -221,6 +287,27 @@ impl Stage {
             ordered += usize::from(run.is_some_and(|(run, _)| holds(&run)));
         }
         assert_eq!(self.left().await?, STOCK - u64::try_from(ordered)?, "stock");
+        Ok(())
+    }
+
+    /// Proves that each run bears one of the rates that its market had, and that it was charged with
+    /// that: 12.50, 13.38 (with 7 %) or 14.88 (with 19 %).
+    pub(super) async fn prove_taxes(&self, moment: Moment) -> TestResult {
+        let expected: &[i64] = match moment {
+            Moment::TaxedRun | Moment::UntoldTax => &[1_488, 1_338],
+            Moment::TaxedRetry => &[1_488],
+            Moment::UntaxedRun => &[1_250],
+            Moment::Run | Moment::PricedRun | Moment::Retry | Moment::RetryByHand => return Ok(()),
+        };
+        let mut seen = BTreeSet::new();
+        for subscription in &self.subscriptions {
+            for run in self.shop.runs(subscription).await? {
+                assert_eq!(run.tax.is_some(), moment != Moment::UntaxedRun, "{run:?}");
+                assert!(expected.contains(&run.total.get()), "{run:?}");
+                seen.insert(run.total.get());
+            }
+        }
+        assert_eq!(seen.len(), expected.len(), "each amount was charged: {seen:?}");
         Ok(())
     }
 
