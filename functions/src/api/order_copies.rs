@@ -29,6 +29,7 @@ use super::{
         ACCESS_UNTIL, ACTION_URL, CURRENCY, DUE_AT, NUMBER, PAYMENT_STATE, RETRY, RETRY_AT,
         RETRY_COUNT, SKIPPED, TOTAL, retry_run,
     },
+    taxed::TOTAL_WITH_TAXES,
 };
 use crate::{
     follow_up::{FollowUp, FollowUpError},
@@ -104,6 +105,7 @@ pub(crate) static KIND: ResourceType = ResourceType {
         ERRORS_COUNT,
         SKIPPED,
         TOTAL,
+        TOTAL_WITH_TAXES,
         CURRENCY,
         PLACE_TARGET_ORDER,
         REUSE_WALLET,

@@ -15,6 +15,7 @@ use super::{
     CREATED_AT, UPDATED_AT, answer,
     catalog::{METADATA, REFERENCE, REFERENCE_ORIGIN},
     instalment, listing, order_copies, order_subscriptions, orders, recurring_order_copies,
+    taxed::TOTAL_WITH_TAXES,
 };
 use crate::http::{
     attributes::{Access, Attribute, Kind},
@@ -201,7 +202,8 @@ pub(super) fn of_run(run: &Run) -> Object {
                 "access_until": run.access_until,
                 "action_url": run.action.as_ref().and_then(|action| action.url.as_ref()),
                 "skipped": run.skipped,
-                "total_amount_cents": run.total,
+                "total_amount_cents": run.totals().ok().map(|totals| totals.total),
+                (TOTAL_WITH_TAXES.name): run.total,
                 "currency_code": run.currency,
                 "place_target_order": run.place_target_order,
                 "reuse_wallet": true,
@@ -286,6 +288,7 @@ pub(super) fn coming(
                 "action_url": null,
                 "skipped": null,
                 "total_amount_cents": total,
+                (TOTAL_WITH_TAXES.name): subscription.due_total().ok(),
                 "currency_code": subscription.currency,
                 "place_target_order": subscription.place_target_order,
                 "reuse_wallet": true,
@@ -358,6 +361,7 @@ pub(super) fn of_copy(copy: &OrderCopy) -> Object {
                 "action_url": null,
                 "skipped": null,
                 "total_amount_cents": null,
+                (TOTAL_WITH_TAXES.name): null,
                 "currency_code": null,
                 "place_target_order": options.place_target_order,
                 "reuse_wallet": options.reuse_wallet,

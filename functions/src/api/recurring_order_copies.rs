@@ -14,6 +14,7 @@ use super::{
         self, COMPLETED_AT, ERRORS_COUNT, ERRORS_LOG, FAILED_AT, STARTED_AT, STATUS, read_only,
     },
     order_subscriptions, run_copy,
+    taxed::TOTAL_WITH_TAXES,
 };
 use crate::http::{
     attributes::{Access, Attribute, Kind},
@@ -68,7 +69,7 @@ pub(super) const SKIPPED: Attribute = Attribute::read(
 pub(super) const TOTAL: Attribute = Attribute::read(
     "total_amount_cents",
     Kind::Integer(0, i64::MAX),
-    "What it costs, in minor units.",
+    "What it costs, in minor units, without the tax that comes on top.",
 );
 pub(super) const CURRENCY: Attribute =
     Attribute::read("currency_code", Kind::Currency, "Currency of the amount.");
@@ -104,6 +105,7 @@ pub(crate) static KIND: ResourceType = ResourceType {
         ERRORS_COUNT,
         SKIPPED,
         TOTAL,
+        TOTAL_WITH_TAXES,
         CURRENCY,
         Attribute::read(
             "place_target_order",

@@ -51,6 +51,13 @@ async fn each_run_bears_the_rate_of_the_day_on_which_it_is_due() -> TestResult {
     assert_eq!(came_to(&shop, &id).await?, expected);
     let runs = runs(&shop, &id).await?;
     let order = runs[0].order_id();
+    let copy = format!("recurring_order_copies/{}", order.as_str().replace("ord_", "roc_"));
+    let copy = shop.api.get(&copy).await?;
+    for (name, expected) in
+        [("total_amount_cents", 1_250), ("total_amount_with_taxes_cents", 1_488)]
+    {
+        assert_eq!(copy.attribute(name), expected, "{name} of the copy, as of its order");
+    }
     let order = shop.api.get(&format!("orders/{order}?include=line_items")).await?;
     for (name, expected) in [
         ("total_amount_cents", json!(1_250)),
