@@ -327,6 +327,8 @@ async fn a_message_that_comes_again_does_not_take_the_orders_own_units_twice() -
     policy(&shop.api, json!({"checks": availability}), &[]).await?;
     // Two now, and two on 28 February and on 31 March: six of six.
     let order = shop.order(&[line("TEA", 2, "monthly")]).await?;
+    assert_eq!(shop.order_status(&order).await?, "placing");
+    shop.advance("PT30M").await?;
     assert_eq!(shop.order_status(&order).await?, "placed");
     let found = verdict(&shop, &order, "recurring_availability").await?;
     let sku = &found["numbers"]["skus"][0];
