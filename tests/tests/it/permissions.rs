@@ -23,6 +23,7 @@ use perennial_tests::{
     documents::line,
     receiver::{Receiver, Reply},
     shop::BEANS,
+    taxes::Rate,
 };
 use serde_json::{Value, json};
 
@@ -215,6 +216,7 @@ async fn live(shop: &Shop) -> TestResult {
     shop.pay_by(&retried, &shop.new_source("tok_timeout_after_charge").await?).await?;
     shop.advance("P1D").await?;
     follow_prices(shop).await?;
+    tax(shop).await?;
     // A message that comes twice.
     let again = json!({
         "organization": shop.organization,
@@ -429,6 +431,29 @@ async fn check(shop: &Shop) -> TestResult {
     shop.api.get("check_statistics").await?;
     let preview = documents::create("check_previews", json!({"checks": checks}), &[]);
     shop.api.post("check_previews", &preview).send().await?.with_status(200)?;
+    Ok(())
+}
+
+/// A market that computes taxes, and for a while can't: its table is gone.
+async fn tax(shop: &Shop) -> TestResult {
+    let table = shop.tax_table("Germany", &[Rate::of(0.19)]).await?;
+    shop.tax_by(Some(&table)).await?;
+    // Renewals bear none within a minute of that.
+    shop.advance("PT2M").await?;
+    let draft = shop.order_document(json!({"line_items": [{"sku_code": BEANS, "quantity": 1}]}));
+    let draft = shop.api.create("orders", &draft).await?.with_status(201)?.id()?;
+    let update = documents::update("orders", &draft, &json!({"_update_taxes": true}));
+    shop.api.patch(&format!("orders/{draft}"), &update).send().await?.with_status(200)?;
+    let preview = documents::create("tax_previews", json!({"order_id": draft}), &[]);
+    shop.api.post("tax_previews", &preview).send().await?.with_status(200)?;
+    shop.subscribe("weekly").await?;
+    shop.advance("P8D").await?;
+    let lost = shop.tax_table("Lost", &[]).await?;
+    shop.tax_by(Some(&lost)).await?;
+    shop.lose_tax_table(&lost).await?;
+    shop.advance("P7D").await?;
+    shop.tax_by(Some(&table)).await?;
+    shop.advance("P3D").await?;
     Ok(())
 }
 
