@@ -21,7 +21,7 @@ fn every_change_makes_the_next_version_and_notes_when() -> TestResult {
     let missed = skip_missed(&running, skipped(1, 1), planned.next, now)?.0;
     for (name, before, after) in [
         ("activate", &resting, activate(&resting, now)?.0),
-        ("alert", &active, alert(&active, &planned, None, now).0),
+        ("alert", &active, alert(&active, &planned, TaxTold::None, None, now).0),
         ("abandon_run", &running, abandon_run(&running, now).0),
         ("abort_run", &running, aborted),
         ("block", &running, block(&running, "letter", now).0),

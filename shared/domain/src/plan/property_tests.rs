@@ -121,7 +121,7 @@ impl World {
                 prop_assert!(planned.due_at > now, "what is due is not announced");
                 let first = self.alerted.insert(planned.number);
                 prop_assert!(first, "{} was announced twice", planned.number);
-                self.subscription = alert(&self.subscription, &planned, None, now).0;
+                self.subscription = alert(&self.subscription, &planned, TaxTold::None, None, now).0;
                 Ok(false)
             }
         }
