@@ -68,11 +68,8 @@ async fn settle(context: &Context<'_>, change: &mut Change) -> Outcome<()> {
     {
         change.problems.add(problem);
     }
-    let given = match change.after.get(CHECKS.name) {
-        Some(Value::Object(given)) => given,
-        // What is missing or no object is told already.
-        Some(_) | None => return Ok(()),
-    };
+    // What is missing or no object is told already.
+    let Some(Value::Object(given)) = change.after.get(CHECKS.name) else { return Ok(()) };
     match read_checks(given) {
         Ok(checks) => change.set(CHECKS.name, json!(checks)),
         Err(error) => {

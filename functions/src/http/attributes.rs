@@ -375,6 +375,7 @@ fn without_nulls(value: &Value) -> Cow<'_, Value> {
 }
 
 /// Two tables as one.
+#[expect(clippy::indexing_slicing, reason = "evaluated when compiled: it would not compile")]
 pub(crate) const fn joined<const A: usize, const B: usize, const N: usize>(
     first: &[Attribute; A],
     then: &[Attribute; B],

@@ -21,6 +21,7 @@ fn rates() -> impl Strategy<Value = &'static str> {
     prop_oneof![Just("0"), Just("7"), Just("19"), Just("8.875"), Just("100"), Just("250")]
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` hands on")]
 fn refused(error: impl ToString) -> TestCaseError {
     TestCaseError::fail(error.to_string())
 }
