@@ -221,7 +221,8 @@ impl DeadLetters {
                 };
                 let subscription =
                     self.store.subscription(organization, &run.subscription_id).await?;
-                let value = subscription.and_then(|sub| Some((sub.due_total().ok()?, sub.currency)));
+                let value =
+                    subscription.and_then(|sub| Some((sub.due_total().ok()?, sub.currency)));
                 let subject = Some(run.subscription_id.to_string());
                 Ok(Stake { subject, value, work: Some(Work::Run(run)) })
             }

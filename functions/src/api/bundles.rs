@@ -57,13 +57,21 @@ pub(crate) static KIND: ResourceType = ResourceType {
             Kind::Integer(0, MAX_AMOUNT),
             "What one costs, in minor units; null for what its skus cost together when a line is made.",
         ),
-        Attribute::read("formatted_price_amount", Kind::Text(50), "`price_amount_cents` as people write it."),
+        Attribute::read(
+            "formatted_price_amount",
+            Kind::Text(50),
+            "`price_amount_cents` as people write it.",
+        ),
         Attribute::write(
             "compare_at_amount_cents",
             Kind::Integer(0, MAX_AMOUNT),
             "What one would cost without the offer, for people, in minor units.",
         ),
-        Attribute::read("formatted_compare_at_amount", Kind::Text(50), "`compare_at_amount_cents` as people write it."),
+        Attribute::read(
+            "formatted_compare_at_amount",
+            Kind::Text(50),
+            "`compare_at_amount_cents` as people write it.",
+        ),
         TAX_CATEGORY,
         Attribute::of(
             COMPUTE,

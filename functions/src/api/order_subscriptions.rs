@@ -185,7 +185,11 @@ pub(crate) static KIND: ResourceType = ResourceType {
             Kind::Integer(0, i64::MAX),
             "What one run costs, in minor units.",
         ),
-        Attribute::read("formatted_total_amount", Kind::Text(50), "`total_amount_cents` as people write it."),
+        Attribute::read(
+            "formatted_total_amount",
+            Kind::Text(50),
+            "`total_amount_cents` as people write it.",
+        ),
         Attribute::read("currency_code", Kind::Currency, "Currency of every amount."),
         Attribute::read(
             "unsettled",

@@ -71,14 +71,22 @@ pub(crate) static KIND: ResourceType = ResourceType {
             Kind::Integer(0, i64::MAX),
             "What its skus and bundles cost, in minor units.",
         ),
-        Attribute::read("formatted_subtotal_amount", Kind::Text(50), "`subtotal_amount_cents` as people write it."),
+        Attribute::read(
+            "formatted_subtotal_amount",
+            Kind::Text(50),
+            "`subtotal_amount_cents` as people write it.",
+        ),
         Attribute::read(
             "adjustment_amount_cents",
             Kind::Integer(-i64::MAX, i64::MAX),
             "Its discounts and fees together, in minor units; a discount takes away no more than \
              there is to pay.",
         ),
-        Attribute::read("formatted_adjustment_amount", Kind::Text(50), "`adjustment_amount_cents` as people write it."),
+        Attribute::read(
+            "formatted_adjustment_amount",
+            Kind::Text(50),
+            "`adjustment_amount_cents` as people write it.",
+        ),
         Attribute::read(
             "total_amount_cents",
             Kind::Integer(0, i64::MAX),
@@ -101,14 +109,22 @@ pub(crate) static KIND: ResourceType = ResourceType {
             Kind::Integer(0, i64::MAX),
             "What was given back of it, in minor units.",
         ),
-        Attribute::read("formatted_refunded_amount", Kind::Text(50), "`refunded_amount_cents` as people write it."),
+        Attribute::read(
+            "formatted_refunded_amount",
+            Kind::Text(50),
+            "`refunded_amount_cents` as people write it.",
+        ),
         Attribute::read(
             "refund_balance_cents",
             Kind::Integer(0, i64::MAX),
             "What can still be given back, in minor units: what was collected, less what was \
              refunded, is being refunded, is disputed or was charged back.",
         ),
-        Attribute::read("formatted_refund_balance", Kind::Text(50), "`refund_balance_cents` as people write it."),
+        Attribute::read(
+            "formatted_refund_balance",
+            Kind::Text(50),
+            "`refund_balance_cents` as people write it.",
+        ),
         ADD_TAGS,
         REMOVE_TAGS,
         REFERENCE,

@@ -56,7 +56,11 @@ pub(crate) static KIND: ResourceType = ResourceType {
         NO_REFERENCE,
         NO_REFERENCE_ORIGIN,
         NO_METADATA,
-        Attribute::read("created_at", CREATED_AT.kind, "When a setting was first changed; null before that."),
+        Attribute::read(
+            "created_at",
+            CREATED_AT.kind,
+            "When a setting was first changed; null before that.",
+        ),
         Attribute::read("updated_at", UPDATED_AT.kind, "When its settings were last changed."),
     ],
     relationships: &[],

@@ -46,7 +46,11 @@ pub(crate) static KIND: ResourceType = ResourceType {
              has another.",
         ),
         Attribute::write("price_amount_cents", AMOUNT, "What each unit costs, in minor units."),
-        Attribute::read("formatted_price_amount", Kind::Text(50), "`price_amount_cents` as people write it."),
+        Attribute::read(
+            "formatted_price_amount",
+            Kind::Text(50),
+            "`price_amount_cents` as people write it.",
+        ),
         Attribute::read("currency_code", Kind::Currency, "Currency of the amount, the price's."),
         NO_REFERENCE,
         NO_REFERENCE_ORIGIN,

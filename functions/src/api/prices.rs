@@ -45,13 +45,21 @@ pub(crate) static KIND: ResourceType = ResourceType {
             AMOUNT,
             "What it would cost without the offer, for people, in minor units.",
         ),
-        Attribute::read("formatted_compare_at_amount", Kind::Text(50), "`compare_at_amount_cents` as people write it."),
+        Attribute::read(
+            "formatted_compare_at_amount",
+            Kind::Text(50),
+            "`compare_at_amount_cents` as people write it.",
+        ),
         Attribute::write(
             PROMOTIONAL,
             AMOUNT,
             "The price during the promotion, in minor units; null for no promotion.",
         ),
-        Attribute::read("formatted_promotional_amount", Kind::Text(50), "`promotional_amount_cents` as people write it."),
+        Attribute::read(
+            "formatted_promotional_amount",
+            Kind::Text(50),
+            "`promotional_amount_cents` as people write it.",
+        ),
         Attribute::write(
             STARTS_AT,
             Kind::Instant,

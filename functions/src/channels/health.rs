@@ -39,7 +39,11 @@ pub(crate) static KIND: ResourceType = ResourceType {
             seconds.",
     attributes: &[
         Attribute::read("status", Kind::Choice(&["pass", "warn", "fail"]), "Whether it is well."),
-        Attribute::read("reasons", Kind::List(&Kind::Text(500), 5), "Why its `status` is not `pass`."),
+        Attribute::read(
+            "reasons",
+            Kind::List(&Kind::Text(500), 5),
+            "Why its `status` is not `pass`.",
+        ),
         Attribute::read("last_message_at", Kind::Instant, "When the last message came."),
         Attribute::read("last_accepted_at", Kind::Instant, "When the last one was taken."),
         Attribute::read("last_rejected_at", Kind::Instant, "When the last one was refused."),

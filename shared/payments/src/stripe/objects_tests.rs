@@ -40,14 +40,18 @@ fn code_of(state: &PaymentState) -> Option<(DeclineKind, &str)> {
 #[test]
 fn a_decline_names_the_token_that_its_intent_was_made_with() -> TestResult {
     let error = json!({"code": "card_declined", "decline_code": "stolen_card"});
-    let mut declined = json!({"status": "requires_payment_method", "last_payment_error": error});
+    let declined = json!({"status": "requires_payment_method", "last_payment_error": &error});
     let token = |members: &Value| match intent(members)?.state()? {
         PaymentState::Declined { token, .. } => Ok::<_, Box<dyn StdError>>(token),
         other => Err(format!("{other:?}").into()),
     };
     assert_eq!(token(&declined)?, None, "one that was made before there was such a note");
-    declined["metadata"] = json!({"perennial_token": "0123456789abcdef"});
-    assert_eq!(token(&declined)?, Some(TokenDigest::kept("0123456789abcdef")));
+    let noted = json!({
+        "status": "requires_payment_method",
+        "last_payment_error": error,
+        "metadata": {"perennial_token": "0123456789abcdef"},
+    });
+    assert_eq!(token(&noted)?, Some(TokenDigest::kept("0123456789abcdef")));
     Ok(())
 }
 
