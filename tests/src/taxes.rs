@@ -50,7 +50,7 @@ impl Shop {
         let table = self.api.create(kind, &table).await?.id()?;
         for rate in rates {
             let rule = json!({
-                "name": format!("{} %", rate.rate * 100.0),
+                "name": format!("at {}", rate.rate),
                 "tax_rate": rate.rate,
                 "tax_category": rate.category,
                 "starts_on": rate.starts_on,
