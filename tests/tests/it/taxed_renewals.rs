@@ -3,7 +3,9 @@
 
 use perennial_domain::{
     ids::SubscriptionId,
+    money::MinorUnits,
     run::{Run, RunStatus},
+    tax::Taxes,
 };
 use perennial_tests::{
     Plan, Shop, TestResult,
@@ -32,8 +34,8 @@ async fn runs(shop: &Shop, id: &SubscriptionId) -> TestResult<Vec<Run>> {
 async fn came_to(shop: &Shop, id: &SubscriptionId) -> TestResult<Vec<(i64, Option<i64>)>> {
     let mut all = Vec::new();
     for run in runs(shop, id).await? {
-        let tax = run.tax.as_ref().map(|tax| tax.total()).transpose()?;
-        all.push((run.total.get(), tax.map(|tax| tax.get())));
+        let tax = run.tax.as_ref().map(Taxes::total).transpose()?;
+        all.push((run.total.get(), tax.map(MinorUnits::get)));
     }
     Ok(all)
 }
