@@ -132,12 +132,16 @@ enum Meant {
 
 impl Meant {
     fn read(attributes: &mut Attributes, problems: &mut Problems) -> Option<Self> {
+        // What was given and is no value has been told of: it is not missing as well.
+        let given =
+            [IDS, CHECK, CHANNEL].into_iter().any(|attribute| attributes.has(attribute.name));
         let ids: Option<Vec<String>> = attributes.value(IDS.name, problems);
         let check: Option<CheckName> = attributes.value(CHECK.name, problems);
         let channel: Option<String> = attributes.value(CHANNEL.name, problems);
         let limit: Option<usize> = attributes.value(LIMIT.name, problems);
         let told = check.is_some() || channel.is_some();
         let detail = match (&ids, told) {
+            (None, false) if given => return None,
             (None, false) => "order_ids is required, or check or channel_code",
             (Some(_), true) => "order_ids excludes check and channel_code",
             (Some(_), false) if limit.is_some() => "limit goes with check or channel_code",
