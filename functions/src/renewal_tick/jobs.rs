@@ -53,9 +53,12 @@ impl RenewalTick {
         for (id, started_at) in [of_tick, late].into_iter().skip(usize::from(asked_for)) {
             let job = JobRun {
                 id: id.clone(),
-                kind: JobKind::Scheduled,
+                kind: match message.retry_of {
+                    Some(_) => JobKind::RetryFailed,
+                    None => JobKind::Scheduled,
+                },
                 actor: "system:renewal-tick".to_owned(),
-                retry_of: None,
+                retry_of: message.retry_of.clone(),
                 started_at,
                 status: None,
             };

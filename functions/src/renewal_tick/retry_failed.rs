@@ -2,11 +2,12 @@
 
 use std::collections::HashSet;
 
+use futures::{StreamExt, TryStreamExt, stream};
 use perennial_domain::{ids::JobRunId, run::RunStatus};
 use perennial_messages::TickShards;
-use perennial_store::RunResult;
+use perennial_store::{RunResult, StoreError};
 
-use super::{RenewalTick, claimed::Work};
+use super::{CONCURRENCY, RenewalTick, claimed::Work};
 use crate::sqs_batch::HandleError;
 
 impl RenewalTick {
@@ -17,8 +18,7 @@ impl RenewalTick {
         message: &TickShards,
         retried: &JobRunId,
     ) -> Result<(), HandleError> {
-        let (Some(organization), Some(job_run_id)) = (&message.organization, &message.job_run_id)
-        else {
+        let (Some(organization), Some(_)) = (&message.organization, &message.job_run_id) else {
             return Err(HandleError::Permanent(
                 "a repeated job run needs its organization and its own id".to_owned(),
             ));
@@ -27,17 +27,27 @@ impl RenewalTick {
             return Err(HandleError::Permanent(format!("there is no job run {retried}")));
         };
         let mut seen = HashSet::new();
-        let mut work = Vec::new();
-        for (id, number, result) in batches.into_iter().flat_map(|batch| batch.runs) {
-            let unpaid = matches!(result, RunResult::Failed | RunResult::Open);
-            if !unpaid || !seen.insert((id.clone(), number)) {
-                continue;
-            }
-            let run = self.store.run(organization, &id, number).await?;
-            if let Some(run) = run.filter(|run| run.status != RunStatus::Successful) {
-                work.push(Work::Retry(id, vec![(number, run.attempts)]));
-            }
+        let unpaid: Vec<_> = batches
+            .into_iter()
+            .flat_map(|batch| batch.runs)
+            .filter(|(_, _, result)| matches!(result, RunResult::Failed | RunResult::Open))
+            .map(|(id, number, _)| (id, number))
+            .filter(|run| seen.insert(run.clone()))
+            .collect();
+        let work: Vec<Work> = stream::iter(unpaid)
+            .map(|(id, number)| async move {
+                let run = self.store.run(organization, &id, number).await?;
+                let run = run.filter(|run| run.status != RunStatus::Successful);
+                Ok::<_, StoreError>(run.map(|run| Work::Retry(id, vec![(number, run.attempts)])))
+            })
+            .buffered(CONCURRENCY)
+            .try_filter_map(|work| async move { Ok(work) })
+            .try_collect()
+            .await?;
+        if work.is_empty() {
+            return Ok(());
         }
-        self.dispatch(organization, job_run_id, work).await
+        let job_run_id = self.take_part(message, organization).await?;
+        self.dispatch(organization, &job_run_id, work).await
     }
 }

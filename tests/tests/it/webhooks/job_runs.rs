@@ -249,3 +249,43 @@ async fn what_comes_after_the_end_of_a_job_run_belongs_to_another() -> TestResul
     assert_eq!(runs, 1, "what was over stays as it was");
     shop.prove_events().await
 }
+
+#[tokio::test]
+async fn a_retry_that_comes_after_the_end_of_its_job_run_belongs_to_another() -> TestResult {
+    let receiver = Receiver::start(Reply::Status(200)).await?;
+    let gate = Gate::before("renewal-tick");
+    let plan = Plan { functions: gate.functions(), ..Plan::at("2027-01-31T10:00:20Z")? };
+    let shop = plan.open().await?;
+    let subscription = shop.subscribe("monthly").await?;
+    shop.pay_by(&subscription, &shop.new_source("tok_hard_decline").await?).await?;
+    shop.advance_to("2027-02-28T12:00:45Z").await?;
+    let [(failed, _)] = &shop.job_runs().await?[..] else { panic!("one job run") };
+    listening(&shop, "job_runs.*", &receiver).await?;
+
+    // Its message is lost, as far as anybody can tell within the hour.
+    gate.forget();
+    gate.set(Mode::Losing);
+    let asked =
+        documents::create("job_runs", json!({}), &[("retry_of", "job_runs", failed.id.as_str())]);
+    let retry = shop.api.create("job_runs", &asked).await?.id()?;
+    shop.settle().await?;
+    let bodies = gate.bodies();
+    gate.set(Mode::Open);
+    shop.advance("PT3H").await?;
+    assert_eq!(told(&receiver.take()), BTreeMap::from([(retry.clone(), over(false))]));
+
+    // It comes all the same.
+    let before = shop.job_runs().await?.len();
+    shop.send("RENEWAL_TICK", &bodies, 0).await?;
+    shop.settle().await?;
+    shop.advance("PT1H").await?;
+    let ended = shop.api.get(&format!("job_runs/{retry}")).await?;
+    assert_eq!(ended.attribute("runs_total"), 0, "what was over stays as it was");
+    let jobs = shop.job_runs().await?;
+    assert_eq!(jobs.len(), before + 1);
+    let of_retries = jobs.iter().filter(|(job, _)| job.retry_of.as_ref() == Some(&failed.id));
+    let another = of_retries.map(|(job, _)| job.id.to_string()).find(|id| *id != retry);
+    let another = another.ok_or("a job run of its own")?;
+    assert_eq!(told(&receiver.take()), BTreeMap::from([(another, over(true))]));
+    shop.prove_events().await
+}
