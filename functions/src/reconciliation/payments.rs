@@ -9,7 +9,7 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use perennial_domain::{
-    ids::{OrderId, OrganizationId, RefundId},
+    ids::{DisputeId, OrderId, OrganizationId, RefundId},
     money::MoneyError,
     payment::{Collected, Dispute, MAX_REFUNDS, Refund, Reversals},
     reconciliation::{
@@ -151,8 +151,8 @@ impl Reconciler {
                     let (of, head) = (("O", order.id.as_str()), order.journal.clone());
                     self.prove_journal(organization, of, head, found).await?;
                 }
-                if has_reversals(&order) {
-                    self.reversals(organization, &id_of(&order), found).await?;
+                if reversals_of(&order).is_some() {
+                    self.reversals(organization, &id_of(&order), None, found).await?;
                 }
                 let Some(account) = account(&order, found) else { continue };
                 match charges.remove(&account.order) {
@@ -177,12 +177,14 @@ impl Reconciler {
         }
     }
 
-    /// Holds what an order says went back of it against its refunds and disputes. They change
-    /// together, and are looked at again where the order has changed meanwhile.
+    /// Holds what an order says went back of it against its refunds and disputes, of which `about` is
+    /// one, whether the order knows of it or not. They change together, and are looked at again where
+    /// the order has changed meanwhile.
     pub(super) async fn reversals(
         &self,
         organization: &OrganizationId,
         id: &OrderId,
+        about: Option<&DisputeId>,
         found: &mut Found,
     ) -> Result<(), HandleError> {
         let mut before: Option<Collected> = None;
@@ -194,7 +196,9 @@ impl Reconciler {
             let numbers = 1..=refunds.saturating_add(1).min(MAX_REFUNDS);
             let refunds: Vec<String> =
                 numbers.map(|number| RefundId::of(id, number).to_string()).collect();
-            let disputes: Vec<String> = disputes.iter().map(ToString::to_string).collect();
+            let unknown = about.filter(|about| !disputes.contains(about));
+            let disputes: Vec<String> =
+                disputes.iter().chain(unknown).map(ToString::to_string).collect();
             let (refunds, disputes) = futures::try_join!(
                 self.store.records(organization, REFUNDS, &refunds, true),
                 self.store.records(organization, DISPUTES, &disputes, true),
@@ -358,11 +362,11 @@ fn collected(order: &StoredOrder) -> Result<Collected, MoneyError> {
     }
 }
 
-/// Whether anything of an order went back, or is about to.
-pub(super) fn has_reversals(order: &StoredOrder) -> bool {
+/// What an order says went back of it, or is about to.
+pub(super) fn reversals_of(order: &StoredOrder) -> Option<&Reversals> {
     match order {
-        StoredOrder::Client(order) => order.reversals.is_some(),
-        StoredOrder::Run(run) => run.reversals.is_some(),
+        StoredOrder::Client(order) => order.reversals.as_ref(),
+        StoredOrder::Run(run) => run.reversals.as_ref(),
     }
 }
 

@@ -27,7 +27,7 @@ use serde_json::{Value, json};
 
 use super::{
     Found, PATIENCE, Reconciler,
-    payments::has_reversals,
+    payments::reversals_of,
     subscriptions::{CONCURRENCY, ITEMS, unreadable, within},
 };
 use crate::{
@@ -189,9 +189,10 @@ impl Reconciler {
             return Ok(());
         };
         // An order that knows of nothing is not looked at for it: its first refund tells.
-        let unknown = !has_reversals(&order) && refund.id == RefundId::of(&refund.order_id, 1);
+        let unknown =
+            reversals_of(&order).is_none() && refund.id == RefundId::of(&refund.order_id, 1);
         if unknown || !made_within(reconciliation, &order) {
-            self.reversals(organization, &refund.order_id, found).await?;
+            self.reversals(organization, &refund.order_id, None, found).await?;
         }
         Ok(())
     }
@@ -210,10 +211,15 @@ impl Reconciler {
                 let (id, order) = (dispute.id.as_str(), dispute.order_id.as_str());
                 found.discrepancies.push(without_order(id, order));
             }
-            Some(order) if !made_within(reconciliation, &order) => {
-                self.reversals(organization, &dispute.order_id, found).await?;
+            Some(order) => {
+                // An order names its disputes: one that it does not name is told by nobody else.
+                let known =
+                    reversals_of(&order).is_some_and(|of| of.disputes.contains(&dispute.id));
+                if !known || !made_within(reconciliation, &order) {
+                    let about = Some(&dispute.id);
+                    self.reversals(organization, &dispute.order_id, about, found).await?;
+                }
             }
-            Some(_) => {}
         }
         for held in &dispute.held {
             let Some(subscription) = self.store.subscription(organization, held).await? else {

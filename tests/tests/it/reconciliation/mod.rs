@@ -9,7 +9,7 @@ mod records;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use chrono::{DateTime, Utc};
+use chrono::TimeDelta;
 use perennial_domain::{ids::SubscriptionId, run::Run};
 use perennial_local::identity::Role;
 use perennial_payments::{
@@ -250,7 +250,7 @@ impl<'a> Vandal<'a> {
     }
 
     async fn charge(&self, key: &str, reference: &str) -> TestResult<String> {
-        let long_ago: DateTime<Utc> = "2027-03-01T00:00:00Z".parse()?;
+        let long_ago = self.shop.stack.clock().now() - TimeDelta::days(1);
         let request = ChargeRequest {
             key: ChargeKey::new(key),
             organization: self.shop.organization.to_string(),
