@@ -96,6 +96,8 @@ pub(super) fn take(context: &Context<'_>, change: &mut Change) {
     };
     let Some((next, given)) = next else { return };
     let secrets = match secrets(&change.before) {
+        // Given twice, it must not drive out the one before it, which may still sign.
+        Some(before) if before.current == next => before,
         Some(before) => before.rotated(next, context.now),
         None => Secrets::of(next),
     };

@@ -158,6 +158,8 @@ async fn a_secret_gives_way_to_another_within_a_day_and_may_be_the_senders() -> 
     }
     let given = change(&shop, &id, json!({"_webhook_secret": own})).await?.with_status(200)?;
     assert!(!given.body.to_string().contains(own), "who gives it knows it");
+    // A request that is sent again changes nothing.
+    change(&shop, &id, json!({"_webhook_secret": own})).await?.with_status(200)?;
     // Two at most: the first is gone at once, the second in a day.
     assert!(!signs(&first).await? && signs(&second).await? && signs(own).await?);
     shop.advance("P1D").await?;
