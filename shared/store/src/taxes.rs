@@ -27,6 +27,9 @@ const SERVICE: &str = "TE";
 pub(crate) const RULES: &str = "TR";
 /// What sort keys of rules begin with.
 const RULE: &str = "T#";
+/// Most rules that are read: more than a table may be given, since those that are given to it at once
+/// do not count each other.
+const MOST_READ: usize = 2 * MAX_TAX_RULES;
 
 /// The key of a rule: within the collection of its table. What is no id of a rule names nothing.
 pub(crate) fn key_of_rule(organization: &OrganizationId, id: &str) -> Key {
@@ -69,13 +72,13 @@ impl Store {
                     Some(_) | None => {}
                 }
             }
-            start = answer.last_evaluated_key.filter(|_| rules.len() <= MAX_TAX_RULES);
+            start = answer.last_evaluated_key.filter(|_| rules.len() <= MOST_READ);
             if start.is_none() {
                 break;
             }
         }
-        if rules.len() > MAX_TAX_RULES {
-            let told = format!("{id} has more than {MAX_TAX_RULES} rules");
+        if rules.len() > MOST_READ {
+            let told = format!("{id} has more than {MOST_READ} rules");
             return Err(StoreError::Refused(told));
         }
         Ok(calculator.map(|ManualTaxCalculator { id, tax_rounding, .. }| TaxTable {

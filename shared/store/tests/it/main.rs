@@ -21,6 +21,7 @@ mod orders;
 mod records;
 mod runs;
 mod stock;
+mod taxes;
 mod webhooks;
 
 /// Tests fail by returning what went wrong.
