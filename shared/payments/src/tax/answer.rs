@@ -16,6 +16,8 @@ use super::TaxError;
 const MAX_PARTS: usize = 8;
 /// Longest name of one, in characters.
 const MAX_NAME: usize = 100;
+/// Most characters of what is told of an answer that can't be read.
+const MAX_TOLD: usize = 300;
 
 #[derive(Debug, Deserialize)]
 struct Answer {
@@ -45,8 +47,7 @@ struct Part {
 /// Reads an answer: each line once, in whatever order; taxes of the line's sign and within what its
 /// rate comes to; parts and totals that add up.
 pub(super) fn read(body: &[u8], question: &TaxQuestion) -> Result<Vec<LineTax>, TaxError> {
-    let answer: Answer =
-        serde_json::from_slice(body).map_err(|error| TaxError::Invalid(error.to_string()))?;
+    let answer: Answer = serde_json::from_slice(body).map_err(|error| unreadable(&error))?;
     let mut answered: HashMap<&str, &Line> = HashMap::with_capacity(answer.lines.len());
     for line in &answer.lines {
         if answered.insert(&line.id, line).is_some() {
@@ -70,6 +71,11 @@ pub(super) fn read(body: &[u8], question: &TaxQuestion) -> Result<Vec<LineTax>, 
         }
         None => Ok(taxes),
     }
+}
+
+/// Why an answer can't be read, in short: the reason may repeat all of it.
+fn unreadable(error: &serde_json::Error) -> TaxError {
+    TaxError::Invalid(error.to_string().chars().take(MAX_TOLD).collect())
 }
 
 fn invalid(line: &str, what: &str) -> TaxError {

@@ -129,6 +129,26 @@ fn what_does_not_fit_the_question_is_refused_with_the_reason() -> TestResult {
     Ok(())
 }
 
+/// It stands in logs, in dead letters and in what the API answers.
+#[test]
+fn what_is_told_of_an_answer_is_short_however_long_that_is() -> TestResult {
+    let long = "x".repeat(100_000);
+    let part = json!({"name": long, "tax_rate": long, "tax_amount_cents": 0});
+    for lines in [
+        json!(long),
+        json!([line(&long, 0.1, 0)]),
+        json!([line("a", long.clone(), 0)]),
+        json!([{"id": "a", "tax_rate": 0.1, "tax_amount_cents": long}]),
+        json!([{"id": "a", "tax_rate": 0.1, "tax_amount_cents": 0, "breakdown": [part]}]),
+        json!([line("a", 0.1, 0), line(&long, 0.1, 0)]),
+    ] {
+        let refused = read_answer(Exclusive, &[100], &json!({"lines": lines}))?;
+        let told = refused.err().ok_or("it was taken")?.to_string();
+        assert!(told.len() < 500, "{} bytes: {told:.100}", told.len());
+    }
+    Ok(())
+}
+
 #[test]
 fn an_order_without_lines_is_answered_by_none() -> TestResult {
     assert_eq!(read_answer(Exclusive, &[], &json!({"lines": []}))??, []);
