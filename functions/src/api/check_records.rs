@@ -33,7 +33,8 @@ pub(crate) static KIND: ResourceType = ResourceType {
         Attribute::read(
             "total_amount_cents",
             Kind::Integer(0, i64::MAX),
-            "What it cost, in minor units.",
+            "What was to be paid as far as it was known when it was checked, in minor units: tax on top is \
+             in it once it was settled.",
         ),
         Attribute::read("currency_code", Kind::Currency, "Currency of the amount."),
         Attribute::read(

@@ -183,7 +183,7 @@ pub(crate) static KIND: ResourceType = ResourceType {
         Attribute::read(
             "total_amount_cents",
             Kind::Integer(0, i64::MAX),
-            "What one run costs, in minor units.",
+            "What one run costs, in minor units, without the tax that comes on top.",
         ),
         Attribute::read(
             "formatted_total_amount",

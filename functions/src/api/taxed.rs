@@ -9,8 +9,8 @@ use serde_json::{Map, Value, json};
 use super::orders::formatted;
 use crate::http::attributes::{Attribute, Kind};
 
-/// A sum of taxes: below zero for a discount.
-const TOTAL: Kind = Kind::Integer(-i64::MAX, i64::MAX);
+/// A sum of taxes. Discounts are spread over what they lower, so none is below zero.
+const TOTAL: Kind = Kind::Integer(0, i64::MAX);
 /// The sources of taxes.
 const SOURCES: &[&str] = &["table", "provider", "fallback", "none_on_failure"];
 
@@ -145,12 +145,12 @@ pub(super) fn add_line(
     attributes.insert("tax_breakdown".to_owned(), json!(parts));
 }
 
-fn part(part: &TaxPart) -> Value {
+pub(super) fn part(part: &TaxPart) -> Value {
     json!({"name": part.name, "tax_rate": rate(part.rate), "tax_amount_cents": part.tax})
 }
 
-/// A rate as a number, which is how the API writes it.
-fn rate(rate: Option<TaxRate>) -> Value {
+/// A rate as a number, which is how the API writes it; null where there is none.
+pub(super) fn rate(rate: Option<TaxRate>) -> Value {
     rate.and_then(|rate| fraction::serialize(&rate, serde_json::value::Serializer).ok())
         .unwrap_or_default()
 }

@@ -4,15 +4,15 @@ use chrono::{DateTime, Utc};
 use perennial_domain::{
     catalog::Market,
     ids::OrderId,
-    money::MoneyError,
-    tax::{LineTax, Sale, TaxCalculatorId, TaxLine, TaxRate, TaxRule, Taxes},
+    money::{MinorUnits, MoneyError},
+    tax::{Sale, TaxCalculatorId, TaxLine, TaxRule, Taxes},
 };
 use perennial_store::StoredOrder;
 use serde_json::{Value, json};
 
 use super::{answer, members, operation};
 use crate::{
-    api::{MAX_AMOUNT, orders},
+    api::{MAX_AMOUNT, orders, taxed},
     http::{
         attributes::{Attribute, Kind},
         context::Context,
@@ -232,11 +232,11 @@ fn told(explained: &Explained) -> Result<serde_json::Map<String, Value>, MoneyEr
             "bundle_code": asked.bundle_code,
             "tax_category": asked.tax_category,
             "amount_cents": asked.amount,
-            "tax_rate": borne.and_then(|line| line.rate).map(fraction),
+            "tax_rate": taxed::rate(borne.and_then(|line| line.rate)),
             "tax_percent": borne.and_then(|line| line.rate),
             "taxable_amount_cents": borne.filter(|line| line.rate.is_some()).map(|line| line.net),
             "tax_amount_cents": borne.map(|line| line.tax),
-            "tax_breakdown": borne.map(breakdown),
+            "tax_breakdown": borne.map(|line| line.breakdown.iter().map(taxed::part).collect::<Vec<_>>()),
             "tax_rules": rules.iter().take(MOST_RULES).map(|rule| rule_told(rule)).collect::<Vec<_>>(),
         }));
     }
@@ -255,42 +255,25 @@ fn told(explained: &Explained) -> Result<serde_json::Map<String, Value>, MoneyEr
 }
 
 /// What is to be paid for all lines together.
-fn paid(taxes: &Taxes) -> Result<perennial_domain::money::MinorUnits, MoneyError> {
+fn paid(taxes: &Taxes) -> Result<MinorUnits, MoneyError> {
     let parts = taxes.lines.iter().flat_map(|line| [line.net, line.tax]);
-    perennial_domain::money::MinorUnits::checked_total(parts)
+    MinorUnits::checked_total(parts)
 }
 
 fn sum(TaxLine { rate, net, tax, .. }: &TaxLine) -> Value {
     json!({
-        "tax_rate": fraction(*rate),
+        "tax_rate": taxed::rate(Some(*rate)),
         "tax_percent": rate,
         "taxable_amount_cents": net,
         "tax_amount_cents": tax,
     })
 }
 
-fn breakdown(line: &LineTax) -> Vec<Value> {
-    let parts = line.breakdown.iter();
-    let told = parts.map(|part| {
-        json!({
-            "name": part.name,
-            "tax_rate": part.rate.map(fraction),
-            "tax_amount_cents": part.tax,
-        })
-    });
-    told.collect()
-}
-
-/// A rate as a number, as the public API writes it.
-fn fraction(rate: TaxRate) -> Value {
-    serde_json::from_str(&rate.to_fraction()).unwrap_or_default()
-}
-
 fn rule_told(rule: &TaxRule) -> Value {
     json!({
         "tax_rule_id": rule.id,
         "name": rule.name,
-        "tax_rate": fraction(rule.tax_rate),
+        "tax_rate": taxed::rate(Some(rule.tax_rate)),
         "because": because(rule),
     })
 }
