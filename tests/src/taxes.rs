@@ -1,5 +1,7 @@
 //! Taxes of a shop: tables of rates, and which of them its market goes by.
 
+use chrono::{DateTime, Utc};
+use perennial_domain::catalog::Market;
 use perennial_store::{Part, RecordKind};
 use serde_json::{Value, json};
 
@@ -90,6 +92,22 @@ impl Shop {
     /// When the API refuses it.
     pub async fn tax_included(&self, included: bool) -> TestResult {
         self.change_market(&json!({"tax_included": included}), &json!({})).await
+    }
+
+    /// Says that the shop's market was given its first calculator at another instant than it was: a
+    /// worker that has looked since then could have missed it.
+    ///
+    /// # Errors
+    /// When the market is not there.
+    pub async fn taxed_since(&self, since: DateTime<Utc>) -> TestResult {
+        let kind = RecordKind { letter: "M", part: Part::Market };
+        let (store, organization, id) = (&self.store, &self.organization, &self.goods.market);
+        let mut market = store.record(organization, kind, id).await?.ok_or("there is no market")?;
+        let version = market.get("version").and_then(Value::as_u64).unwrap_or_default();
+        market.insert("taxes_settled_from".to_owned(), json!(Market::settled_from(since, false)));
+        market.insert("version".to_owned(), json!(version + 1));
+        store.update_record(organization, kind, &market, version).await?;
+        Ok(())
     }
 
     async fn change_market(&self, attributes: &Value, relationships: &Value) -> TestResult {

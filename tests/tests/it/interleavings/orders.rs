@@ -3,7 +3,9 @@
 
 use std::collections::BTreeSet;
 
+use chrono::{DateTime, TimeDelta, Utc};
 use perennial_domain::order::{Order, OrderStatus};
+use perennial_store::StoredOrder;
 use perennial_tests::{
     Plan, Shop, TestResult, documents,
     gate::{Gate, Mode},
@@ -23,6 +25,8 @@ enum Change {
     Rates,
     /// The market is given its first calculator.
     FirstCalculator,
+    /// The same, half a minute before the order was sent to be placed: the worker had not heard of it.
+    UnheardCalculator,
     /// Its calculator is taken away.
     NoCalculator,
 }
@@ -34,7 +38,8 @@ impl Change {
             Self::Rates => &[1_338, 1_488],
             // What was sent to be placed before that bears none.
             Self::FirstCalculator => &[1_250],
-            Self::NoCalculator => &[1_250, 1_488],
+            // What was charged without tax by then is placed so.
+            Self::UnheardCalculator | Self::NoCalculator => &[1_250, 1_488],
         }
     }
 }
@@ -45,7 +50,7 @@ async fn tables(shop: &Shop, change: Change) -> TestResult<[Option<String>; 2]> 
     let seven = Some(shop.tax_table("7", &[Rate::of(0.07)]).await?);
     Ok(match change {
         Change::Rates => [nineteen, seven],
-        Change::FirstCalculator => [None, nineteen],
+        Change::FirstCalculator | Change::UnheardCalculator => [None, nineteen],
         Change::NoCalculator => [nineteen, None],
     })
 }
@@ -74,6 +79,9 @@ async fn die_everywhere(change: Change) -> TestResult<usize> {
         let reached = work.reach(point).await?;
         drop(work);
         shop.tax_by(after.as_deref()).await?;
+        if change == Change::UnheardCalculator {
+            shop.taxed_since(sent_at(&shop, &id).await? - TimeDelta::seconds(30)).await?;
+        }
         worker.deliver(&message).await?;
         died.push(id);
         if !reached {
@@ -104,6 +112,14 @@ async fn die_everywhere(change: Change) -> TestResult<usize> {
     Ok(points)
 }
 
+/// When an order was sent to be placed.
+async fn sent_at(shop: &Shop, order: &str) -> TestResult<DateTime<Utc>> {
+    match shop.store.order(&shop.organization, &order.parse()?).await? {
+        Some(StoredOrder::Client(order)) => Ok(order.placing_at.ok_or("it was sent")?),
+        other => Err(format!("{other:?} is no order of a client").into()),
+    }
+}
+
 /// The message about an order, which the gate has lost.
 fn message(gate: &Gate, order: &str) -> TestResult<Vec<Value>> {
     let records = gate.take_records();
@@ -124,6 +140,12 @@ async fn validation_dies_at_every_await_point_while_rates_change() -> TestResult
 async fn validation_dies_at_every_await_point_while_its_market_begins_to_compute_taxes()
 -> TestResult {
     assert!(die_everywhere(Change::FirstCalculator).await? >= 8);
+    Ok(())
+}
+
+#[tokio::test]
+async fn validation_dies_at_every_await_point_before_it_has_heard_of_taxes() -> TestResult {
+    assert!(die_everywhere(Change::UnheardCalculator).await? >= 8);
     Ok(())
 }
 
