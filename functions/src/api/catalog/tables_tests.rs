@@ -38,6 +38,7 @@ fn every_resource_carries_what_clients_keep_and_when_it_was_made() {
         "_redrives",
         "_discards",
         "_replays",
+        "_overturns",
         "_statistics",
         "_healths",
         "_payloads",
