@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use futures::{StreamExt, stream};
+use futures::{StreamExt, TryStreamExt, stream};
 use perennial_domain::{
     ids::{OrganizationId, RefundId},
     journal::Head,
@@ -71,7 +71,7 @@ impl Reconciler {
             Err(error) => return unreadable(told(of), error, following),
         };
         let Page { items, next } = page;
-        let given = &self.given_around(organization, &items).await?;
+        let given = &self.given_of(organization, &items).await?;
         let mut found = Found::default();
         let mut looked = stream::iter(items)
             .map(|subject| self.look_into(organization, reconciliation, subject, given))
@@ -178,12 +178,9 @@ impl Reconciler {
         found: &mut Found,
     ) -> Result<(), HandleError> {
         let key = refund_key(organization, &refund.id);
-        let theirs = match given.get(&key) {
-            Some(given) => Some(given.clone()),
-            None => self.given_for(organization, refund, &key).await?,
-        };
+        let theirs = given.get(&key);
         let patience = self.clock.now() - PATIENCE;
-        found.discrepancies.extend(check_our_refund(refund, theirs.as_ref(), patience));
+        found.discrepancies.extend(check_our_refund(refund, theirs, patience));
         let Some(order) = self.store.order(organization, &refund.order_id).await? else {
             found.discrepancies.push(without_order(refund.id.as_str(), refund.order_id.as_str()));
             return Ok(());
@@ -276,37 +273,54 @@ impl Reconciler {
         Ok(())
     }
 
-    /// What the provider gave back around the time when these refunds were made, by their keys.
-    async fn given_around(
+    /// What the provider has under the keys of these refunds, by their keys. Most went back as they were
+    /// made. Those that did later are looked for in one more list for all: after an outage of the
+    /// provider that may be each of them.
+    async fn given_of(
         &self,
         organization: &OrganizationId,
         subjects: &[Subject],
     ) -> Result<Given, HandleError> {
-        let made = subjects.iter().filter_map(|subject| match subject {
-            Subject::Refund(record) => made_at(record),
-            _ => None,
-        });
-        let (first, last) = made.fold((None, None), |(first, last), at| {
-            (Some(first.map_or(at, |first: DateTime<Utc>| first.min(at))), last.max(Some(at)))
-        });
-        match first.zip(last) {
-            Some((first, last)) => {
-                let span = ProviderSpan { from: first - CLOCKS, to: last + CLOCKS };
-                self.given_within(organization, span).await
-            }
-            None => Ok(Given::new()),
+        // What can't be read is told where it is looked into.
+        let refunds: Vec<Refund> = subjects
+            .iter()
+            .filter_map(|subject| match subject {
+                Subject::Refund(record) => read(record).ok(),
+                _ => None,
+            })
+            .collect();
+        let made = || refunds.iter().map(|refund| refund.created_at);
+        let Some((first, last)) = made().min().zip(made().max()) else { return Ok(Given::new()) };
+        let span = ProviderSpan { from: first - CLOCKS, to: last + CLOCKS };
+        let mut given = self.given_within(organization, span).await?;
+        let missing: Vec<Refund> = refunds
+            .into_iter()
+            .filter(|refund| !given.contains_key(&refund_key(organization, &refund.id)))
+            .collect();
+        let later: Vec<DateTime<Utc>> = stream::iter(missing)
+            .map(|refund| async move {
+                let known = self.is_known(organization, &refund).await?;
+                Ok::<_, HandleError>(known.then_some(refund.created_at))
+            })
+            .buffered(CONCURRENCY)
+            .try_filter_map(|later| async move { Ok(later) })
+            .try_collect()
+            .await?;
+        if let Some(from) = later.into_iter().min() {
+            let span = ProviderSpan { from: from - CLOCKS, to: self.clock.now() + CLOCKS };
+            given.extend(self.given_within(organization, span).await?);
         }
+        Ok(given)
     }
 
-    /// What the provider has under the key of one refund, whenever that was given back.
-    async fn given_for(
+    /// Whether the provider has anything under the key of a refund, whenever it was given back.
+    async fn is_known(
         &self,
         organization: &OrganizationId,
         refund: &Refund,
-        key: &str,
-    ) -> Result<Option<GivenBack>, HandleError> {
+    ) -> Result<bool, HandleError> {
         let request = RefundRequest {
-            key: RefundKey::new(key),
+            key: RefundKey::new(refund_key(organization, &refund.id)),
             organization: organization.to_string(),
             charge_id: refund.charge_id.clone(),
             amount_minor: refund.amount.get(),
@@ -316,12 +330,7 @@ impl Reconciler {
             key_since: refund.created_at,
         };
         let known = self.provider.lookup_refund(&request).await;
-        if known.map_err(|error| charging::failure(&error))?.is_none() {
-            return Ok(None);
-        }
-        let to = self.clock.now() + CLOCKS;
-        let span = ProviderSpan { from: refund.created_at - CLOCKS, to };
-        Ok(self.given_within(organization, span).await?.remove(key))
+        Ok(known.map_err(|error| charging::failure(&error))?.is_some())
     }
 
     async fn given_within(
@@ -368,10 +377,6 @@ fn subjects<T>(
 
 fn id_of(record: &Record) -> String {
     record.get("id").and_then(Value::as_str).unwrap_or_default().to_owned()
-}
-
-fn made_at(record: &Record) -> Option<DateTime<Utc>> {
-    record.get("created_at")?.as_str()?.parse().ok()
 }
 
 /// The end of a record's journal, as the record says.

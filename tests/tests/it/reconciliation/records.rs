@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use perennial_tests::{
-    Shop, TestResult,
+    Plan, Shop, TestResult,
     documents::{self, line},
     shop::BEANS,
 };
@@ -258,5 +258,31 @@ async fn a_hold_that_somebody_has_lifted_is_no_discrepancy() -> TestResult {
     books.shop.advance("P14D").await?;
     let report = reconcile(&books.shop).await?;
     assert_eq!(report.attribute("discrepancies"), &Value::Array(Vec::new()), "{:#}", report.body);
+    Ok(())
+}
+
+#[tokio::test]
+async fn refunds_that_went_back_long_after_they_were_made_agree() -> TestResult {
+    let shop = Plan::at(START)?.paying_with("tok_refund_unavailable_3").open().await?;
+    for _ in 0..3 {
+        let order = shop.order(&[line(BEANS, 2, "monthly")]).await?;
+        let asked = documents::create(
+            "refunds",
+            json!({"amount_cents": 500, "reason": "broken"}),
+            &[("order", "orders", &order)],
+        );
+        shop.api.create("refunds", &asked).await?;
+    }
+    let waiting = shop.api.all("refunds").await?;
+    assert!(
+        waiting.iter().all(|refund| refund["attributes"]["status"] == "pending"),
+        "{waiting:?}"
+    );
+    shop.advance("P1D").await?;
+    let settled = shop.api.all("refunds").await?;
+    assert!(settled.iter().all(|one| one["attributes"]["status"] == "succeeded"), "{settled:?}");
+    let report = reconcile(&shop).await?;
+    assert_eq!(found(&report), BTreeSet::new(), "{:#}", report.body);
+    assert_eq!(report.attribute("refunds_count"), 3, "{:#}", report.body);
     Ok(())
 }
