@@ -212,9 +212,12 @@ async fn renewals_due_within_a_minute_of_the_first_calculator_bear_no_tax() -> T
     let daily = shop.subscribe("daily").await?;
     shop.advance_to("2027-02-01T09:59:30Z").await?;
     shop.tax_by(Some(&table)).await?;
+    // An order that is placed in that minute bears it.
+    let order = shop.order(&[json!({"sku_code": BEANS, "quantity": 1})]).await?;
+    let order = shop.api.get(&format!("orders/{order}")).await?;
+    assert_eq!(order.attribute("total_amount_with_taxes_cents"), 1_488);
     shop.advance_to("2027-02-02T12:00:00Z").await?;
     assert_eq!(came_to(&shop, &daily).await?, [(1_250, None), (1_488, Some(238))]);
-    // An order placed in that minute bears it.
     shop.prove_books().await?;
     Ok(())
 }
