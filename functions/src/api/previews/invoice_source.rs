@@ -6,7 +6,7 @@ use perennial_domain::{
     ids::SubscriptionId,
     invoice::{Adjustment, Setup, TaxRate},
     money::{Currency, Ratio},
-    time::{Schedule, Slot},
+    time::{Frequency, Schedule, Slot, Source},
 };
 
 use super::{
@@ -95,32 +95,47 @@ pub(super) async fn next_run(
 }
 
 /// The period that a run bills: that of the schedule, where the run is the one that begins it. A
-/// run that was put on another date bills from there up to the date of the following one, wherever
-/// days off move that. Either way it bills a whole price, and so counts as whole.
+/// run that was put on another date bills from there up to the date of the following one. Days off
+/// move neither end. Either way it bills a whole price, and so counts as whole.
 fn period_of_run(schedule: &Schedule, run: Slot) -> Option<BillingPeriod> {
     let before = run.at.checked_sub_signed(TimeDelta::nanoseconds(1))?;
+    // Firings are counted from the anchor, and runs go on with their numbers: only instants agree.
+    let is_cron = matches!(schedule.frequency(), Frequency::Cron(_));
+    let served = |period: &BillingPeriod| {
+        (is_cron || period.number == run.number)
+            && period.invoiced_at == run.at
+            && !period.kind.is_stub()
+    };
+    // Where a run serves a neighbour that is left out too, its own period begins nearer to it.
+    let near = |period: &BillingPeriod| (period.start - run.at).abs();
     let of_schedule = next_invoice(schedule, BillingTerms::default(), before)
         .ok()
-        .and_then(|periods| {
-            let served = |period: &BillingPeriod| {
-                period.number == run.number && period.invoiced_at == run.at
-            };
-            periods.into_iter().find(served)
-        })
-        .filter(|period| !period.kind.is_stub());
+        .and_then(|periods| periods.into_iter().filter(served).min_by_key(near))
+        .map(|period| BillingPeriod { number: run.number, ..period });
     of_schedule.or_else(|| {
-        let following = schedule.following(run).ok()?;
-        let unmoved = schedule.unadjusted().occurrence(following.number).ok();
-        let end = unmoved.map(|date| date.at).filter(|end| *end > run.at);
+        let following = schedule.following(run).ok()?.slot();
+        let start = unmoved(schedule, run);
+        let end = Some(unmoved(schedule, following)).filter(|end| *end > start);
         Some(BillingPeriod {
             number: run.number,
-            start: run.at,
+            start,
             end: end.unwrap_or(following.at),
             kind: PeriodKind::Whole,
             fraction: Ratio::ONE,
             invoiced_at: run.at,
         })
     })
+}
+
+/// The date of a run before days off move it; that of one that somebody has put elsewhere is its own.
+fn unmoved(schedule: &Schedule, run: Slot) -> DateTime<Utc> {
+    let computed = schedule.explained_in_full(run).ok();
+    if computed.is_none_or(|computed| computed.reason.source == Source::Recorded)
+        || matches!(schedule.frequency(), Frequency::Cron(_))
+    {
+        return run.at;
+    }
+    schedule.unadjusted().occurrence(run.number).map_or(run.at, |date| date.at)
 }
 
 /// What the next invoice of a subscription that is not yet made bills.
@@ -183,3 +198,7 @@ fn periods(
     let is_first = next == first;
     Ok((next, is_first))
 }
+
+#[cfg(test)]
+#[path = "invoice_source_tests.rs"]
+mod tests;

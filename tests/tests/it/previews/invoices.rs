@@ -285,6 +285,30 @@ async fn a_rescheduled_run_is_previewed_whole() -> TestResult {
     Ok(())
 }
 
+/// 28 February, 7, 14 and 28 March 2027 are Sundays: the run comes on the Monday, for the period from
+/// the Sunday on.
+#[tokio::test]
+async fn days_off_move_a_run_and_no_end_of_its_period() -> TestResult {
+    let cron = "0 10 * * 0";
+    let model = json!({"working_days": {"rule": "next"}, "frequencies": ["monthly", cron]});
+    let shop = Plan::at("2027-01-28T10:00:00Z")?.model(model).open().await?;
+    let id = shop.subscribe("monthly").await?.to_string();
+    let billed = async || -> TestResult<[Value; 3]> {
+        let answer = preview(&shop, KIND, json!({"order_subscription_id": id})).await?;
+        let period = answer.at("/data/attributes/periods/0");
+        let run = answer.attribute("issued_on").clone();
+        Ok([run, period["start_date"].clone(), period["end_date"].clone()])
+    };
+    assert_eq!(billed().await?, ["2027-03-01", "2027-02-28", "2027-03-28"]);
+    shop.advance_to("2027-03-05T10:00:00Z").await?;
+    assert_eq!(billed().await?, ["2027-03-29", "2027-03-28", "2027-04-28"]);
+    // Firings are counted from the anchor on, and runs go on with their numbers.
+    let change = documents::update("order_subscriptions", &id, &json!({"frequency": cron}));
+    shop.api.patch(&format!("order_subscriptions/{id}"), &change).send().await?.with_status(200)?;
+    assert_eq!(billed().await?, ["2027-03-08", "2027-03-07", "2027-03-14"]);
+    Ok(())
+}
+
 #[tokio::test]
 async fn the_preview_of_a_subscription_is_what_its_next_run_then_charges() -> TestResult {
     let shop = Shop::open_at("2027-01-31T10:00:00Z").await?;
