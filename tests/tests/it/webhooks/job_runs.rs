@@ -1,13 +1,14 @@
 //! What is told of a job run: that it began and that it is over, once each, whoever works for it,
 //! however often, and whatever becomes of its runs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::try_join_all;
 use perennial_store::JobKind;
 use perennial_tests::{
     Plan, Shop, TestResult, documents,
     documents::line,
+    fault::Fault,
     gate::{Gate, Mode},
     receiver::{Receiver, Reply, Request},
     shop::BEANS,
@@ -15,6 +16,7 @@ use perennial_tests::{
 use serde_json::{Value, json};
 
 use super::{OPENED, listening};
+use crate::kill::kill_at;
 
 /// Subscriptions that are due at the same time, in several parts of the due index.
 const MANY: usize = 12;
@@ -288,4 +290,48 @@ async fn a_retry_that_comes_after_the_end_of_its_job_run_belongs_to_another() ->
     let another = another.ok_or("a job run of its own")?;
     assert_eq!(told(&receiver.take()), BTreeMap::from([(another, over(true))]));
     shop.prove_events().await
+}
+
+/// A delivery may come twice, with the same id: what is told is counted by that.
+#[tokio::test]
+async fn killed_where_job_runs_begin_and_end_each_is_told_once() -> TestResult {
+    const TICK: &str = "renewal-tick";
+    const PUT: &str = "DynamoDB_20120810.PutItem";
+    const COMMIT: &str = "DynamoDB_20120810.TransactWriteItems";
+    let receiver = Receiver::start(Reply::Status(200)).await?;
+    let data = tempfile::tempdir()?;
+    let shop = Plan::at(OPENED)?
+        .model(json!({"strategy": "by_line_items"}))
+        .kept_in(data.path())
+        .open()
+        .await?;
+    shop.order(&vec![line(BEANS, 1, "daily"); MANY]).await?;
+    listening(&shop, "job_runs.*", &receiver).await?;
+    let goods = shop.close().await;
+    for point in [
+        // It has begun and does not stand in the log; it does and nothing was sent for it.
+        (TICK, PUT, 1, Fault::StopBefore),
+        (TICK, "AmazonSQS.SendMessageBatch", 1, Fault::StopBefore),
+        // A tick is about to write that it is over, and then has.
+        (TICK, COMMIT, 1, Fault::StopBefore),
+        (TICK, COMMIT, 1, Fault::StopAfter),
+        // That is on the bus and still to be relayed, then on its way, and then sent.
+        ("event-relay", "AWSEvents.PutEvents", 1, Fault::StopAfter),
+        ("webhooks", PUT, 1, Fault::StopAfter),
+        ("webhooks", PUT, 2, Fault::StopBefore),
+    ] {
+        kill_at(data.path(), point, "P1D").await?;
+    }
+    let shop = Shop::reopen(data.path(), goods).await?;
+    shop.advance_to("2027-02-10T18:00:00Z").await?;
+    let mut ids = BTreeSet::new();
+    let mut heard = receiver.heard();
+    heard.retain(|request| ids.insert(request.header("webhook-id").to_owned()));
+    let jobs = shop.job_runs().await?;
+    let expected: BTreeMap<_, _> =
+        jobs.iter().map(|(job, _)| (job.id.to_string(), over(false))).collect();
+    assert_eq!(told(&heard), expected);
+    assert!(jobs.len() >= 10, "one a day: {}", jobs.len());
+    shop.prove_books().await?;
+    shop.prove_job_log().await
 }
