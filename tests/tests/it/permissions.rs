@@ -392,11 +392,26 @@ async fn rank(shop: &Shop) -> TestResult {
         let document = documents::create(kind, attributes, &[]);
         shop.api.post(kind, &document).send().await?;
     }
+    overturn(shop).await
+}
+
+/// An order that a check holds is overturned with all others like it.
+async fn overturn(shop: &Shop) -> TestResult {
+    let term = json!({"term": {"severity": "review", "max_days": 365}});
+    let market = [("market", "markets", shop.goods.market.as_str())];
+    let policy = documents::create("check_policies", json!({"checks": term}), &market);
+    let policy = shop.api.create("check_policies", &policy).await?.id()?;
+    let held = shop.order(&[line(BEANS, 1, "monthly")]).await?;
     let known = json!({"check": "term", "reason": "known"});
     let known = documents::create("order_overturns", known, &[]);
     let operator = shop.api_as(perennial_local::identity::Role::Operator)?;
-    operator.post("order_overturns", &known).send().await?;
-    shop.settle().await
+    operator.post("order_overturns", &known).send().await?.with_status(200)?;
+    shop.settle().await?;
+    assert_eq!(shop.order_status(&held).await?, "placed");
+    let off = json!({"checks": {"term": {"severity": "off"}}});
+    let off = documents::update("check_policies", &policy, &off);
+    let path = format!("check_policies/{policy}");
+    shop.api.patch(&path, &off).send().await?.with_status(200).map(drop)
 }
 
 /// A row comes in, comes again, and is refused.
