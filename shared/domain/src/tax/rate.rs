@@ -120,6 +120,15 @@ pub mod fraction {
         // Written without an exponent, and with the fewest digits that tell it from its neighbours.
         TaxRate::from_fraction(&number.to_string())
     }
+
+    /// The rate next to a number that somebody has computed: `0.1 + 0.2` is not `0.3` in binary
+    /// fractions.
+    ///
+    /// # Errors
+    /// As [`deserialize`], but for decimals that are too many: those are rounded.
+    pub fn nearest(number: f64) -> Result<TaxRate, super::TaxRateError> {
+        TaxRate::from_fraction(&format!("{number:.decimals$}", decimals = super::FRACTION_DECIMALS))
+    }
 }
 
 impl FromStr for TaxRate {
@@ -239,6 +248,18 @@ mod tests {
         }
         for refused in [f64::NAN, f64::INFINITY, -0.19, 10.5, 0.123_456_789] {
             assert!(fraction::read(refused).is_err(), "{refused}");
+        }
+        for (computed, percent) in [
+            (0.300_000_000_000_000_04, "30"),
+            (0.123_456_789, "12.345679"),
+            (0.09_875, "9.875"),
+            (10.0, "1000"),
+            (0.0, "0"),
+        ] {
+            assert_eq!(fraction::nearest(computed)?, percent.parse()?, "{computed}");
+        }
+        for refused in [f64::NAN, f64::INFINITY, -0.19, 10.5] {
+            assert!(fraction::nearest(refused).is_err(), "{refused}");
         }
         Ok(())
     }

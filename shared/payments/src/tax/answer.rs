@@ -85,7 +85,8 @@ fn invalid(line: &str, what: &str) -> TaxError {
 
 fn taxed(asked: &TaxableLine, line: &Line, behavior: TaxBehavior) -> Result<LineTax, TaxError> {
     let wrong = |what: String| invalid(&asked.id, &what);
-    let rate = |number: Option<f64>| number.map(fraction::read).transpose();
+    // Services add up rates as binary fractions. What they do not come to is bound by the amounts.
+    let rate = |number: Option<f64>| number.map(fraction::nearest).transpose();
     let read = rate(line.tax_rate).map_err(|error| wrong(format!("has a rate: {error}")))?;
     let tax = MinorUnits::new(line.tax_amount_cents);
     let breakdown = line
