@@ -1,6 +1,7 @@
 //! Customers' saved payment methods as they are read; see [`crate::payments::sources`] for how they
 //! are written.
 
+use perennial_domain::payment::is_card_number;
 use perennial_store::Part;
 use serde_json::{Value, json};
 
@@ -10,6 +11,7 @@ use super::{
 };
 use crate::http::{
     attributes::{Access, Attribute, Kind},
+    error::{Code, Problem},
     object::{Relationship, ResourceType},
     operation::{Action, Handler, Operation, Surface, elsewhere},
     query::Accepts,
@@ -62,6 +64,9 @@ pub(crate) static CATALOG: Catalog = Catalog {
     take: |_, change| {
         if change.attributes.trigger("_default", &mut change.problems) {
             change.set(DEFAULT, true);
+        }
+        if change.text(TOKEN).is_some_and(is_card_number) {
+            change.problems.add(card_number().at(change.attributes.pointer(TOKEN)));
         }
     },
     show: |_, attributes| {
@@ -119,6 +124,15 @@ pub(crate) const fn operations(
 
 /// The same for documents and for the other functions.
 pub(crate) static DESCRIBED: &[Operation] = &operations(elsewhere, elsewhere, elsewhere);
+
+/// Refuses a card number where a token belongs. What was given is not repeated: it would stand in logs.
+pub(crate) fn card_number() -> Problem {
+    let detail = format!(
+        "{TOKEN} is a card number: give the token that the payment provider has for it, card data \
+         is never taken"
+    );
+    Problem::new(Code::InvalidValue, detail)
+}
 
 /// A token as answers show it: enough to tell two apart, too little to pay with.
 pub(crate) fn masked(token: &str) -> String {

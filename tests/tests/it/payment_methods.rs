@@ -39,6 +39,20 @@ async fn delete(shop: &Shop, source: &str) -> TestResult<Answer> {
 }
 
 #[tokio::test]
+async fn card_numbers_are_refused_and_not_repeated() -> TestResult {
+    let shop = Shop::open_at(OPENED).await?;
+    let given = json!({"payment_source_token": "4242 4242 4242 4242"});
+    let document = documents::update("customer_payment_sources", &shop.goods.source, &given);
+    let path = format!("customer_payment_sources/{}", shop.goods.source);
+    let refused = shop.api.patch(&path, &document).send().await?;
+    assert_eq!(refused.status, 422);
+    assert_eq!(refused.at("/errors/0/code"), "invalid_value");
+    assert_eq!(refused.at("/errors/0/source/pointer"), "/data/attributes/payment_source_token");
+    assert!(!refused.body.to_string().contains("4242"), "{}", refused.body);
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_customer_with_sources_has_exactly_one_default() -> TestResult {
     let shop = Shop::open_at(OPENED).await?;
     let first = shop.goods.source.clone();

@@ -8,6 +8,7 @@ use perennial_domain::{
     import::Standing,
     money::MinorUnits,
     order::{MAX_LINE_ITEMS, MAX_QUANTITY},
+    payment::is_card_number,
     renewal_alert::{MAXIMUM_PERIOD_HOURS, RenewalAlertPeriod},
     time::{CutOff, Frequency, OccurrenceNumber, Zone, whole_second},
 };
@@ -20,6 +21,7 @@ use crate::{
         MAX_AMOUNT,
         annotations::AnnotationChange,
         catalog::{METADATA, REFERENCE, REFERENCE_ORIGIN},
+        customer_payment_sources::card_number,
         customers::is_email,
         schedule_rules::{
             ANCHOR_DAY, ANCHOR_WEEKDAY, DST_GAP, DST_OVERLAP, MONTH_END, RulesChange, WORKING_DAYS,
@@ -366,6 +368,9 @@ fn paid(fields: &mut Attributes, problems: &mut Problems) -> Option<Paid> {
     let here: Option<PaymentSourceId> =
         id(fields, "payment_source_id", "customer payment source", problems);
     let token: Option<String> = fields.optional("payment_source_token", problems).value();
+    if token.as_deref().is_some_and(is_card_number) {
+        problems.add(card_number().at(fields.pointer("payment_source_token")));
+    }
     let name = fields.optional("payment_source_name", problems).value();
     if here.is_some() && token.is_some() {
         let detail = "a payment source is here already or is made of a token: payment_source_id and \

@@ -117,7 +117,8 @@ mod tests {
         let json = serde_json::to_value(&report)?;
         let number = |pointer: &str| json.pointer(pointer).and_then(serde_json::Value::as_u64);
         assert_eq!(number("/renewals/renewals"), Some(30));
-        assert_eq!(number("/renewals/consumption/events"), Some(30));
+        // Each renewal, and that their job run began and is over.
+        assert_eq!(number("/renewals/consumption/events"), Some(30 + 2));
         assert_eq!(number("/trouble/renewals"), Some(30));
         assert_eq!(number("/trouble/declined"), Some(2));
         assert_eq!(number("/trouble/published_ms/count"), Some(30));

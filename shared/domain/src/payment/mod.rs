@@ -1,12 +1,14 @@
 //! What becomes of a payment after it was collected, and by what it is collected: refunds, disputes,
 //! and the order of a customer's payment sources.
 
+mod card_number;
 mod collected;
 mod dispute;
 mod refund;
 mod reversals;
 mod sources;
 
+pub use card_number::is_card_number;
 pub use collected::Collected;
 pub use dispute::{
     Dispute, DisputeStatus, DisputeTold, NotTaken, OnDispute, dispute, hold, holds_settled,

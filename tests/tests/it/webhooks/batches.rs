@@ -19,6 +19,9 @@ async fn who_listens_is_asked_once_for_all_events_of_a_batch() -> TestResult {
     let shop = Plan { functions: gate.functions(), ..Plan::at(OPENED)? }.open().await?;
     let webhook = listening(&shop, "orders.create", &receiver).await?;
     let hooks = Worker::of(&shop, "webhooks")?;
+    // What the shop's opening has told is out.
+    shop.settle().await?;
+    gate.forget();
     gate.set(Mode::Losing);
     for _ in 0..EVENTS {
         draft(&shop).await?;
