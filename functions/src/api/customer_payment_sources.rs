@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{
     CREATED_AT, UPDATED_AT,
-    catalog::{Catalog, METADATA, Need, REFERENCE, REFERENCE_ORIGIN},
+    catalog::{Catalog, METADATA, Need, REFERENCE, REFERENCE_ORIGIN, done},
 };
 use crate::http::{
     attributes::{Access, Attribute, Kind},
@@ -65,9 +65,12 @@ pub(crate) static CATALOG: Catalog = Catalog {
         if change.attributes.trigger("_default", &mut change.problems) {
             change.set(DEFAULT, true);
         }
+    },
+    settle: |_, change| {
         if change.text(TOKEN).is_some_and(is_card_number) {
             change.problems.add(card_number().at(change.attributes.pointer(TOKEN)));
         }
+        done()
     },
     show: |_, attributes| {
         if let Some(Value::String(token)) = attributes.get(TOKEN) {
