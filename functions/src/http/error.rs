@@ -4,6 +4,8 @@
 use perennial_store::StoreError;
 use serde_json::{Map, Value, json};
 
+use crate::sqs_batch::HandleError;
+
 /// A kind of error. The name is stable: clients may build on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Code {
@@ -313,6 +315,16 @@ impl ApiError {
             "errors": errors,
             "meta": {"request_id": request_id},
         })
+    }
+}
+
+/// What went wrong behind a request, in what functions of queues do as well.
+impl From<HandleError> for ApiError {
+    fn from(error: HandleError) -> Self {
+        match error {
+            HandleError::Transient(inside) => Self::unavailable(inside),
+            HandleError::Permanent(inside) => Self::internal(inside),
+        }
     }
 }
 

@@ -29,7 +29,6 @@ use crate::{
     http::{
         context::{Context, Services},
         dispatch::HttpFunction,
-        error::ApiError,
         operation::Surface,
     },
     settings,
@@ -123,16 +122,6 @@ impl<'a> Work<'a> {
             organization: &context.caller.organization,
             cause: context.cause(),
             now: context.now,
-        }
-    }
-}
-
-/// What went wrong behind a request.
-impl From<HandleError> for ApiError {
-    fn from(error: HandleError) -> Self {
-        match error {
-            HandleError::Transient(inside) => Self::unavailable(inside),
-            HandleError::Permanent(inside) => Self::internal(inside),
         }
     }
 }

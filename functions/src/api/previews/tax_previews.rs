@@ -22,7 +22,6 @@ use crate::{
         object::ResourceType,
         operation::{Operation, handler},
     },
-    sqs_batch::HandleError,
     taxes::{Explained, of_order, of_run},
 };
 
@@ -193,15 +192,11 @@ async fn explain(context: &Context<'_>, sale: &Sale<'_>) -> Outcome<Option<Expla
     let Some(engine) = &context.services.taxes else {
         return Err(ApiError::internal("this function computes no taxes"));
     };
-    match engine.explain(sale, context.now).await {
-        Ok(Ok(explained)) => Ok(explained),
-        Ok(Err(refusal)) => {
-            let at = format!("/data/attributes/{CALCULATOR_ID}");
-            Err(Problem::new(Code::InvalidValue, refusal.detail).at(at).into())
-        }
-        Err(HandleError::Transient(reason)) => Err(ApiError::unavailable(reason)),
-        Err(HandleError::Permanent(reason)) => Err(ApiError::internal(reason)),
-    }
+    let explained = engine.explain(sale, context.now).await?;
+    explained.map_err(|refusal| {
+        let at = format!("/data/attributes/{CALCULATOR_ID}");
+        Problem::new(Code::InvalidValue, refusal.detail).at(at).into()
+    })
 }
 
 /// What is answered where there are no taxes.
