@@ -42,7 +42,13 @@ pub(super) async fn receive(context: &Context<'_>) -> Outcome<Answer> {
 pub(super) async fn receive_from(context: &Context<'_>, sender: Sender) -> Outcome<Answer> {
     let channel = reader::channel(context, context.id).await?;
     let code = crate::api::catalog::text(&channel, "code").unwrap_or_default().to_owned();
-    let payload = context.request.body()?.unwrap_or_default();
+    let Some(payload) = context.request.body()? else {
+        // Nothing that could be kept, let alone taken again.
+        let detail = "the body is empty: send the order as the channel's mapping reads it";
+        let error = Problem::new(Code::MalformedDocument, detail).at("").into();
+        deliver::count(context, &code, Err(&error), None).await;
+        return Err(error);
+    };
     let read = async {
         let reader = Reader::of(context, channel).await?;
         check_content_type(context.request.header("content-type"), reader.format())?;

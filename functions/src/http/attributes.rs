@@ -420,6 +420,10 @@ impl Attribute {
     pub(crate) fn schema(&self) -> Value {
         let mut schema = self.kind.schema();
         if let Value::Object(members) = &mut schema {
+            if self.access == Access::Read {
+                // Only what clients write must have a text; others' bodies and answers may be empty.
+                members.remove("minLength");
+            }
             members.insert("description".to_owned(), json!(self.about));
         }
         schema

@@ -118,3 +118,11 @@ fn a_clients_own_data_is_such_as_storage_keeps() {
         assert_eq!(found, [(code.to_owned(), "/a/own".to_owned())], "{bad}");
     }
 }
+
+#[test]
+fn only_what_clients_write_must_have_a_text() {
+    let least = |attribute: Attribute| attribute.schema().get("minLength").cloned();
+    assert_eq!(least(Attribute::write("name", Kind::Text(80), "Its name.")), Some(json!(1)));
+    // A message, an answer of somebody else: kept as it came.
+    assert_eq!(least(Attribute::read("body", Kind::Text(80), "As it came.")), None);
+}

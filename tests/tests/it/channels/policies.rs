@@ -138,6 +138,23 @@ async fn what_can_not_be_mapped_is_kept_and_taken_again_once_the_mapping_is_mend
 }
 
 #[tokio::test]
+async fn nothing_is_no_payload_and_nothing_is_kept_of_it() -> TestResult {
+    let shop = Shop::open_at(NOW).await?;
+    // Whether the channel could read a payload does not matter.
+    channel(&shop, "new", json!({})).await?;
+    small(&shop, "web", json!({})).await?;
+    for code in ["new", "web"] {
+        let refused = send(&shop, code, "application/json", "").await?;
+        let told = (400, "malformed_document".to_owned());
+        let (status, error, detail) = refusal(&refused);
+        assert_eq!((status, error.to_ascii_lowercase()), told, "{detail}");
+        assert!(detail.starts_with("the body is empty"), "{detail}");
+    }
+    assert_eq!(shop.api.all("dead_letters").await?.len(), 0);
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_file_that_is_taken_again_tells_of_each_order_and_holds_the_bound() -> TestResult {
     let shop = Shop::open_at(NOW).await?;
     let id = channel(&shop, "desk", json!({})).await?;
