@@ -22,16 +22,18 @@ const SERVICES: [&str; 6] = ["dynamodb:", "events:", "logs:", "sqs:", "ssm:", "x
 /// Parameters of the template that name secrets, which are kept outside of the stack.
 const SECRETS: [&str; 2] = ["StripeSecretName", "StripeWebhookSecretName"];
 
+/// The secret that a parameter of the template names, as a resource.
+fn secret(name: &str) -> Value {
+    let arn = format!(
+        "arn:${{AWS::Partition}}:ssm:${{AWS::Region}}:${{AWS::AccountId}}:parameter${{{name}}}"
+    );
+    json!({"Fn::Sub": arn})
+}
+
 /// Whether the statement's actions may reach a resource beyond this stack: the very secrets that
 /// its parameters name, to be read.
 fn is_named_secret(actions: &[&str], resource: &Value) -> bool {
-    let arn = |name| {
-        format!(
-            "arn:${{AWS::Partition}}:ssm:${{AWS::Region}}:${{AWS::AccountId}}:parameter${{{name}}}"
-        )
-    };
-    actions == ["ssm:GetParameter"]
-        && SECRETS.iter().any(|name| resource == &json!({"Fn::Sub": arn(name)}))
+    actions == ["ssm:GetParameter"] && SECRETS.iter().any(|name| resource == &secret(name))
 }
 
 /// Every statement of every policy, with the id of the resource that holds it.
@@ -197,6 +199,47 @@ fn functions_may_use_nothing_else(template: &Template) -> Vec<Violation> {
         }
     }
     violations
+}
+
+/// A function may read the secrets whose names it is told, and no others.
+fn functions_read_the_secrets_they_are_told_of(template: &Template) -> Vec<Violation> {
+    let mut violations = Vec::new();
+    for function in template.functions() {
+        let role = target(function.property("/Role")).unwrap_or_default();
+        for name in SECRETS {
+            let is_told = function.variables().any(|(_, value)| target(value) == Some(name));
+            let may_read = statements(template).iter().any(|(id, statement)| {
+                id == role
+                    && actions(statement) == ["ssm:GetParameter"]
+                    && resources(statement).contains(&&secret(name))
+            });
+            if is_told != may_read {
+                let says = format!("told of {name}: {is_told}, may read it: {may_read}");
+                violations.push(Violation::new(&function.id, says));
+            }
+        }
+    }
+    violations
+}
+
+#[test]
+fn a_function_may_read_the_secrets_that_it_is_told_of() {
+    let rule = functions_read_the_secrets_they_are_told_of;
+    let variables = "PaymentEventsFunction/Properties/Environment/Variables";
+    let signing = format!("{variables}/STRIPE_WEBHOOK_SECRET_NAME");
+    rule_sees(rule, "PaymentEventsFunction", &signing, Fault::Remove);
+    let key = "WebhooksFunction/Properties/Environment/Variables/STRIPE_SECRET_NAME";
+    rule_sees(rule, "WebhooksFunction", key, Fault::Set(json!({"Ref": "StripeSecretName"})));
+}
+
+#[test]
+fn a_stack_that_collects_by_stripe_is_not_made_without_the_name_of_its_key() {
+    let template = Template::shipped();
+    let rule = template.at("/Rules/StripeNeedsItsKey");
+    let stripe = json!({"Fn::Equals": [{"Ref": "PaymentProvider"}, "stripe"]});
+    assert_eq!(rule.get("RuleCondition"), Some(&stripe));
+    let named = json!({"Fn::Not": [{"Fn::Equals": [{"Ref": "StripeSecretName"}, ""]}]});
+    assert_eq!(rule.pointer("/Assertions/0/Assert"), Some(&named));
 }
 
 #[test]

@@ -105,6 +105,21 @@ fn the_tick_is_watched(template: &Template) -> Vec<Violation> {
     violations
 }
 
+/// What a schedule starts and nobody tries again, or a client is left alone with, shows nowhere else.
+fn failures_without_a_dead_letter_raise_an_alarm(template: &Template) -> Vec<Violation> {
+    let scheduled = template
+        .functions()
+        .into_iter()
+        .filter(|function| function.events().iter().any(|event| event.kind == "Schedule"));
+    let apis = template.of_type("AWS::Serverless::HttpApi").into_iter();
+    scheduled
+        .map(|function| (function.id, "Errors"))
+        .chain(apis.map(|api| (api.id, "5xx")))
+        .filter(|(id, metric)| !is_watched(template, metric, id))
+        .map(|(id, metric)| Violation::new(&id, format!("{metric} unwatched")))
+        .collect()
+}
+
 fn alarms_say_what_silence_means(template: &Template) -> Vec<Violation> {
     alarms(template)
         .iter()
@@ -154,6 +169,14 @@ fn a_tick_that_is_late_failing_or_gone_raises_an_alarm() {
     for alarm in ["TickLagAlarm", "TickStoppedAlarm", "TickErrorsAlarm"] {
         rule_sees(the_tick_is_watched, "RenewalTickFunction", alarm, Fault::Remove);
     }
+}
+
+#[test]
+fn a_schedule_that_fails_and_an_api_that_fails_raise_an_alarm() {
+    let rule = failures_without_a_dead_letter_raise_an_alarm;
+    rule_sees(rule, "ReconciliationFunction", "ReconciliationErrorsAlarm", Fault::Remove);
+    let metric = "ApiErrorsAlarm/Properties/MetricName";
+    rule_sees(rule, "HttpApi", metric, Fault::Set(json!("5XXError")));
 }
 
 #[test]

@@ -130,6 +130,15 @@ impl Resource {
     }
 }
 
+impl Event {
+    /// The key of the route, as API Gateway calls it, of a request: `GET /api/health`.
+    pub(super) fn route(&self) -> Option<Value> {
+        let text = |name| self.properties.get(name).and_then(Value::as_str);
+        (self.kind == "HttpApi").then_some(())?;
+        Some(json!(format!("{} {}", text("Method")?, text("Path")?)))
+    }
+}
+
 /// The entries of an object; none of anything else.
 pub(super) fn entries(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
     value.as_object().into_iter().flatten()

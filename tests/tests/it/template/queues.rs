@@ -184,19 +184,26 @@ fn streams_bring_entries_only(template: &Template) -> Vec<Violation> {
         .collect()
 }
 
-/// Lambda would work on a thousand batches of a queue at once, which no provider takes. Parts of a
-/// reconciliation come one by one.
-fn the_provider_is_asked_by_few(template: &Template) -> Vec<Violation> {
-    let limit = json!({"MaximumConcurrency": {"Ref": "ProviderConcurrency"}});
-    let asks = |function: &Resource| {
-        function.property("/Environment/Variables/PAYMENT_PROVIDER") != &Value::Null
+/// Lambda would work on a thousand batches of a queue at once, which no provider takes; and where
+/// those batches wait for slow receivers, nothing is left of the account's thousand for others.
+/// Parts of a reconciliation and of a tick come one by one.
+fn who_waits_for_others_is_bounded(template: &Template) -> Vec<Violation> {
+    let bound = |function: &Resource| {
+        let is_told =
+            |name: &str| !function.property(&format!("/Environment/Variables/{name}")).is_null();
+        if is_told("PAYMENT_PROVIDER") {
+            Some("ProviderConcurrency")
+        } else {
+            is_told("WEBHOOKS_ALLOW_PRIVATE_ADDRESSES").then_some("WebhookConcurrency")
+        }
     };
     sources(template, "SQS")
         .into_iter()
         .filter(|(function, event)| {
-            asks(function)
+            let limit = bound(function).map(|name| json!({"MaximumConcurrency": {"Ref": name}}));
+            limit.is_some()
                 && event.properties.get("BatchSize") == Some(&json!(10))
-                && event.properties.get("ScalingConfig") != Some(&limit)
+                && event.properties.get("ScalingConfig") != limit.as_ref()
         })
         .map(|(function, event)| {
             Violation::new(&function.id, format!("{} has no bound", event.name))
@@ -300,10 +307,11 @@ fn only_new_items_with_a_journal_entry_cost_the_relay_an_invocation() {
 }
 
 #[test]
-fn who_asks_the_payment_provider_does_not_flood_it() {
-    let config = "OrderCopyFunction/Properties/Events/Queue/Properties/ScalingConfig";
-    let rule = the_provider_is_asked_by_few;
-    rule_sees(rule, "OrderCopyFunction", config, Fault::Remove);
+fn who_asks_others_does_not_flood_them_nor_wait_for_them_with_all_that_there_is() {
+    for function in ["OrderCopyFunction", "WebhooksFunction"] {
+        let config = format!("{function}/Properties/Events/Queue/Properties/ScalingConfig");
+        rule_sees(who_waits_for_others_is_bounded, function, &config, Fault::Remove);
+    }
 }
 
 #[test]

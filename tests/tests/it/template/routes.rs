@@ -2,7 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::{Fault, Violation, document::Template, queues::sources, rule_sees};
+use super::{
+    Fault, Violation,
+    document::{Template, entries},
+    queues::sources,
+    rule_sees,
+};
 
 /// The routes that answer without a token. Those that take something take only what is signed.
 const PUBLIC: [(&str, &str); 4] = [
@@ -50,6 +55,39 @@ fn the_default_authorizer_checks_tokens(template: &Template) -> Vec<Violation> {
     violations
 }
 
+/// What needs no token is open to everybody: a flood of it must not take what all functions share.
+fn open_routes_are_throttled(template: &Template) -> Vec<Violation> {
+    let mut violations = Vec::new();
+    for api in template.of_type("AWS::Serverless::HttpApi") {
+        for route in PUBLIC.map(|(method, path)| format!("{method} {path}")) {
+            let limits = api.property("/RouteSettings").get(&route).unwrap_or(&Value::Null);
+            let is_bounded = ["ThrottlingRateLimit", "ThrottlingBurstLimit"].iter().all(|name| {
+                let limit = limits.get(name).and_then(Value::as_u64);
+                limit.is_some_and(|limit| (1..=1_000).contains(&limit))
+            });
+            if !is_bounded {
+                violations.push(Violation::new(&api.id, format!("{route} is not throttled")));
+            }
+        }
+    }
+    violations
+}
+
+/// A stage with settings of a route that is not there can't be deployed.
+fn settings_are_of_routes(template: &Template) -> Vec<Violation> {
+    let routes: Vec<Value> =
+        sources(template, "HttpApi").iter().filter_map(|(_, event)| event.route()).collect();
+    let mut violations = Vec::new();
+    for api in template.of_type("AWS::Serverless::HttpApi") {
+        for (route, _) in entries(api.property("/RouteSettings")) {
+            if !routes.contains(&json!(route)) {
+                violations.push(Violation::new(&api.id, format!("there is no {route}")));
+            }
+        }
+    }
+    violations
+}
+
 fn routes_speak_one_payload_format(template: &Template) -> Vec<Violation> {
     sources(template, "HttpApi")
         .into_iter()
@@ -62,7 +100,7 @@ fn routes_speak_one_payload_format(template: &Template) -> Vec<Violation> {
 }
 
 #[test]
-fn a_route_without_a_token_is_one_of_the_public_three() {
+fn a_route_without_a_token_is_one_of_the_public_ones() {
     let rule = only_public_routes_are_open;
     let open = "ApiFunction/Properties/Events/Everything/Properties/Auth";
     rule_sees(rule, "ApiFunction", open, Fault::Set(json!({"Authorizer": "NONE"})));
@@ -81,6 +119,17 @@ fn a_token_needs_issuer_audience_and_scope() {
     rule_sees(rule, "HttpApi", &format!("{authorizer}/AuthorizationScopes"), Fault::Remove);
     let issuer = format!("{authorizer}/JwtConfiguration/issuer");
     rule_sees(rule, "HttpApi", &issuer, Fault::Set(json!("https://example.com")));
+}
+
+#[test]
+fn a_route_without_a_token_is_throttled() {
+    let settings = "HttpApi/Properties/RouteSettings";
+    let rule = open_routes_are_throttled;
+    rule_sees(rule, "HttpApi", settings, Fault::Remove);
+    let unlimited = Fault::Set(json!({"GET /api/health": {"ThrottlingBurstLimit": 200}}));
+    rule_sees(rule, "HttpApi", settings, unlimited);
+    let lost = Fault::Set(json!({"GET /api/healthy": {"ThrottlingBurstLimit": 200}}));
+    rule_sees(settings_are_of_routes, "HttpApi", settings, lost);
 }
 
 #[test]
