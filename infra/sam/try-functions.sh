@@ -107,8 +107,11 @@ RenewalTickFunction renewal-tick-shards
 OrderCopyFunction order-copy
 PaymentRetryFunction payment-retry
 PaymentsFunction payments
+PaymentsFunction payments-refund
 PaymentEventsFunction payment-events
 ReconciliationFunction reconciliation
+ReconciliationFunction reconciliation-start
+ReconciliationFunction reconciliation-daily
 DeadLetterFunction dead-letter
 EventRelayFunction event-relay
 WebhooksFunction webhooks
