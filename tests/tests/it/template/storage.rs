@@ -59,8 +59,9 @@ fn tables_outlive_the_stack(template: &Template) -> Vec<Violation> {
             ["/DeletionPolicy", "/UpdateReplacePolicy"]
                 .iter()
                 .any(|policy| table.at(policy) != &json!("Retain"))
+                || table.property("/DeletionProtectionEnabled") != &json!(true)
         })
-        .map(|table| Violation::new(&table.id, "would be deleted with the stack"))
+        .map(|table| Violation::new(&table.id, "could be deleted, with the stack or by hand"))
         .collect()
 }
 
@@ -132,11 +133,13 @@ fn every_change_to_a_table_reaches_the_relay() {
 }
 
 #[test]
-fn deleting_the_stack_keeps_the_book() {
+fn deleting_the_stack_or_a_table_keeps_the_book() {
     let rule = tables_outlive_the_stack;
     rule_sees(rule, "BookTable", "BookTable/DeletionPolicy", Fault::Set(json!("Delete")));
     let replace = "OperationsTable/UpdateReplacePolicy";
     rule_sees(rule, "OperationsTable", replace, Fault::Remove);
+    let protection = "BookTable/Properties/DeletionProtectionEnabled";
+    rule_sees(rule, "BookTable", protection, Fault::Remove);
 }
 
 #[test]
