@@ -83,6 +83,8 @@ pub(crate) static KIND: ResourceType = ResourceType {
         Relationship::given("source_order", "orders"),
         Relationship::given("target_order", "orders"),
         Relationship::given("order_subscription", "order_subscriptions"),
+        Relationship::listed("events", "events"),
+        Relationship::listed("versions", "versions"),
     ],
 };
 
@@ -158,12 +160,13 @@ pub(super) fn run_of(id: &str) -> Option<(Factory, SubscriptionId, OccurrenceNum
     Some((factory, subscription, number))
 }
 
-/// Attributes, and more of them.
-fn with(mut attributes: Value, more: Map<String, Value>) -> Value {
-    if let Value::Object(attributes) = &mut attributes {
-        attributes.extend(more);
-    }
-    attributes
+/// Attributes, and more of them, as far as a kind of copies has them: only copies by hand are made with
+/// options.
+fn of_kind(kind: &ResourceType, attributes: Value, more: Map<String, Value>) -> Value {
+    let Value::Object(mut attributes) = attributes else { return attributes };
+    attributes.extend(more);
+    attributes.retain(|name, _| kind.has_field(name));
+    Value::Object(attributes)
 }
 
 /// A run of a subscription.
@@ -182,11 +185,13 @@ pub(super) fn of_run(run: &Run) -> Object {
         (Some(&order).filter(|_| run.leaves_draft()), Vec::new())
     };
     let ended = run.completed_at.or(run.failed_at);
+    let kind = kind_of(run.factory);
     Object {
-        kind: kind_of(run.factory),
+        kind,
         id: id_of_run(run.factory, &run.subscription_id, run.number),
         version: Some(run.version),
-        attributes: with(
+        attributes: of_kind(
+            kind,
             json!({
                 "number": run.number,
                 "status": status,
@@ -267,11 +272,13 @@ pub(super) fn coming(
         return None;
     }
     let total = subscription.total().ok();
+    let kind = kind_of(subscription.factory);
     Some(Object {
-        kind: kind_of(subscription.factory),
+        kind,
         id: id_of_run(subscription.factory, &subscription.id, number),
         version: None,
-        attributes: with(
+        attributes: of_kind(
+            kind,
             json!({
                 "number": number,
                 "status": CopyStatus::Pending,
@@ -344,7 +351,8 @@ pub(super) fn of_copy(copy: &OrderCopy) -> Object {
         kind: &order_copies::KIND,
         id: id.to_string(),
         version: Some(*version),
-        attributes: with(
+        attributes: of_kind(
+            &order_copies::KIND,
             json!({
                 "number": null,
                 "status": status,

@@ -31,6 +31,8 @@ use crate::{
 
 /// Most messages of a sample that are tried.
 const MAX_TRIED: usize = 20;
+/// Most problems that are told of one.
+const MOST_PROBLEMS: usize = 1_000;
 
 pub(crate) static KIND: ResourceType = ResourceType {
     name: "channel_mapping_previews",
@@ -92,9 +94,9 @@ const RESULT: &[Attribute] = &[
                 Attribute::read("pointer", Kind::Text(500), "Where."),
                 Attribute::read("detail", Kind::Text(2_000), "In words."),
             ]),
-            1_000,
+            MOST_PROBLEMS,
         ),
-        "All for which it would be refused.",
+        "All for which it would be refused, the first 1,000.",
     ),
 ];
 
@@ -194,7 +196,8 @@ async fn tried(context: &Context<'_>, reader: &Reader, message: &Message) -> Out
                 };
                 json!({"code": problem.code.facts().1, "pointer": at, "detail": problem.detail})
             };
-            let problems: Vec<Value> = error.problems.iter().map(told).collect();
+            let problems: Vec<Value> =
+                error.problems.iter().take(MOST_PROBLEMS).map(told).collect();
             result.insert("problems".to_owned(), json!(problems));
             result.insert("would".to_owned(), json!("refuse"))
         }

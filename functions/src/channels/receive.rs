@@ -1,7 +1,7 @@
 //! Taking what a channel sends.
 
 use perennial_domain::ids::OrderId;
-use perennial_mapping::Format;
+use perennial_mapping::{Format, MAX_PAYLOAD};
 use serde_json::{Value, json};
 
 use super::{
@@ -42,13 +42,12 @@ pub(super) async fn receive(context: &Context<'_>) -> Outcome<Answer> {
 pub(super) async fn receive_from(context: &Context<'_>, sender: Sender) -> Outcome<Answer> {
     let channel = reader::channel(context, context.id).await?;
     let code = crate::api::catalog::text(&channel, "code").unwrap_or_default().to_owned();
-    let Some(payload) = context.request.body()? else {
-        // Nothing that could be kept, let alone taken again.
-        let detail = "the body is empty: send the order as the channel's mapping reads it";
-        let error = Problem::new(Code::MalformedDocument, detail).at("").into();
+    let payload = context.request.body()?.unwrap_or_default();
+    if let Some(problem) = unkeepable(&payload) {
+        let error = problem.into();
         deliver::count(context, &code, Err(&error), None).await;
         return Err(error);
-    };
+    }
     let read = async {
         let reader = Reader::of(context, channel).await?;
         check_content_type(context.request.header("content-type"), reader.format())?;
@@ -91,6 +90,21 @@ pub(super) async fn receive_from(context: &Context<'_>, sender: Sender) -> Outco
         None => {
             let page = Page { objects: taken, next: None, records: None };
             answer::page(context, &page, &[("results", Value::Array(results))]).await
+        }
+    }
+}
+
+/// Why a payload is refused that can't be kept either, let alone be taken again.
+fn unkeepable(payload: &str) -> Option<Problem> {
+    match payload.len() {
+        0 => {
+            let detail = "the body is empty: send the order as the channel's mapping reads it";
+            Some(Problem::new(Code::MalformedDocument, detail).at(""))
+        }
+        1..=MAX_PAYLOAD => None,
+        length => {
+            let detail = format!("the body has {length} bytes, at most {MAX_PAYLOAD} are taken");
+            Some(Problem::new(Code::BodyTooLarge, detail).with("maximum", MAX_PAYLOAD))
         }
     }
 }

@@ -419,14 +419,23 @@ impl Attribute {
     /// The JSON schema of its values, with what it is about.
     pub(crate) fn schema(&self) -> Value {
         let mut schema = self.kind.schema();
+        if self.access == Access::Read {
+            leave_length(&mut schema);
+        }
         if let Value::Object(members) = &mut schema {
-            if self.access == Access::Read {
-                // Only what clients write must have a text; others' bodies and answers may be empty.
-                members.remove("minLength");
-            }
             members.insert("description".to_owned(), json!(self.about));
         }
         schema
+    }
+}
+
+/// Takes the bounds of length from a text, or the texts of a list. They are for what clients write: what
+/// others have sent, and what was refused, is told as it came, be it empty or long.
+fn leave_length(schema: &mut Value) {
+    if let Value::Object(members) = schema {
+        members.remove("minLength");
+        members.remove("maxLength");
+        members.get_mut("items").into_iter().for_each(leave_length);
     }
 }
 

@@ -120,9 +120,17 @@ fn a_clients_own_data_is_such_as_storage_keeps() {
 }
 
 #[test]
-fn only_what_clients_write_must_have_a_text() {
-    let least = |attribute: Attribute| attribute.schema().get("minLength").cloned();
-    assert_eq!(least(Attribute::write("name", Kind::Text(80), "Its name.")), Some(json!(1)));
-    // A message, an answer of somebody else: kept as it came.
-    assert_eq!(least(Attribute::read("body", Kind::Text(80), "As it came.")), None);
+fn only_texts_that_clients_write_have_bounds() {
+    const NAME: Kind = Kind::Text(80);
+    let lengths = |attribute: Attribute| {
+        let schema = attribute.schema();
+        let text = schema.get("items").unwrap_or(&schema);
+        (text.get("minLength").cloned(), text.get("maxLength").cloned())
+    };
+    let bounded = (Some(json!(1)), Some(json!(80)));
+    assert_eq!(lengths(Attribute::write("name", NAME, "Its name.")), bounded);
+    assert_eq!(lengths(Attribute::write("names", Kind::List(&NAME, 5), "All.")), bounded);
+    // A message, an answer of somebody else, a row that was refused: told as it came.
+    assert_eq!(lengths(Attribute::read("body", NAME, "As it came.")), (None, None));
+    assert_eq!(lengths(Attribute::read("reasons", Kind::List(&NAME, 5), "Why.")), (None, None));
 }

@@ -10,6 +10,9 @@ use crate::http::{
     error::{Code, Problem, Source},
 };
 
+/// Most problems that are told of a row: one of many unknown fields has as many.
+const MOST_PROBLEMS: usize = 1_000;
+
 /// What the answer tells of a row.
 pub(super) const RESULT: &[Attribute] = &[
     Attribute::read(
@@ -36,9 +39,9 @@ pub(super) const RESULT: &[Attribute] = &[
                 Attribute::read("value", Kind::Text(300), "Its value, as text."),
                 Attribute::read("detail", Kind::Text(2_000), "The rule in words."),
             ]),
-            1_000,
+            MOST_PROBLEMS,
         ),
-        "Everything that is wrong with it.",
+        "Everything that is wrong with it, the first 1,000.",
     ),
 ];
 
@@ -123,7 +126,7 @@ impl Told {
             ("customer_id", json!(made.and_then(|made| made.customer_id.as_ref()))),
             ("next_run_at", json!(next.map(|next| next.at))),
             ("next_number", json!(next.map(|next| next.number))),
-            ("problems", problems.iter().map(told_problem).collect()),
+            ("problems", problems.iter().take(MOST_PROBLEMS).map(told_problem).collect()),
         ];
         let members = members.into_iter().map(|(name, value)| (name.to_owned(), value));
         (outcome, members.collect())

@@ -8,6 +8,7 @@ use crate::{
     http::{
         caller::Verb,
         media_type::JSON_API,
+        object::ResourceType,
         operation::{Action, Operation},
     },
 };
@@ -98,8 +99,7 @@ fn responses(operation: &Operation) -> Value {
             }),
         ),
         Action::Read => ("200", one("The resource.")),
-        Action::Create => ("201", one("The new resource.")),
-        Action::Receive => ("201", one("The new resource; a known one is answered with 200.")),
+        Action::Create | Action::Receive => ("201", one("The new resource.")),
         Action::Update => ("200", one("The changed resource.")),
         Action::Delete => ("204", json!({"description": "Done."})),
         Action::Preview => {
@@ -109,6 +109,20 @@ fn responses(operation: &Operation) -> Value {
     let mut responses = json!({"default": {"$ref": "#/components/responses/error"}});
     if let Value::Object(members) = &mut responses {
         members.insert(status.to_owned(), response);
+        if *action == Action::Receive {
+            members.insert("200".to_owned(), received(kind));
+        }
     }
     responses
+}
+
+/// What a payload is answered with that made nothing new, or that held several.
+fn received(kind: &ResourceType) -> Value {
+    let known = reference(&format!("{}_document", kind.name));
+    let several = reference(&format!("{}_page", kind.name));
+    json!({
+        "description": "The resource that was known, changed or as it was; of several in one payload \
+            those that were taken, and in `meta.results` what became of each.",
+        "content": {JSON_API: {"schema": {"anyOf": [known, several]}}},
+    })
 }

@@ -138,19 +138,27 @@ async fn what_can_not_be_mapped_is_kept_and_taken_again_once_the_mapping_is_mend
 }
 
 #[tokio::test]
-async fn nothing_is_no_payload_and_nothing_is_kept_of_it() -> TestResult {
+async fn nothing_and_too_much_are_no_payload_and_not_kept() -> TestResult {
     let shop = Shop::open_at(NOW).await?;
     // Whether the channel could read a payload does not matter.
     channel(&shop, "new", json!({})).await?;
     small(&shop, "web", json!({})).await?;
-    for code in ["new", "web"] {
-        let refused = send(&shop, code, "application/json", "").await?;
-        let told = (400, "malformed_document".to_owned());
-        let (status, error, detail) = refusal(&refused);
-        assert_eq!((status, error.to_ascii_lowercase()), told, "{detail}");
-        assert!(detail.starts_with("the body is empty"), "{detail}");
+    // 256 KiB are taken: more would fill an item of the table.
+    let long = "x".repeat(262_145);
+    for (payload, status, error, told) in [
+        ("", 400, "malformed_document", "the body is empty"),
+        (long.as_str(), 413, "body_too_large", "the body has 262145 bytes, at most 262144"),
+    ] {
+        for code in ["new", "web"] {
+            let refused = send(&shop, code, "application/json", payload).await?;
+            let (found, named, detail) = refusal(&refused);
+            assert_eq!((found, named.as_str()), (status, error), "{detail}");
+            assert!(detail.starts_with(told), "{detail}");
+        }
     }
     assert_eq!(shop.api.all("dead_letters").await?.len(), 0);
+    let health = shop.api.get("channels/web/health").await?;
+    assert_eq!(health.attribute("rejected"), 2);
     Ok(())
 }
 

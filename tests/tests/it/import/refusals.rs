@@ -127,6 +127,17 @@ async fn every_row_is_told_all_that_is_wrong_with_it_and_the_sound_ones_come_in(
 }
 
 #[tokio::test]
+async fn a_row_that_is_nothing_but_wrong_is_told_so_a_thousand_times_at_most() -> TestResult {
+    let shop = Shop::open_at(NOW).await?;
+    let fields = (0..1_500).map(|place| (format!("field_{place}"), json!(1)));
+    let odd = Value::Object(fields.collect());
+    let answer = import(&shop, &[odd, row(&shop, "sound")], true).await?;
+    assert_eq!(outcomes(&answer), ["invalid", "imported"]);
+    assert_eq!(problems(&answer, 0).len(), 1_000);
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_batch_that_is_none_is_refused_as_a_whole() -> TestResult {
     let shop = Shop::open_at(NOW).await?;
     let many: Vec<Value> = (0..501).map(|place| row(&shop, &place.to_string())).collect();
