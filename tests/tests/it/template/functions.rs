@@ -172,6 +172,20 @@ fn every_function_is_a_binary_of_the_package() {
     rule_sees(rule, "ApiFunction", method, Fault::Remove);
 }
 
+/// With cargo-lambda's own choices the api has 9.7 MB, and a panic ends the sandbox without a report.
+#[test]
+fn functions_are_built_as_their_package_says_and_not_as_cargo_lambda_would() {
+    let manifest = read("functions/Cargo.toml");
+    assert!(manifest.contains("[package.metadata.lambda.build]\ndisable_optimizations = true\n"));
+    let profile = read("functions/.cargo/config.toml");
+    for setting in ["[profile.release]", "opt-level = \"z\"", "lto = \"fat\"", "codegen-units = 1"]
+    {
+        assert!(profile.lines().any(|line| line == setting), "{setting}");
+    }
+    let workspace = read("Cargo.toml");
+    assert!(workspace.contains("[profile.release]\npanic = \"unwind\"\n"));
+}
+
 #[test]
 fn one_parameter_chooses_the_architecture_of_all() {
     let rule = architecture_is_a_parameter;
