@@ -50,6 +50,8 @@ pub struct Occurrences {
     /// Runs that ended without an order: those that were passed over are told by the journal, too.
     aborted: NumberSet,
     open: NumberSet,
+    /// Runs that were given up. Somebody may have asked for another attempt since.
+    given_up: NumberSet,
     twice: NumberSet,
 }
 
@@ -65,7 +67,10 @@ impl Occurrences {
             RunStatus::Open => {
                 self.open.insert(number, number);
             }
-            RunStatus::Successful | RunStatus::Failed => {}
+            RunStatus::Failed => {
+                self.given_up.insert(number, number);
+            }
+            RunStatus::Successful => {}
         }
         self.account(number, number);
         if let Some(skipped) = run.skipped {
@@ -140,7 +145,7 @@ impl Occurrences {
                 );
             }
         }
-        for (code, numbers, detail) in retries(&self.open, unsettled) {
+        for (code, numbers, detail) in self.retries(unsettled) {
             let told = numbers.told();
             tell(code, format!("occurrences {told} {detail}"), json!({"occurrences": told}));
         }
@@ -154,39 +159,48 @@ impl Occurrences {
         }
         found
     }
-}
 
-/// Runs that wait and subscriptions that wait for them must be the same.
-fn retries(
-    open: &NumberSet,
-    unsettled: &[Unsettled],
-) -> impl Iterator<Item = (Code, NumberSet, &'static str)> {
-    let mut awaited = NumberSet::default();
-    for one in unsettled {
-        awaited.insert(one.number.get(), one.number.get());
-    }
-    let without = |of: &NumberSet, other: &NumberSet| {
-        let mut rest = NumberSet::default();
-        for (first, last) in of.ranges() {
-            for (first, last) in other.missing(first, last).ranges() {
-                rest.insert(first, last);
+    /// Runs that wait and subscriptions that wait for them must be the same. Where somebody has asked
+    /// for it, a run is waited for that its policy has given up.
+    fn retries(
+        &self,
+        unsettled: &[Unsettled],
+    ) -> impl Iterator<Item = (Code, NumberSet, &'static str)> {
+        let (mut awaited, mut asked) = (NumberSet::default(), NumberSet::default());
+        for one in unsettled {
+            let number = one.number.get();
+            awaited.insert(number, number);
+            if one.asked.is_some_and(|asked| asked.policy_at.is_none()) {
+                asked.insert(number, number);
             }
         }
-        rest
-    };
-    let found = [
-        (
-            Code::OpenRunForgotten,
-            without(open, &awaited),
-            "wait for a payment that nobody will try",
-        ),
-        (
-            Code::RetryWithoutRun,
-            without(&awaited, open),
-            "are waited for, and their runs are not open",
-        ),
-    ];
-    found.into_iter().filter(|(_, numbers, _)| !numbers.is_empty())
+        let not_open = without(&awaited, &self.open);
+        let not_asked = without(&not_open, &asked);
+        let mut nothing_to_try = without(&not_open, &self.given_up);
+        for (first, last) in not_asked.ranges() {
+            nothing_to_try.insert(first, last);
+        }
+        let found = [
+            (
+                Code::OpenRunForgotten,
+                without(&self.open, &awaited),
+                "wait for a payment that nobody will try",
+            ),
+            (Code::RetryWithoutRun, nothing_to_try, "are waited for, and their runs are not open"),
+        ];
+        found.into_iter().filter(|(_, numbers, _)| !numbers.is_empty())
+    }
+}
+
+/// The numbers of one set that are not in another.
+fn without(of: &NumberSet, other: &NumberSet) -> NumberSet {
+    let mut rest = NumberSet::default();
+    for (first, last) in of.ranges() {
+        for (first, last) in other.missing(first, last).ranges() {
+            rest.insert(first, last);
+        }
+    }
+    rest
 }
 
 #[cfg(test)]

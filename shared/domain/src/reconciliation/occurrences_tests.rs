@@ -127,6 +127,29 @@ fn open_runs_and_those_waited_for_are_the_same() {
 }
 
 #[test]
+fn a_run_that_was_given_up_may_be_waited_for_where_somebody_has_asked() {
+    let asked = |of: u32, policy_at: Option<&str>| -> Unsettled {
+        serde_json::from_value(json!({
+            "number": of, "attempts": 1, "retry_at": NOW, "asked": {"policy_at": policy_at},
+        }))
+        .unwrap()
+    };
+    let waiting = |one: Unsettled| Standing { unsettled: vec![one], ..standing(3) };
+    let nothing_to_try = [(Code::RetryWithoutRun, "2".to_owned())];
+    for (run, one, expected) in [
+        (Failed, asked(2, None), &[][..]),
+        // Its policy was still to try it: it can't have been given up.
+        (Failed, asked(2, Some(NOW)), &nothing_to_try),
+        (Successful, asked(2, None), &nothing_to_try),
+        (Aborted, asked(2, None), &nothing_to_try),
+        (Open, asked(2, None), &[]),
+    ] {
+        let found = found(&[(1, Successful), (2, run)], &[], &waiting(one));
+        assert_eq!(found, expected, "{run:?}");
+    }
+}
+
+#[test]
 fn what_should_have_been_done_for_long_is_overdue() {
     let wake = |at: &str| Some((at.parse().unwrap(), WakeKind::Run));
     let late = Standing { wake: wake("2027-05-31T23:59:59Z"), ..standing(1) };
