@@ -1,9 +1,12 @@
 //! A small JSON:API client.
 
-use reqwest::{Method, header::HeaderMap};
+use reqwest::{
+    Method,
+    header::{CONTENT_TYPE, HeaderMap},
+};
 use serde_json::Value;
 
-use crate::{Failure, TestResult};
+use crate::{Failure, TestResult, described::undescribed};
 
 /// The media type of all documents.
 pub const JSON_API: &str = "application/vnd.api+json";
@@ -156,11 +159,20 @@ impl Sending {
     /// Sends it.
     ///
     /// # Errors
-    /// When there is no answer.
+    /// When there is no answer, or it is not as the OpenAPI document says.
     pub async fn send(self) -> TestResult<Answer> {
-        let response = self.0.send().await?;
+        let (client, request) = self.0.build_split();
+        let request = request?;
+        let (method, path) = (request.method().clone(), request.url().path().to_owned());
+        let response = client.execute(request).await?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let body = serde_json::from_slice(&response.bytes().await?).unwrap_or_default();
+        let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        if let Some(wrong) = undescribed(method.as_str(), &path, status, content_type, &body) {
+            let detail =
+                format!("{method} {path}: the answer {status} is not as described: {wrong}");
+            return Err(detail.into());
+        }
         Ok(Answer { status, headers, body })
     }
 }

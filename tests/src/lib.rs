@@ -2,6 +2,7 @@
 
 pub mod api;
 pub mod audit;
+mod described;
 pub mod documents;
 pub mod fault;
 pub mod gate;

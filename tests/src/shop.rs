@@ -18,7 +18,7 @@ use perennial_payments::test_provider::TestProvider;
 use perennial_store::Store;
 use serde_json::{Value, json};
 
-use crate::{Api, Failure, TestResult, documents};
+use crate::{Api, Failure, TestResult, described, documents};
 
 /// The shop's organization.
 pub const ORGANIZATION: &str = "acme";
@@ -89,6 +89,7 @@ impl Plan {
     /// # Errors
     /// When the stack doesn't start, or the API refuses something.
     pub async fn open(self) -> TestResult<Shop> {
+        described::prepare();
         let options = StackOptions {
             data: self.data.clone(),
             functions: Arc::clone(&self.functions),

@@ -21,6 +21,9 @@ use super::{
 
 /// Longest key, in characters.
 const MAX_KEY: usize = 255;
+/// Longest body that is kept as it is, in bytes: with the rest of its item it stays below the 400 KB that
+/// the table takes.
+const MAX_KEPT: usize = 380_000;
 
 /// What makes a request happen once only.
 #[derive(Debug)]
@@ -109,14 +112,33 @@ fn fingerprint(request: &Request, caller: &Caller) -> Outcome<String> {
     }))
 }
 
-/// What is kept of an answer: all but secrets, which stand as null in an answer that is repeated.
+/// What is kept of an answer: all but secrets, which stand as null in an answer that is repeated, and but
+/// what is too long.
 fn stored(kind: &ResourceType, answer: &Answer) -> StoredAnswer {
     StoredAnswer {
         status: answer.status,
         location: answer.header("location").map(str::to_owned),
         etag: answer.header("etag").map(str::to_owned),
-        body: without_secrets(kind, answer.body.clone().unwrap_or_default()),
+        body: shortened(without_secrets(kind, answer.body.clone().unwrap_or_default())),
     }
+}
+
+/// A body that is short enough to be kept: of resources that are too long, which they are.
+fn shortened(body: String) -> String {
+    if body.len() <= MAX_KEPT {
+        return body;
+    }
+    let Ok(Value::Object(mut document)) = serde_json::from_str(&body) else { return String::new() };
+    document.remove("included");
+    let resources = match document.get_mut("data") {
+        Some(Value::Array(all)) => all.as_mut_slice(),
+        Some(one) => std::slice::from_mut(one),
+        None => &mut [],
+    };
+    for resource in resources.iter_mut().filter_map(Value::as_object_mut) {
+        resource.retain(|name, _| matches!(name.as_str(), "type" | "id" | "links"));
+    }
+    Value::Object(document).to_string()
 }
 
 fn without_secrets(kind: &ResourceType, body: String) -> String {

@@ -3,7 +3,8 @@
 
 use futures::future::try_join_all;
 use perennial_tests::{Shop, TestResult, documents, documents::line, shop::BEANS};
-use serde_json::json;
+use reqwest::Method;
+use serde_json::{Value, json};
 
 #[tokio::test]
 async fn an_order_sent_again_under_its_key_is_answered_as_before_and_made_once() -> TestResult {
@@ -118,5 +119,33 @@ async fn patches_and_deletions_can_be_sent_again_too() -> TestResult {
     }
     let gone = shop.api.request(reqwest::Method::GET, &path).send().await?;
     assert_eq!(gone.status, 404);
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_answer_too_long_to_be_kept_is_repeated_without_what_the_resource_holds() -> TestResult {
+    let shop = Shop::open_at("2027-01-31T10:00:00Z").await?;
+    let channel = documents::create("channels", json!({"code": "web", "name": "Web"}), &[]);
+    let channel = shop.api.create("channels", &channel).await?.id()?;
+    let mapping = json!({"program": ".", "_activate": true});
+    let of = [("channel", "channels", channel.as_str())];
+    let mapping = documents::create("channel_mappings", mapping, &of);
+    shop.api.create("channel_mappings", &mapping).await?;
+    // 240,000 bytes, which are 480,000 within an answer: each quote is escaped there once more.
+    let payload = json!({"notes": "\"".repeat(120_000)}).to_string();
+    let post = shop.api.request(Method::POST, "channels/web/orders");
+    post.body("application/json", payload).send().await?.with_status(422)?;
+    let letters = shop.api.all("dead_letters").await?;
+    let id = letters.first().and_then(|letter| letter["id"].as_str()).ok_or("it is kept")?;
+
+    let discard = json!({"_discard": true, "discard_reason": "Nothing but quotes."});
+    let discard = documents::update("dead_letters", id, &discard);
+    let path = format!("dead_letters/{id}");
+    let send = || shop.api.patch(&path, &discard).key("discard-1").send();
+    let first = send().await?.with_status(200)?;
+    assert_eq!(first.attribute("status"), "discarded");
+    let again = send().await?.with_status(200)?;
+    assert_eq!(again.header("idempotent-replayed")?, "true");
+    assert_eq!((again.id()?.as_str(), again.at("/data/attributes")), (id, &Value::Null));
     Ok(())
 }

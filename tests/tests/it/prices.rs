@@ -338,7 +338,8 @@ async fn a_run_costs_the_same_when_its_message_comes_again() -> TestResult {
     // The provider can't be reached at first: the message goes back to its queue.
     shop.pay_by(&id, &shop.new_source("tok_unavailable_2").await?).await?;
     reprice(&shop, &beans, json!({"amount_cents": 1200})).await?;
-    shop.advance_to("2027-02-07T10:00:30Z").await?;
+    // Past the tick at 10:01: the order was placed some seconds after 10:00, and so is its run due.
+    shop.advance_to("2027-02-07T10:01:30Z").await?;
     let claimed = shop.subscription(&id).await?;
     assert!(claimed.run_number.is_some() && claimed.prices_fixed, "{claimed:?}");
     reprice(&shop, &beans, json!({"amount_cents": 9900})).await?;

@@ -78,10 +78,15 @@ fn operation_id(operation: &Operation) -> String {
 
 fn responses(operation: &Operation) -> Value {
     let Operation { action, kind, path, .. } = operation;
-    let mut schema = reference(&format!("{}_document", kind.name));
-    if *action == Action::Read && api::related::named(path).is_some() {
-        schema = json!({"anyOf": [schema, reference("nothing_document")]});
-    }
+    let document = |kind: &str| reference(&format!("{kind}_document"));
+    let schema = match api::related::named(path).filter(|_| *action == Action::Read) {
+        Some((_, relationship)) => {
+            let mut found: Vec<Value> = relationship.types().map(document).collect();
+            found.push(reference("nothing_document"));
+            json!({"anyOf": found})
+        }
+        None => document(kind.name),
+    };
     let content = json!({JSON_API: {"schema": schema}});
     let one = |description: &str| {
         json!({

@@ -47,7 +47,8 @@ pub(super) fn shared() -> Value {
         "idempotency_key": {
             "name": "Idempotency-Key", "in": "header",
             "description": "A repeat of the same request under the same key, within a day, gets \
-                the stored answer with the header Idempotent-Replayed.",
+                the stored answer with the header Idempotent-Replayed; of one of more than 380,000 \
+                bytes only types and ids.",
             "schema": {"type": "string", "minLength": 1, "maxLength": 255},
         },
         "if_match": {

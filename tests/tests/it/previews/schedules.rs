@@ -414,8 +414,9 @@ async fn no_request_keeps_the_service_busy() -> TestResult {
         let taken = started.elapsed();
         println!("{taken:?} {}", attributes["frequency"]);
         assert_eq!(answer.status, status, "{:#}", answer.body);
-        // Without optimization, and with other tests beside it; a tenth of it with optimization.
-        assert!(taken < Duration::from_secs(10), "{taken:?}: {attributes}");
+        // 3 s without optimization, and several times that where the machine has more to do; a tenth
+        // with optimization.
+        assert!(taken < Duration::from_secs(30), "{taken:?}: {attributes}");
     }
     Ok(())
 }
