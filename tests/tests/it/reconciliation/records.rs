@@ -286,3 +286,37 @@ async fn refunds_that_went_back_long_after_they_were_made_agree() -> TestResult 
     assert_eq!(report.attribute("refunds_count"), 3, "{:#}", report.body);
     Ok(())
 }
+
+#[tokio::test]
+async fn a_run_that_was_given_up_and_is_asked_for_while_its_subscription_rests_agrees() -> TestResult
+{
+    let shop = Plan::at(START)?
+        .model(json!({"retry_policy": {"maximum": 0, "on_exhausted": "pause"}}))
+        .open()
+        .await?;
+    let subscription = shop.subscribe("monthly").await?;
+    shop.pay_by(&subscription, &shop.new_source("tok_hard_decline").await?).await?;
+    shop.advance("P29D").await?;
+    // What the customer was asked for: it is tried once somebody lets the subscription go on.
+    shop.new_source("tok_paid").await?;
+    shop.settle().await?;
+    let path = format!("order_subscriptions/{subscription}");
+    let rests = shop.api.get(&path).await?;
+    assert_eq!(rests.attribute("status"), "inactive", "{:#}", rests.body);
+    assert_eq!(rests.attribute("unsettled")[0]["number"], 1, "{:#}", rests.body);
+    let report = reconcile(&shop).await?;
+    assert_eq!(found(&report), BTreeSet::new(), "{:#}", report.body);
+
+    let activate = documents::update(
+        "order_subscriptions",
+        subscription.as_str(),
+        &json!({"_activate": true}),
+    );
+    shop.api.patch(&path, &activate).send().await?.with_status(200)?;
+    shop.advance("PT1H").await?;
+    let runs = shop.api.all(&format!("{path}/recurring_order_copies")).await?;
+    assert_eq!(runs[0]["attributes"]["status"], "completed", "{runs:?}");
+    let report = reconcile(&shop).await?;
+    assert_eq!(found(&report), BTreeSet::new(), "{:#}", report.body);
+    Ok(())
+}
