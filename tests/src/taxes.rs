@@ -78,11 +78,24 @@ impl Shop {
     /// # Errors
     /// When it is not there.
     pub async fn lose_tax_table(&self, table: &str) -> TestResult {
-        let kind = RecordKind { letter: TABLE, part: Part::Record("manual tax calculator") };
+        let part = Part::Record("manual tax calculator");
+        self.lose(RecordKind { letter: TABLE, part }, table).await
+    }
+
+    /// The same with a bundle, which the API would not let go while something sells it.
+    ///
+    /// # Errors
+    /// When it is not there.
+    pub async fn lose_bundle(&self, bundle: &str) -> TestResult {
+        self.lose(RecordKind { letter: "B", part: Part::Record("bundle") }, bundle).await
+    }
+
+    async fn lose(&self, kind: RecordKind, id: &str) -> TestResult {
         let (store, organization) = (&self.store, &self.organization);
-        let record = store.record(organization, kind, table).await?.ok_or("there is no table")?;
+        let record = store.record(organization, kind, id).await?;
+        let record = record.ok_or_else(|| format!("there is no {id}"))?;
         let version = record.get("version").and_then(Value::as_u64).unwrap_or_default();
-        store.delete_record(organization, kind, table, version).await?;
+        store.delete_record(organization, kind, id, version).await?;
         Ok(())
     }
 

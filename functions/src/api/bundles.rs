@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use super::{
     CREATED_AT, MAX_AMOUNT, UPDATED_AT,
-    catalog::{Catalog, Change, Identity, METADATA, REFERENCE, REFERENCE_ORIGIN, text},
+    catalog::{Catalog, Change, Identity, METADATA, Need, REFERENCE, REFERENCE_ORIGIN, text},
     prices::show_formatted,
     sku_lists, skus,
     tags::{ADD_TAGS, REMOVE_TAGS, TAGS},
@@ -112,6 +112,12 @@ pub(super) static CATALOG: Catalog = Catalog {
     take,
     settle: |context, change| Box::pin(settle(context, change)),
     show,
+    // Lines hold what was in it; its tax category stands here alone. What is cancelled may be taken up
+    // again.
+    needed_by: &[
+        Need::of("order_subscriptions", "S", "items"),
+        Need::of("orders", "O", "line_items").but_not(&["placed", "cancelled"]),
+    ],
     on_update: "Lines and subscriptions made before keep what it held, and their price where that \
                 is pinned.",
     ..Catalog::new(&KIND, "B", Part::Record("bundle"), "bdl_")

@@ -2,6 +2,7 @@
 
 use perennial_domain::{ids::SubscriptionId, run::RunStatus};
 use perennial_tests::{Plan, Shop, TestResult, documents};
+use reqwest::Method;
 use serde_json::{Value, json};
 
 const START: &str = "2027-01-31T10:00:00Z";
@@ -164,7 +165,7 @@ async fn subscriptions_keep_what_a_bundle_held_when_they_were_made() -> TestResu
     assert_eq!(changed.attribute("skus_count"), 1);
     shop.advance_to("2027-03-01T00:00:00Z").await?;
     assert_eq!(stock(&shop).await?, [16, 7], "two orders of the bundle as it was");
-    shop.api.request(reqwest::Method::DELETE, &path).send().await?.with_status(204)?;
+    shop.lose_bundle(&bundle).await?;
     shop.advance_to("2027-04-01T00:00:00Z").await?;
     assert_eq!(stock(&shop).await?, [14, 6]);
     assert_eq!(shop.runs(&id).await?.len(), 2);
@@ -173,7 +174,7 @@ async fn subscriptions_keep_what_a_bundle_held_when_they_were_made() -> TestResu
 }
 
 #[tokio::test]
-async fn a_deleted_bundle_costs_what_it_did_where_prices_follow_a_list() -> TestResult {
+async fn a_bundle_that_is_gone_costs_what_it_did_where_prices_follow_a_list() -> TestResult {
     for (price, agreed) in [(json!(2999), 2_999), (Value::Null, 3_000)] {
         let plan = Plan::at(START)?.model(json!({"price_policy": "follow_list"}));
         let shop = open(plan, json!({"price_amount_cents": price})).await?;
@@ -193,8 +194,7 @@ async fn a_deleted_bundle_costs_what_it_did_where_prices_follow_a_list() -> Test
         shop.api.patch(&format!("markets/{market}"), &sells).send().await?.with_status(200)?;
         let id = subscribe(&shop, 1).await?;
         let bundle = shop.api.get("bundles?filter[q][code_eq]=BREAKFAST").await?;
-        let path = format!("bundles/{}", bundle.text("/data/0/id")?);
-        shop.api.request(reqwest::Method::DELETE, &path).send().await?.with_status(204)?;
+        shop.lose_bundle(&bundle.text("/data/0/id")?).await?;
         shop.advance_to("2027-03-01T00:00:00Z").await?;
         let runs = shop.runs(&id).await?;
         let made: Vec<_> = runs.iter().map(|run| (run.status, run.total.get())).collect();
@@ -291,5 +291,37 @@ async fn bundles_keep_their_rules() -> TestResult {
     let document = shop.order_document(json!({"line_items": [line]}));
     let refused = shop.api.post("orders", &document).send().await?.with_status(422)?;
     assert_eq!(refused.errors(), [format!("invalid_value {at}/line_items/0/bundle_code")]);
+    Ok(())
+}
+
+/// Its tax category stands in the bundle alone.
+#[tokio::test]
+async fn a_bundle_that_is_still_sold_is_not_deleted() -> TestResult {
+    let shop = open(Plan::at(START)?, json!({"price_amount_cents": 2999})).await?;
+    let bundle = shop.api.get("bundles?filter[q][code_eq]=BREAKFAST").await?.text("/data/0/id")?;
+    let delete =
+        async || shop.api.request(Method::DELETE, &format!("bundles/{bundle}")).send().await;
+    let needed = async |kind: &str, id: &str| {
+        let refused = delete().await?.with_status(409)?;
+        assert_eq!(refused.errors(), ["in_use"]);
+        assert_eq!(refused.at("/errors/0/meta/needed_by"), &json!([{"type": kind, "id": id}]));
+        TestResult::Ok(())
+    };
+    let line = json!({"bundle_code": "BREAKFAST", "quantity": 1});
+    let draft = shop.order_document(json!({"line_items": [line]}));
+    let draft = shop.api.create("orders", &draft).await?.with_status(201)?.id()?;
+    needed("orders", &draft).await?;
+    let gone = shop.api.request(Method::DELETE, &format!("orders/{draft}")).send().await?;
+    gone.with_status(204)?;
+    let id = subscribe(&shop, 1).await?;
+    needed("order_subscriptions", id.as_str()).await?;
+    // What is cancelled may be taken up again.
+    let cancel = documents::update("order_subscriptions", id.as_str(), &json!({"_cancel": true}));
+    let path = format!("order_subscriptions/{id}");
+    shop.api.patch(&path, &cancel).send().await?.with_status(200)?;
+    needed("order_subscriptions", id.as_str()).await?;
+    shop.api.request(Method::DELETE, &path).send().await?.with_status(204)?;
+    // The order that it came from is placed, and has its taxes for good.
+    delete().await?.with_status(204)?;
     Ok(())
 }

@@ -102,8 +102,7 @@ async fn a_sku_stays_for_as_long_as_a_subscription_orders_it() -> TestResult {
     let bundle = shop.api.create("bundles", &documents::create("bundles", bundle, &[])).await?;
     let within = json!({"bundle_code": "SET", "quantity": 1, "frequency": "monthly"});
     let (_, id) = subscribe(&shop, &[line("TEA", 1, "monthly"), within]).await?;
-    let bundle = format!("bundles/{}", bundle.id()?);
-    shop.api.request(Method::DELETE, &bundle).send().await?.with_status(204)?;
+    shop.lose_bundle(&bundle.id()?).await?;
     for sku in [&sku, &part] {
         let path = format!("skus/{sku}");
         let refused = shop.api.request(Method::DELETE, &path).send().await?.with_status(409)?;

@@ -1,6 +1,6 @@
 //! What still needs a record that is to be deleted.
 
-use perennial_domain::ids::SkuId;
+use perennial_domain::ids::{BundleId, SkuId};
 use perennial_store::{Part, Record, RecordKind, Span};
 use serde_json::{Value, json};
 
@@ -41,13 +41,14 @@ impl Need {
     }
 }
 
-/// Whether an id stands in a value, or the code of the sku that has it.
+/// Whether an id stands in a value, or the code of the sku or bundle that has it.
 fn names(value: &Value, id: &str) -> bool {
     match value {
         Value::String(one) => one == id,
         Value::Array(several) => several.iter().any(|one| names(one, id)),
         Value::Object(members) => members.iter().any(|(name, value)| match value.as_str() {
             Some(code) if name == "sku_code" => SkuId::of_code(code).as_str() == id,
+            Some(code) if name == "bundle_code" => BundleId::of_code(code).as_str() == id,
             _ => names(value, id),
         }),
         Value::Null | Value::Bool(_) | Value::Number(_) => false,
