@@ -1,6 +1,8 @@
 //! Order copy: makes one target order from one due run, pays it, and commits subscription, run,
 //! order and journal together.
 
+mod passed;
+
 use std::{
     borrow::Cow,
     collections::{BTreeSet, HashMap},
@@ -299,7 +301,7 @@ impl OrderCopy {
                 };
                 let settled = match run {
                     Some(run) => settle_retry(subscription, run, None, &paid, now)?,
-                    None => settle_passed(subscription, subscription, &planned, &paid, now)?,
+                    None => self.settle_found(organization, subscription, planned, &paid).await?,
                 };
                 (paid, settled, run.as_ref().map(|run| run.version))
             }

@@ -5,6 +5,7 @@
 
 mod foreseen;
 mod sales;
+mod told;
 
 use std::{
     collections::HashMap,
@@ -14,14 +15,14 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use perennial_domain::{
-    ids::{ManualTaxCalculatorId, OrganizationId},
+    ids::{ExternalTaxCalculatorId, ManualTaxCalculatorId, OrganizationId},
     tax::{
         ExternalTaxCalculator, LineTax, OnTaxFailure, Sale, TaxCalculatorId, TaxQuestion,
         TaxSource, TaxTable, Taxes,
     },
 };
 use perennial_https::Outbound;
-use perennial_payments::tax::{Breakers, HttpTaxProvider, Pass, TaxError, TaxProvider};
+use perennial_payments::tax::{Breakers, HttpTaxProvider, Pass, Reason, TaxError, TaxProvider};
 use perennial_runtime::{Environment, SettingError};
 use perennial_store::{Store, StoreError};
 use tokio::time::Instant;
@@ -63,7 +64,7 @@ pub(crate) enum Calculator {
 pub(crate) struct Explained {
     /// What was asked.
     pub(crate) question: TaxQuestion,
-    /// The rules that answered; `None` where a service did, or nothing.
+    /// The rules that answered, those that stood in too; `None` where a service did, or nothing.
     pub(crate) table: Option<Arc<TaxTable>>,
     /// The answer.
     pub(crate) taxes: Taxes,
@@ -78,10 +79,18 @@ pub(crate) struct TaxRefusal {
     pub(crate) detail: String,
 }
 
-/// Nothing, because trying again can't help; or an error that may pass.
+/// A service failed, and nothing stands in for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct ServiceFailure {
+    calculator: ExternalTaxCalculatorId,
+    error: TaxError,
+}
+
+/// Nothing, because trying again can't help; or because a service, or something behind us, failed.
 #[derive(Debug)]
 enum NoTaxes {
     Refused(TaxRefusal),
+    Service(ServiceFailure),
     Failed(HandleError),
 }
 
@@ -125,43 +134,25 @@ impl TaxEngine {
         now: DateTime<Utc>,
     ) -> Result<Result<Option<Taxes>, TaxRefusal>, HandleError> {
         match self.found(sale, now).await {
-            Ok(found) => Ok(Ok(found.map(|(_, taxes)| taxes))),
+            Ok(found) => Ok(Ok(found.map(|explained| explained.taxes))),
             Err(NoTaxes::Refused(refusal)) => Ok(Err(refusal)),
+            // What can't pass by itself passes when somebody mends the service.
+            Err(NoTaxes::Service(failure)) => Err(HandleError::Transient(failure.to_string())),
             Err(NoTaxes::Failed(error)) => Err(error),
         }
     }
 
     /// The taxes of a sale with how they came about.
-    pub(crate) async fn explain(
-        &self,
-        sale: &Sale<'_>,
-        now: DateTime<Utc>,
-    ) -> Result<Result<Option<Explained>, TaxRefusal>, HandleError> {
-        let explained = async {
-            let Some((question, taxes)) = self.found(sale, now).await? else { return Ok(None) };
-            let table = match self.calculator(sale.organization, &taxes.calculator_id).await? {
-                Calculator::Table(table) => Some(table),
-                Calculator::Service(_) => None,
-            };
-            Ok(Some(Explained { question, table, taxes }))
-        };
-        match explained.await {
-            Ok(explained) => Ok(Ok(explained)),
-            Err(NoTaxes::Refused(refusal)) => Ok(Err(refusal)),
-            Err(NoTaxes::Failed(error)) => Err(error),
-        }
-    }
-
     async fn found(
         &self,
         sale: &Sale<'_>,
         now: DateTime<Utc>,
-    ) -> Result<Option<(TaxQuestion, Taxes)>, NoTaxes> {
+    ) -> Result<Option<Explained>, NoTaxes> {
         let Some(id) = &sale.market.tax_calculator_id else { return Ok(None) };
         let (question, calculator) =
             futures::try_join!(self.question(sale), self.calculator(sale.organization, id))?;
-        let taxes = self.answer(&question, &calculator, now).await?;
-        Ok(Some((question, taxes)))
+        let (taxes, table) = self.answer(&question, &calculator, now).await?;
+        Ok(Some(Explained { question, table, taxes }))
     }
 
     /// What is asked about a sale, with where it goes and the categories of its goods.
@@ -210,41 +201,44 @@ impl TaxEngine {
         (read.elapsed() < self.fresh).then(|| calculator.clone())
     }
 
-    /// What the lines of a question bear.
+    /// What the lines of a question bear, and the table that has told it, where one has.
     async fn answer(
         &self,
         question: &TaxQuestion,
         calculator: &Calculator,
         now: DateTime<Utc>,
-    ) -> Result<Taxes, NoTaxes> {
+    ) -> Result<(Taxes, Option<Arc<TaxTable>>), NoTaxes> {
         let service = match calculator {
-            Calculator::Table(table) => return by_table(question, table, TaxSource::Table),
+            Calculator::Table(table) => {
+                let taxes = by_table(question, table, TaxSource::Table).await?;
+                return Ok((taxes, Some(Arc::clone(table))));
+            }
             Calculator::Service(service) => service,
         };
-        let failure = match self.ask(question, service, now).await {
-            Ok(lines) => {
-                let id = TaxCalculatorId::External(service.id.clone());
-                return Ok(taxes(question, TaxSource::Provider, id, lines));
-            }
-            Err(failure) => failure,
+        let error = match self.ask(question, service, now).await {
+            Ok(taxes) => return Ok((taxes, None)),
+            Err(error) => error,
         };
         tracing::warn!(
             organization = %question.organization,
             order = %question.order_id,
             tax_calculator = %service.id,
-            reason = failure,
+            reason = %error,
             "no taxes from the service"
         );
         match (service.on_failure, &service.fallback_tax_calculator_id) {
-            (OnTaxFailure::Fallback, Some(id)) => self.stand_in(question, id).await,
+            (OnTaxFailure::Fallback, Some(id)) => {
+                let (taxes, table) = self.stand_in(question, id).await?;
+                Ok((taxes, Some(table)))
+            }
             (OnTaxFailure::NoTax, _) => {
-                let id = TaxCalculatorId::External(service.id.clone());
+                let calculator_id = TaxCalculatorId::External(service.id.clone());
                 let lines = question.lines.iter().map(untaxed).collect();
-                Ok(taxes(question, TaxSource::NoneOnFailure, id, lines))
+                let (behavior, source) = (question.behavior, TaxSource::NoneOnFailure);
+                Ok((Taxes { behavior, source, calculator_id, lines }, None))
             }
             (OnTaxFailure::Retry | OnTaxFailure::Fallback, _) => {
-                let told = format!("tax calculator {}: {failure}", service.id);
-                Err(NoTaxes::Failed(HandleError::Transient(told)))
+                Err(NoTaxes::Service(ServiceFailure { calculator: service.id.clone(), error }))
             }
         }
     }
@@ -256,20 +250,19 @@ impl TaxEngine {
         question: &TaxQuestion,
         service: &ExternalTaxCalculator,
         now: DateTime<Utc>,
-    ) -> Result<Vec<LineTax>, String> {
+    ) -> Result<Taxes, TaxError> {
         let (organization, id) = (&question.organization, &service.id);
         if service.on_failure != OnTaxFailure::Retry
             && let Pass::Rest(left) = self.breakers.pass(organization, id, Instant::now())
         {
-            return Err(format!(
-                "it failed just now and is left alone for {} ms",
-                left.as_millis()
-            ));
+            let left = left.as_millis();
+            let reason = format!("it failed just now and is left alone for {left} ms");
+            return Err(TaxError::Unavailable(Reason::open(reason)));
         }
         let provider = HttpTaxProvider::new(service, &self.client, now);
-        let answer = provider.taxes(question).await;
-        match &answer {
-            Err(TaxError::Unavailable(_)) => {
+        let taxes = taxes_by(&provider, question, TaxSource::Provider).await;
+        match &taxes {
+            Err(TaxError::Unavailable(_) | TaxError::Refused(_)) => {
                 self.breakers.failed(organization, id, Instant::now());
             }
             // Whatever it says, it is there.
@@ -277,17 +270,19 @@ impl TaxEngine {
                 self.breakers.answered(organization, id);
             }
         }
-        answer.map_err(|error| error.to_string())
+        taxes
     }
 
     async fn stand_in(
         &self,
         question: &TaxQuestion,
         id: &ManualTaxCalculatorId,
-    ) -> Result<Taxes, NoTaxes> {
+    ) -> Result<(Taxes, Arc<TaxTable>), NoTaxes> {
         let id = TaxCalculatorId::Manual(id.clone());
         match self.calculator(&question.organization, &id).await? {
-            Calculator::Table(table) => by_table(question, &table, TaxSource::Fallback),
+            Calculator::Table(table) => {
+                Ok((by_table(question, &table, TaxSource::Fallback).await?, table))
+            }
             Calculator::Service(_) => {
                 Err(refused("tax_calculator_missing", format!("{id} has no rules")))
             }
@@ -295,18 +290,25 @@ impl TaxEngine {
     }
 }
 
-fn by_table(question: &TaxQuestion, table: &TaxTable, source: TaxSource) -> Result<Taxes, NoTaxes> {
-    let id = TaxCalculatorId::Manual(table.calculator_id.clone());
-    Ok(taxes(question, source, id, table.taxes(question)?))
+/// What a table tells. It knows of no failure that passes.
+async fn by_table(
+    question: &TaxQuestion,
+    table: &TaxTable,
+    source: TaxSource,
+) -> Result<Taxes, NoTaxes> {
+    let taxes = taxes_by(table, question, source).await;
+    taxes.map_err(|error| refused("amount_out_of_range", error.to_string()))
 }
 
-fn taxes(
+/// What a provider tells, with who it was.
+async fn taxes_by(
+    provider: &dyn TaxProvider,
     question: &TaxQuestion,
     source: TaxSource,
-    calculator_id: TaxCalculatorId,
-    lines: Vec<LineTax>,
-) -> Taxes {
-    Taxes { behavior: question.behavior, source, calculator_id, lines }
+) -> Result<Taxes, TaxError> {
+    let lines = provider.taxes(question).await?;
+    let (behavior, calculator_id) = (question.behavior, provider.calculator_id());
+    Ok(Taxes { behavior, source, calculator_id, lines })
 }
 
 /// A line that bears no tax.

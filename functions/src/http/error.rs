@@ -42,6 +42,7 @@ pub(crate) enum Code {
     CurrencyMismatch,
     FrequencyNotAllowed,
     PriceMissing,
+    TaxCalculatorFailed,
     Taken,
     IdempotencyKeyReused,
     Unmappable,
@@ -52,7 +53,7 @@ pub(crate) enum Code {
 
 impl Code {
     /// Every kind of error, for the OpenAPI document.
-    pub(crate) const ALL: [Self; 39] = [
+    pub(crate) const ALL: [Self; 40] = [
         Self::MalformedJson,
         Self::MalformedDocument,
         Self::UnknownParameter,
@@ -86,6 +87,7 @@ impl Code {
         Self::CurrencyMismatch,
         Self::FrequencyNotAllowed,
         Self::PriceMissing,
+        Self::TaxCalculatorFailed,
         Self::Taken,
         Self::IdempotencyKeyReused,
         Self::Unmappable,
@@ -136,6 +138,9 @@ impl Code {
             Self::CurrencyMismatch => (422, "currency_mismatch", "Currencies do not match"),
             Self::FrequencyNotAllowed => (422, "frequency_not_allowed", "Frequency not allowed"),
             Self::PriceMissing => (422, "price_missing", "No price to follow"),
+            Self::TaxCalculatorFailed => {
+                (422, "tax_calculator_failed", "The tax calculator can't be used as it is")
+            }
             Self::Taken => (422, "taken", "Value already taken"),
             Self::IdempotencyKeyReused => {
                 (422, "idempotency_key_reused", "Idempotency key used for another request")

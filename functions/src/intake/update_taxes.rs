@@ -8,7 +8,6 @@ use crate::{
         context::Context,
         error::{ApiError, Code, Outcome, Problem},
     },
-    sqs_batch::HandleError,
     taxes::{self, TaxRefusal},
 };
 
@@ -31,13 +30,10 @@ pub(super) async fn update_taxes(
         Problem::new(Code::RelatedNotFound, detail).at(&at)
     })?;
     let sale = taxes::of_order(organization, &market, order, context.now);
-    let tax = match engine.taxes_for(&sale, context.now).await {
-        Ok(Ok(tax)) => tax,
-        Ok(Err(TaxRefusal { detail, .. })) => {
+    let tax = match engine.explain(&sale, context.caller, context.now).await? {
+        Ok(explained) => explained.map(|explained| explained.taxes),
+        Err(TaxRefusal { detail, .. }) => {
             return Err(Problem::new(Code::RelatedNotFound, detail).at(&at).into());
-        }
-        Err(HandleError::Transient(reason) | HandleError::Permanent(reason)) => {
-            return Err(ApiError::unavailable(reason));
         }
     };
     if tax == order.tax {

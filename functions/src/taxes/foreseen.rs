@@ -23,14 +23,15 @@ impl TaxEngine {
                 futures::try_join!(self.question(sale), self.calculator(sale.organization, id))?;
             match calculator {
                 Calculator::Table(table) => {
-                    by_table(&question, &table, TaxSource::Table).map(Some).map(Foreseen::Taxes)
+                    let taxes = by_table(&question, &table, TaxSource::Table).await?;
+                    Ok(Foreseen::Taxes(Some(taxes)))
                 }
                 Calculator::Service(_) => Ok(Foreseen::Unknown),
             }
         };
         match told.await {
             Ok(foreseen) => Ok(foreseen),
-            Err(NoTaxes::Refused(_)) => Ok(Foreseen::Unknown),
+            Err(NoTaxes::Refused(_) | NoTaxes::Service(_)) => Ok(Foreseen::Unknown),
             Err(NoTaxes::Failed(error)) => Err(error),
         }
     }

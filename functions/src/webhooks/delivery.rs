@@ -118,7 +118,7 @@ impl Webhooks {
                 code: reply.status,
                 message: String::from_utf8_lossy(&reply.body).into_owned(),
             },
-            Err(reason) => Outcome::Unanswered(reason),
+            Err(error) => Outcome::Unanswered(error.reason),
         };
         let took = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         let attempt = Attempt::new(at, &webhook.callback_url, took, &outcome);

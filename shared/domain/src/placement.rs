@@ -225,8 +225,10 @@ pub fn place(before: &Order, collected: Collected, now: DateTime<Utc>) -> (Order
     };
     after.rejections.clear();
     after.placed_at = Some(now.trunc_subsecs(0));
-    let paid = ("payment_status", json!(after.payment_status));
-    (touched(after, now), change("orders.place", before, OrderStatus::Placed, &[paid]))
+    let mut told = vec![("payment_status", json!(after.payment_status))];
+    // Taxes are settled without an entry of their own.
+    told.extend(after.tax.as_ref().map(|tax| ("tax", tax.told())));
+    (touched(after, now), change("orders.place", before, OrderStatus::Placed, &told))
 }
 
 /// The order back in draft, with the reasons.

@@ -9,5 +9,5 @@ mod resolve;
 pub mod tls;
 
 pub use exchange::{Answer, Exchange, ExchangeError, Limits};
-pub use outbound::{Outbound, Reply};
+pub use outbound::{NoReply, NoReplyKind, Outbound, Reply};
 pub use pool::{Pool, pool};

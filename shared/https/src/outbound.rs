@@ -32,6 +32,41 @@ pub struct Outbound {
     tls: OnceLock<Result<TlsSettings, String>>,
 }
 
+/// Why nothing came back.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub struct NoReply {
+    /// In one word.
+    pub kind: NoReplyKind,
+    /// For whoever keeps the URL to read: it may name the address that a host leads to.
+    pub reason: String,
+}
+
+/// Why nothing came back, in one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoReplyKind {
+    /// Nothing is sent to where the URL leads.
+    Refused,
+    /// It took too long. The reason names no address.
+    Late,
+    /// There is nobody, or the connection broke.
+    Lost,
+}
+
+impl NoReply {
+    pub(crate) const fn refused(reason: String) -> Self {
+        Self { kind: NoReplyKind::Refused, reason }
+    }
+
+    const fn late(reason: String) -> Self {
+        Self { kind: NoReplyKind::Late, reason }
+    }
+
+    pub(crate) const fn lost(reason: String) -> Self {
+        Self { kind: NoReplyKind::Lost, reason }
+    }
+}
+
 /// What came back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reply {
@@ -62,21 +97,21 @@ impl Outbound {
     /// Posts a body, and answers what came back within these limits.
     ///
     /// # Errors
-    /// Why nothing came back, for a person to read.
+    /// Why nothing came back.
     pub async fn post(
         &self,
         url: &CallbackUrl,
         headers: &[(&'static str, String)],
         body: String,
         limits: Limits,
-    ) -> Result<Reply, String> {
+    ) -> Result<Reply, NoReply> {
         let deadline = Instant::now() + limits.total;
         let mut connection = JoinSet::new();
         let request = request(url, headers, body)?;
         let exchange = self.exchange(url, request, limits, &mut connection);
-        let response = timeout_at(deadline, exchange)
-            .await
-            .map_err(|_| format!("no answer within {} ms", limits.total.as_millis()))??;
+        let response = timeout_at(deadline, exchange).await.map_err(|_| {
+            NoReply::late(format!("no answer within {} ms", limits.total.as_millis()))
+        })??;
         let status = response.status().as_u16();
         let mut body = Vec::new();
         let read = timeout_at(deadline, read(response.into_body(), limits.answer, &mut body)).await;
@@ -91,21 +126,23 @@ impl Outbound {
         request: Request<Full<Bytes>>,
         limits: Limits,
         connection: &mut JoinSet<()>,
-    ) -> Result<Response<Incoming>, String> {
+    ) -> Result<Response<Incoming>, NoReply> {
         let addresses = resolve::addresses(url, self.private_allowed).await?;
-        let late = |_| format!("no connection within {} ms", limits.connect.as_millis());
+        let late =
+            |_| NoReply::late(format!("no connection within {} ms", limits.connect.as_millis()));
         let begun = Instant::now();
         let stream = timeout(limits.connect, connect(&addresses)).await.map_err(late)??;
         if !url.is_https() {
             return send(stream, request, connection).await;
         }
-        let name = ServerName::try_from(url.host().to_owned())
-            .map_err(|_| format!("no certificate can name the host {}", url.host()))?;
-        let handshake = self.tls()?.0.connect(name, stream);
+        let name = ServerName::try_from(url.host().to_owned()).map_err(|_| {
+            NoReply::lost(format!("no certificate can name the host {}", url.host()))
+        })?;
+        let handshake = self.tls().map_err(NoReply::lost)?.0.connect(name, stream);
         let stream = timeout_at(begun + limits.connect, handshake)
             .await
             .map_err(late)?
-            .map_err(|error| format!("TLS failed: {error}"))?;
+            .map_err(|error| NoReply::lost(format!("TLS failed: {error}")))?;
         send(stream, request, connection).await
     }
 
@@ -134,8 +171,9 @@ fn request(
     url: &CallbackUrl,
     headers: &[(&'static str, String)],
     body: String,
-) -> Result<Request<Full<Bytes>>, String> {
-    let unsound = |error: &dyn std::fmt::Display| format!("{url} can't be requested: {error}");
+) -> Result<Request<Full<Bytes>>, NoReply> {
+    let unsound =
+        |error: &dyn std::fmt::Display| NoReply::lost(format!("{url} can't be requested: {error}"));
     let target: PathAndQuery = url.target().parse().map_err(|error| unsound(&error))?;
     let mut request = Request::post(hyper::Uri::from(target)).header("host", url.authority());
     for (name, value) in headers {
@@ -145,7 +183,7 @@ fn request(
 }
 
 /// Connects to the first address that lets it.
-async fn connect(addresses: &[SocketAddr]) -> Result<TcpStream, String> {
+async fn connect(addresses: &[SocketAddr]) -> Result<TcpStream, NoReply> {
     let mut reason = "there is no address to connect to".to_owned();
     for address in addresses {
         match TcpStream::connect(address).await {
@@ -153,15 +191,15 @@ async fn connect(addresses: &[SocketAddr]) -> Result<TcpStream, String> {
             Err(error) => reason = format!("no connection to {address}: {error}"),
         }
     }
-    Err(reason)
+    Err(NoReply::lost(reason))
 }
 
 async fn send(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     request: Request<Full<Bytes>>,
     connection: &mut JoinSet<()>,
-) -> Result<Response<Incoming>, String> {
-    let lost = |error: hyper::Error| format!("the connection failed: {error}");
+) -> Result<Response<Incoming>, NoReply> {
+    let lost = |error: hyper::Error| NoReply::lost(format!("the connection failed: {error}"));
     let (mut sender, driver) = http1::Builder::new()
         .max_buf_size(MAX_HEAD)
         .handshake(TokioIo::new(stream))

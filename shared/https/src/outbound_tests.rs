@@ -35,8 +35,12 @@ const LIMITS: Limits = Limits {
     answer: 1_000,
 };
 
-async fn post(client: &Outbound, url: &CallbackUrl) -> Result<Reply, String> {
+async fn post(client: &Outbound, url: &CallbackUrl) -> Result<Reply, NoReply> {
     client.post(url, &[("webhook-id", "evt_1".to_owned())], "{}".to_owned(), LIMITS).await
+}
+
+fn late(reason: &str) -> NoReply {
+    NoReply { kind: NoReplyKind::Late, reason: reason.to_owned() }
 }
 
 fn reply(status: u16, body: &str) -> Reply {
@@ -55,7 +59,7 @@ async fn a_receiver_that_says_nothing_is_not_waited_for() {
     let (url, _serving) = receiver(b"", 0).await;
     let begun = Instant::now();
     let told = post(&Outbound::new(true), &url).await.unwrap_err();
-    assert_eq!(told, "no answer within 500 ms");
+    assert_eq!(told, late("no answer within 500 ms"));
     assert!(begun.elapsed() < Duration::from_secs(3));
 }
 
@@ -99,7 +103,8 @@ async fn nobody_there_is_told() {
     let url = format!("http://127.0.0.1:{}/", listener.local_addr().unwrap().port());
     drop(listener);
     let told = post(&Outbound::new(true), &url.parse().unwrap()).await.unwrap_err();
-    assert!(told.contains("no connection to 127"), "{told}");
+    assert!(told.reason.contains("no connection to 127"), "{told}");
+    assert_eq!(told.kind, NoReplyKind::Lost);
 }
 
 #[tokio::test]
@@ -109,7 +114,8 @@ async fn without_leave_nothing_is_sent_inside() {
     assert!(post(&strict, &url).await.is_err());
     let url = url.as_str().replace("http:", "https:").parse().unwrap();
     let told = post(&strict, &url).await.unwrap_err();
-    assert!(told.contains("loopback"), "{told}");
+    assert!(told.reason.contains("loopback"), "{told}");
+    assert_eq!(told.kind, NoReplyKind::Refused);
     assert!(serving.try_join_next().is_none(), "somebody connected");
 }
 
@@ -118,6 +124,6 @@ async fn a_receiver_that_speaks_no_tls_is_told_nothing() {
     let (url, mut serving) = receiver(b"HTTP/1.1 200 OK\r\n\r\n", 1).await;
     let url = url.as_str().replace("http:", "https:").parse().unwrap();
     let told = post(&Outbound::new(true), &url).await.unwrap_err();
-    assert!(told.starts_with("TLS failed"), "{told}");
+    assert!(told.reason.starts_with("TLS failed"), "{told}");
     serving.shutdown().await;
 }

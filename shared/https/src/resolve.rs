@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 
 use perennial_domain::webhook::{CallbackUrl, refused};
 
+use crate::NoReply;
+
 /// The addresses of a URL's host, every one of them looked at: where one is refused, nothing is
 /// sent, since whoever names a private address means no good or is mistaken. What is connected to
 /// is one of these very addresses, so the name can't lead elsewhere meanwhile.
@@ -13,29 +15,31 @@ use perennial_domain::webhook::{CallbackUrl, refused};
 pub(crate) async fn addresses(
     url: &CallbackUrl,
     private_allowed: bool,
-) -> Result<Vec<SocketAddr>, String> {
+) -> Result<Vec<SocketAddr>, NoReply> {
     let found: Vec<SocketAddr> = match url.literal() {
         Some(address) => vec![SocketAddr::new(address, url.port())],
         None => tokio::net::lookup_host((url.host(), url.port()))
             .await
-            .map_err(|error| format!("the host {} can't be resolved: {error}", url.host()))?
+            .map_err(|error| {
+                NoReply::lost(format!("the host {} can't be resolved: {error}", url.host()))
+            })?
             .collect(),
     };
     if found.is_empty() {
-        return Err(format!("the host {} has no address", url.host()));
+        return Err(NoReply::lost(format!("the host {} has no address", url.host())));
     }
     if private_allowed {
         return Ok(found);
     }
     if !url.is_https() {
-        return Err("messages are sent by https only".to_owned());
+        return Err(NoReply::refused("messages are sent by https only".to_owned()));
     }
     match found.iter().find_map(|address| Some((address.ip(), refused(address.ip())?))) {
-        Some((address, what)) => Err(format!(
+        Some((address, what)) => Err(NoReply::refused(format!(
             "the host {} leads to {address}, which is {what}: messages are sent to public \
              addresses only",
             url.host()
-        )),
+        ))),
         None => Ok(found),
     }
 }
@@ -46,7 +50,7 @@ mod tests {
     use super::*;
 
     async fn refusal(url: &str) -> String {
-        addresses(&url.parse().unwrap(), false).await.unwrap_err()
+        addresses(&url.parse().unwrap(), false).await.unwrap_err().reason
     }
 
     #[tokio::test]

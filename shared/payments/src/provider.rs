@@ -47,6 +47,13 @@ pub trait PaymentProvider: Send + Sync + 'static {
         lookup: &ChargeLookup,
     ) -> Result<Option<PaymentState>, PaymentError>;
 
+    /// What is on record under the key, with the amount, as [lists](Self::list_charges) have it;
+    /// `None` as [`Self::lookup_payment`].
+    async fn find_charge(
+        &self,
+        lookup: &ChargeLookup,
+    ) -> Result<Option<ChargeRecord>, PaymentError>;
+
     /// Gives money back, or answers what became of the key before. However many calls carry the same
     /// key, money is given back at most once.
     async fn refund(&self, request: &RefundRequest) -> Result<RefundOutcome, PaymentError>;

@@ -56,7 +56,7 @@ fn of_lines(order: &Answer) -> Vec<Value> {
 
 #[tokio::test]
 async fn tax_comes_on_top_of_prices_by_category_and_is_collected_with_them() -> TestResult {
-    let (shop, _) = taxed(Plan::at(OPENED)?, false).await?;
+    let (shop, table) = taxed(Plan::at(OPENED)?, false).await?;
     let id = shop.order(&lines()).await?;
     let order = read(&shop, &id).await?;
     // 19 % of 25.00 is 4.75, 7 % of 10.00 is 0.70, and nothing on 5.00.
@@ -76,6 +76,17 @@ async fn tax_comes_on_top_of_prices_by_category_and_is_collected_with_them() -> 
     assert_eq!(of_lines(&order), expected);
     let charges = shop.charges().await?;
     assert_eq!(charges.iter().map(|charge| charge.amount_minor).collect::<Vec<_>>(), [4_545]);
+    let journal = shop.journal("O", &id).await?;
+    let placed = journal.iter().find(|entry| entry.event == "orders.place").ok_or("it is told")?;
+    let of_rate = |percent: &str, taxable: i64, tax: i64| json!({"tax_percent": percent, "taxable_amount_cents": taxable, "tax_amount_cents": tax});
+    let rates = [of_rate("0", 500, 0), of_rate("7", 1_000, 70), of_rate("19", 2_500, 475)];
+    assert_eq!(
+        placed.after["tax"],
+        json!({
+            "total_tax_amount_cents": 545, "tax_included": false, "tax_source": "table",
+            "tax_calculator_id": table, "rates": rates,
+        })
+    );
     shop.prove_events().await
 }
 

@@ -192,7 +192,7 @@ async fn explain(context: &Context<'_>, sale: &Sale<'_>) -> Outcome<Option<Expla
     let Some(engine) = &context.services.taxes else {
         return Err(ApiError::internal("this function computes no taxes"));
     };
-    let explained = engine.explain(sale, context.now).await?;
+    let explained = engine.explain(sale, context.caller, context.now).await?;
     explained.map_err(|refusal| {
         let at = format!("/data/attributes/{CALCULATOR_ID}");
         Problem::new(Code::InvalidValue, refusal.detail).at(at).into()

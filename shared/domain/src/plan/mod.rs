@@ -9,6 +9,7 @@ mod cut_off;
 mod dates;
 mod dates_error;
 mod items;
+mod paid_late;
 mod pass_over;
 mod pause;
 mod prices;

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     dunning::DeclineKind,
-    ids::{OrderId, PaymentSourceId, SkuId},
+    ids::{OrderId, PaymentSourceId},
     journal::Change,
     lifecycle::Trigger,
     money::{MinorUnits, MoneyError},
@@ -67,7 +67,8 @@ pub fn plan_run(subscription: &Subscription) -> Result<Option<PlannedRun>, PlanE
 }
 
 /// Plans a run that was passed over, for when its money is found. What it ordered is not known any
-/// more: it orders what its subscription orders now.
+/// more: it orders what its subscription orders now, and is [booked](Settled::book_at) at what was
+/// paid.
 ///
 /// # Errors
 /// When amounts are out of range.
@@ -196,31 +197,6 @@ pub struct Settled {
     /// What the journal is told.
     pub change: Change,
 }
-
-impl Settled {
-    /// Notes that there are too few units of a sku for a run that is paid: they were put back when it
-    /// was given up, and are sold by now. Its order stands; whoever fulfils it has to know.
-    pub fn note_oversold(&mut self, sku: &str, now: DateTime<Utc>) {
-        self.run.note_error(RunError {
-            at: now,
-            code: OVERSOLD.to_owned(),
-            message: format!(
-                "the run was given up, and paid after all: by then there was not enough of sku \
-                 {sku:?} in stock"
-            ),
-            resource: Some(Culprit::sku(&SkuId::of_code(sku), sku)),
-        });
-        if let Value::Object(told) = &mut self.change.after {
-            let skus = told.entry(OVERSOLD).or_insert_with(|| json!([]));
-            if let Value::Array(skus) = skus {
-                skus.push(json!(sku));
-            }
-        }
-    }
-}
-
-/// Why the order of a paid run can't be delivered from stock.
-const OVERSOLD: &str = "oversold";
 
 /// The run that was planned, before anything was tried.
 pub(super) fn begin_run(before: &Subscription, planned: &PlannedRun, now: DateTime<Utc>) -> Run {

@@ -188,19 +188,6 @@ fn a_run_is_settled_though_its_subscription_was_cancelled_or_paused_meanwhile() 
 }
 
 #[test]
-fn a_paid_run_whose_units_are_sold_tells_so_in_its_log_and_in_the_journal() -> TestResult {
-    let now = at("2027-02-28T10:00:00Z")?;
-    let mut settled = first(&claimed(&monthly()?), &paid())?;
-    settled.note_oversold("BEANS", now);
-    settled.note_oversold("TEA", now);
-    assert_eq!(settled.run.status, RunStatus::Successful);
-    assert_eq!(codes(&settled.run), ["oversold", "oversold"]);
-    assert_eq!(settled.change.after.get("oversold"), Some(&json!(["BEANS", "TEA"])));
-    assert_eq!(settled.change.after.get("error"), None);
-    Ok(())
-}
-
-#[test]
 fn the_last_run_before_the_expiry_leaves_nothing_to_run() -> TestResult {
     let mut one = monthly()?;
     let end = at("2027-03-31T09:00:00Z")?;

@@ -1,6 +1,7 @@
 //! The taxes of an order or a run: computed once, before anything is charged, and kept with it.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use super::{TaxBehavior, TaxCalculatorId, TaxLine, TaxRate, Taxed, tax_lines};
 use crate::{
@@ -138,6 +139,21 @@ impl Taxes {
         let lines: Result<Vec<_>, _> =
             self.lines.iter().map(|line| Ok((line.rate, line.taxed()?))).collect();
         tax_lines(lines?)
+    }
+
+    /// What a journal tells of them: the sums and how they came about. A sum that is out of range is
+    /// left out.
+    #[must_use]
+    pub fn told(&self) -> Value {
+        let rate = |TaxLine { rate, net, tax, .. }: &TaxLine| json!({"tax_percent": rate, "taxable_amount_cents": net, "tax_amount_cents": tax});
+        let rates: Vec<Value> = self.per_rate().unwrap_or_default().iter().map(rate).collect();
+        json!({
+            "total_tax_amount_cents": self.total().ok(),
+            "tax_included": self.behavior == TaxBehavior::Inclusive,
+            "tax_source": self.source,
+            "tax_calculator_id": self.calculator_id,
+            "rates": rates,
+        })
     }
 
     /// The one rate that all lines with a rate have; `None` where they differ, or none has one.

@@ -59,6 +59,22 @@ fn tax_within_prices_adds_nothing_to_them() -> TestResult {
 }
 
 #[test]
+fn a_journal_is_told_sums_rates_and_who_computed_them() -> TestResult {
+    let lines = [("a", "19", 1_000, 190), ("b", "-", 300, 0), ("c", "19", 10, 2)];
+    assert_eq!(
+        taxes(TaxBehavior::Inclusive, &lines)?.told(),
+        json!({
+            "total_tax_amount_cents": 192,
+            "tax_included": true,
+            "tax_source": "table",
+            "tax_calculator_id": "mtc_1",
+            "rates": [{"tax_percent": "19", "taxable_amount_cents": 1_010, "tax_amount_cents": 192}],
+        })
+    );
+    Ok(())
+}
+
+#[test]
 fn what_is_kept_with_an_order_is_short_and_read_again() -> TestResult {
     let taxes = taxes(TaxBehavior::Exclusive, &[("a", "19", 1_000, 190), ("b", "-", 300, 0)])?;
     let stored = serde_json::to_string(&taxes)?;

@@ -466,6 +466,13 @@ impl PaymentProvider for StripeProvider {
         self.find(lookup).await?.map(|intent| intent.state()).transpose()
     }
 
+    async fn find_charge(
+        &self,
+        lookup: &ChargeLookup,
+    ) -> Result<Option<ChargeRecord>, PaymentError> {
+        Ok(self.find(lookup).await?.as_ref().and_then(Intent::record))
+    }
+
     async fn refund(&self, request: &RefundRequest) -> Result<RefundOutcome, PaymentError> {
         request.validate()?;
         let amount = to_stripe(request.amount_minor, &request.currency)?;

@@ -10,7 +10,7 @@ use perennial_domain::{
 };
 use serde::Deserialize;
 
-use super::TaxError;
+use super::{Reason, TaxError};
 
 /// Most taxes that make up a line's.
 const MAX_PARTS: usize = 8;
@@ -51,23 +51,28 @@ pub(super) fn read(body: &[u8], question: &TaxQuestion) -> Result<Vec<LineTax>, 
     let mut answered: HashMap<&str, &Line> = HashMap::with_capacity(answer.lines.len());
     for line in &answer.lines {
         if answered.insert(&line.id, line).is_some() {
-            return Err(invalid(&line.id, "stands in it twice"));
+            return Err(invalid(&line.id, "stands in it twice", "a line stands in it twice"));
         }
     }
     let mut taxes = Vec::with_capacity(question.lines.len());
     for asked in &question.lines {
         let line = answered.remove(asked.id.as_str());
-        let line = line.ok_or_else(|| invalid(&asked.id, "is missing"))?;
+        let line = line.ok_or_else(|| invalid(&asked.id, "is missing", "a line is missing"))?;
         taxes.push(taxed(asked, line, question.behavior)?);
     }
     if let Some(unasked) = answered.keys().min() {
-        return Err(invalid(unasked, "was not asked about"));
+        return Err(invalid(
+            unasked,
+            "was not asked about",
+            "it has a line that was not asked about",
+        ));
     }
     let total = MinorUnits::checked_total(taxes.iter().map(|line| line.tax))?.get();
     match answer.total_tax_amount_cents.filter(|told| *told != total) {
         Some(told) => {
-            let detail = format!("the lines add up to {total}, the total is {told}");
-            Err(TaxError::Invalid(detail))
+            let seen = format!("the lines add up to {total}, the total is {told}");
+            let plain = "its lines do not add up to its total".into();
+            Err(TaxError::Invalid(Reason { plain, seen }))
         }
         None => Ok(taxes),
     }
@@ -75,36 +80,44 @@ pub(super) fn read(body: &[u8], question: &TaxQuestion) -> Result<Vec<LineTax>, 
 
 /// Why an answer can't be read, in short: the reason may repeat all of it.
 fn unreadable(error: &serde_json::Error) -> TaxError {
-    TaxError::Invalid(error.to_string().chars().take(MAX_TOLD).collect())
+    let seen = error.to_string().chars().take(MAX_TOLD).collect();
+    TaxError::Invalid(Reason { plain: "it is not JSON as was asked for".into(), seen })
 }
 
-fn invalid(line: &str, what: &str) -> TaxError {
+/// A rule that a line breaks: `plain` in general, `what` with what was seen of the line.
+fn invalid(line: &str, what: &str, plain: &'static str) -> TaxError {
     let line: String = line.chars().take(100).collect();
-    TaxError::Invalid(format!("line {line:?} {what}"))
+    TaxError::Invalid(Reason { plain: plain.into(), seen: format!("line {line:?} {what}") })
 }
 
 fn taxed(asked: &TaxableLine, line: &Line, behavior: TaxBehavior) -> Result<LineTax, TaxError> {
-    let wrong = |what: String| invalid(&asked.id, &what);
+    let wrong = |what: String, plain: &'static str| invalid(&asked.id, &what, plain);
     // Services add up rates as binary fractions. What they do not come to is bound by the amounts.
     let rate = |number: Option<f64>| number.map(fraction::nearest).transpose();
-    let read = rate(line.tax_rate).map_err(|error| wrong(format!("has a rate: {error}")))?;
+    let no_rate = |error| wrong(format!("has a rate: {error}"), "a rate is out of range");
+    let read = rate(line.tax_rate).map_err(no_rate)?;
     let tax = MinorUnits::new(line.tax_amount_cents);
     let breakdown = line
         .breakdown
         .iter()
         .map(|part| {
-            let rate =
-                rate(part.tax_rate).map_err(|error| wrong(format!("has a rate: {error}")))?;
+            let rate = rate(part.tax_rate).map_err(no_rate)?;
             let tax = MinorUnits::new(part.tax_amount_cents);
             Ok(TaxPart { name: part.name.chars().take(MAX_NAME).collect(), rate, tax })
         })
         .collect::<Result<Vec<_>, TaxError>>()?;
     if breakdown.len() > MAX_PARTS {
-        return Err(wrong(format!("has more than {MAX_PARTS} taxes")));
+        return Err(wrong(
+            format!("has more than {MAX_PARTS} taxes"),
+            "a line is made up of too many taxes",
+        ));
     }
     let parts = MinorUnits::checked_total(breakdown.iter().map(|part| part.tax))?;
     if !breakdown.is_empty() && parts != tax {
-        return Err(wrong(format!("has a tax of {tax}, made up of {parts}")));
+        return Err(wrong(
+            format!("has a tax of {tax}, made up of {parts}"),
+            "the taxes that a line is made up of do not add up",
+        ));
     }
     let most = most(asked.amount, read, behavior, breakdown.len())?;
     let bounds = if most.is_negative() { most..=MinorUnits::ZERO } else { MinorUnits::ZERO..=most };
@@ -112,7 +125,10 @@ fn taxed(asked: &TaxableLine, line: &Line, behavior: TaxBehavior) -> Result<Line
         let at =
             read.map_or_else(|| "not taxable".to_owned(), |rate| format!("taxable at {rate} %"));
         let amount = asked.amount;
-        return Err(wrong(format!("has a tax of {tax} on {amount}, {at}: that is at most {most}")));
+        return Err(wrong(
+            format!("has a tax of {tax} on {amount}, {at}: that is at most {most}"),
+            "a tax is not what its rate comes to",
+        ));
     }
     let net = match behavior {
         TaxBehavior::Exclusive => asked.amount,

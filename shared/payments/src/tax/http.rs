@@ -5,12 +5,12 @@ use std::{fmt, time::Duration};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use perennial_domain::{
-    tax::{ExternalTaxCalculator, LineTax, TaxQuestion},
+    tax::{ExternalTaxCalculator, LineTax, TaxCalculatorId, TaxQuestion},
     webhook::{body_signature, signatures},
 };
-use perennial_https::{Limits, Outbound};
+use perennial_https::{Limits, NoReply, NoReplyKind, Outbound};
 
-use super::{TaxError, TaxProvider, answer, question::Body};
+use super::{Reason, TaxError, TaxProvider, answer, question::Body};
 
 /// Most bytes of an answer: several times what the most lines and parts come to.
 const MAX_ANSWER: usize = 128 * 1024;
@@ -59,9 +59,13 @@ impl<'a> HttpTaxProvider<'a> {
 
 #[async_trait]
 impl TaxProvider for HttpTaxProvider<'_> {
+    fn calculator_id(&self) -> TaxCalculatorId {
+        TaxCalculatorId::External(self.calculator.id.clone())
+    }
+
     async fn taxes(&self, question: &TaxQuestion) -> Result<Vec<LineTax>, TaxError> {
         let body = serde_json::to_string(&Body::from(question))
-            .map_err(|error| TaxError::Invalid(error.to_string()))?;
+            .map_err(|error| TaxError::Invalid(Reason::open(error.to_string())))?;
         let headers = self.headers(question.order_id.as_str(), &body);
         let patience = Duration::from_millis(u64::from(self.calculator.timeout_ms));
         let limits = Limits { connect: patience, total: patience, answer: MAX_ANSWER };
@@ -69,17 +73,39 @@ impl TaxProvider for HttpTaxProvider<'_> {
             .client
             .post(&self.calculator.tax_calculator_url, &headers, body, limits)
             .await
-            .map_err(TaxError::Unavailable)?;
+            .map_err(unanswered)?;
         match reply.status {
             200 if reply.complete => answer::read(&reply.body, question),
             200 if reply.body.len() >= MAX_ANSWER => {
-                Err(TaxError::Invalid(format!("it has more than {MAX_ANSWER} bytes")))
+                Err(invalid(format!("it has more than {MAX_ANSWER} bytes")))
             }
-            200 => Err(TaxError::Unavailable("the answer broke off".to_owned())),
+            200 => Err(unavailable("the answer broke off".to_owned())),
             status @ (408 | 425 | 429 | 500..=599) => {
-                Err(TaxError::Unavailable(format!("it answered with status {status}")))
+                Err(unavailable(format!("it answered with status {status}")))
             }
-            status => Err(TaxError::Invalid(format!("it has the status {status}, not 200"))),
+            status => Err(invalid(format!("it has the status {status}, not 200"))),
+        }
+    }
+}
+
+fn unavailable(reason: String) -> TaxError {
+    TaxError::Unavailable(Reason::open(reason))
+}
+
+fn invalid(reason: String) -> TaxError {
+    TaxError::Invalid(Reason::open(reason))
+}
+
+/// Nothing came back. Where the host leads is for those who keep the calculator.
+fn unanswered(NoReply { kind, reason: seen }: NoReply) -> TaxError {
+    match kind {
+        NoReplyKind::Late => unavailable(seen),
+        NoReplyKind::Lost => {
+            TaxError::Unavailable(Reason { plain: "it can't be reached".into(), seen })
+        }
+        NoReplyKind::Refused => {
+            let plain = "its URL leads to where nothing is sent".into();
+            TaxError::Refused(Reason { plain, seen })
         }
     }
 }

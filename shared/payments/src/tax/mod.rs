@@ -9,22 +9,23 @@ mod answer;
 mod breaker;
 mod http;
 mod question;
+mod reason;
 
 use async_trait::async_trait;
-use perennial_domain::{
-    money::MoneyError,
-    tax::{LineTax, TaxQuestion, TaxTable},
-};
-use thiserror::Error;
+use perennial_domain::tax::{LineTax, TaxCalculatorId, TaxQuestion, TaxTable};
 
 pub use self::{
     breaker::{Breakers, Pass},
     http::HttpTaxProvider,
+    reason::{Reason, TaxError},
 };
 
 /// Tells the tax of each line of an order.
 #[async_trait]
 pub trait TaxProvider: Send + Sync {
+    /// The calculator that it answers for.
+    fn calculator_id(&self) -> TaxCalculatorId;
+
     /// What each line bears, in the order of the question.
     ///
     /// # Errors
@@ -32,23 +33,12 @@ pub trait TaxProvider: Send + Sync {
     async fn taxes(&self, question: &TaxQuestion) -> Result<Vec<LineTax>, TaxError>;
 }
 
-/// Why there is no answer that counts.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum TaxError {
-    /// None came in time, or the service says that it can't answer now (429, 5xx). Asked again it
-    /// may.
-    #[error("the tax service did not answer: {0}")]
-    Unavailable(String),
-    /// What came can't be: it breaks the protocol, or a rule of arithmetic.
-    #[error("the tax service gave an answer that can't be: {0}")]
-    Invalid(String),
-    /// An amount is out of range.
-    #[error(transparent)]
-    Money(#[from] MoneyError),
-}
-
 #[async_trait]
 impl TaxProvider for TaxTable {
+    fn calculator_id(&self) -> TaxCalculatorId {
+        TaxCalculatorId::Manual(self.calculator_id.clone())
+    }
+
     async fn taxes(&self, question: &TaxQuestion) -> Result<Vec<LineTax>, TaxError> {
         Ok(Self::taxes(self, question)?)
     }

@@ -124,7 +124,7 @@ fn second(instant: DateTime<Utc>) -> String {
     instant.to_rfc3339_opts(SecondsFormat::Secs, true).trim_end_matches('Z').to_owned()
 }
 
-fn charge_record(entry: LedgerEntry) -> ChargeRecord {
+pub(super) fn charge_record(entry: LedgerEntry) -> ChargeRecord {
     ChargeRecord {
         key: entry.key,
         reference: entry.reference,

@@ -331,6 +331,14 @@ impl PaymentProvider for TestProvider {
         Ok(entry.map(|entry| entry.outcome))
     }
 
+    async fn find_charge(
+        &self,
+        lookup: &ChargeLookup,
+    ) -> Result<Option<ChargeRecord>, PaymentError> {
+        let entry = self.ledger.find(&lookup.organization, &lookup.key).await?;
+        Ok(entry.map(history::charge_record))
+    }
+
     async fn refund(&self, request: &RefundRequest) -> Result<RefundOutcome, PaymentError> {
         request.validate()?;
         self.ledger.refund(request).await

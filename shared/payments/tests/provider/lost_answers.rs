@@ -78,6 +78,10 @@ impl PaymentProvider for Unreachable {
         refused_to_connect()
     }
 
+    async fn find_charge(&self, _: &ChargeLookup) -> Result<Option<ChargeRecord>, PaymentError> {
+        refused_to_connect()
+    }
+
     async fn refund(&self, _: &RefundRequest) -> Result<RefundOutcome, PaymentError> {
         timed_out()
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use perennial_local::identity::Role;
-use perennial_tests::{Plan, Shop, TestResult, documents, taxes::Rate};
+use perennial_tests::{Plan, Shop, TestResult, documents, shop::BEANS, taxes::Rate};
 use serde_json::{Value, json};
 
 use super::{EXTERNAL, MANUAL, OPENED, change, delete, rule, tax_by};
@@ -116,6 +116,32 @@ async fn a_rule_that_has_begun_stays_as_it_is() -> TestResult {
         let gone = delete(&shop, &path).await?;
         assert_eq!(gone.status, if begun { 409 } else { 204 }, "{starts_on} {:#}", gone.body);
     }
+    Ok(())
+}
+
+/// The tax of two bags of beans, 25.00, by what is stored now.
+async fn tax_now(shop: &Shop, draft: &str) -> TestResult<Value> {
+    let asked = documents::update("orders", draft, &json!({"_update_taxes": true}));
+    let told = shop.api.patch(&format!("orders/{draft}"), &asked).send().await?.with_status(200)?;
+    Ok(told.attribute("total_tax_amount_cents").clone())
+}
+
+#[tokio::test]
+async fn a_wrong_rate_is_followed_the_same_day_or_left_with_its_table() -> TestResult {
+    let shop = Shop::open_at(OPENED).await?;
+    let wrong = shop.tax_table("Germany", &[Rate::of(0.91)]).await?;
+    shop.tax_by(Some(&wrong)).await?;
+    let draft = shop.order_document(json!({"line_items": [{"sku_code": BEANS, "quantity": 2}]}));
+    let draft = shop.api.create("orders", &draft).await?.with_status(201)?.id()?;
+    assert_eq!(tax_now(&shop, &draft).await?, 2_275);
+    let today = json!({"tax_rate": 0.2, "starts_on": "2027-01-31"});
+    rule(&shop, &wrong, today.clone()).await?.with_status(201)?;
+    assert_eq!(tax_now(&shop, &draft).await?, 500);
+    // There is one for each day.
+    assert_eq!(rule(&shop, &wrong, today).await?.at("/errors/0/code"), "taken");
+    let right = shop.tax_table("Germany", &[Rate::of(0.19)]).await?;
+    shop.tax_by(Some(&right)).await?;
+    assert_eq!(tax_now(&shop, &draft).await?, 475);
     Ok(())
 }
 

@@ -2,6 +2,8 @@
 //! them. Every amount was worked out by hand.
 
 mod calculators;
+mod failures;
+mod found;
 mod previews;
 mod services;
 
