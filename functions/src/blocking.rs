@@ -15,7 +15,8 @@ use crate::sqs_batch::HandleError;
 /// Attempts at a commit that others keep getting ahead of.
 const COMMIT_ATTEMPTS: u32 = 5;
 
-/// Blocks a subscription whose run `number` is under way. Anything else is left alone.
+/// Blocks a subscription whose run `number` is under way. Anything else is left alone. Answers the
+/// subscription as it stood before, if there is one.
 pub(crate) async fn block(
     store: &Store,
     organization: &OrganizationId,
@@ -24,7 +25,7 @@ pub(crate) async fn block(
     letter: &DeadLetterId,
     cause: &Cause,
     now: DateTime<Utc>,
-) -> Result<(), HandleError> {
+) -> Result<Option<Subscription>, HandleError> {
     change(store, organization, subscription, cause, now, |before| {
         let under_way = before.run_number == Some(number) && before.blocked_by.is_none();
         Ok(under_way.then(|| plan::block(before, letter.as_str(), now)))
@@ -46,6 +47,7 @@ pub(crate) async fn unblock(
         Ok(blocked.then(|| plan::unblock(before, now)))
     })
     .await
+    .map(drop)
 }
 
 /// Puts off the payment of a run whose retry became a dead letter, and lets go of the claim, so
@@ -62,6 +64,7 @@ pub(crate) async fn postpone(
         Ok(plan::postpone_retry(before, number, now))
     })
     .await
+    .map(drop)
 }
 
 async fn change(
@@ -71,10 +74,10 @@ async fn change(
     cause: &Cause,
     now: DateTime<Utc>,
     decide: impl Fn(&Subscription) -> Result<Option<(Subscription, Change)>, HandleError>,
-) -> Result<(), HandleError> {
+) -> Result<Option<Subscription>, HandleError> {
     for _ in 0..COMMIT_ATTEMPTS {
-        let Some(before) = store.subscription(organization, id).await? else { return Ok(()) };
-        let Some((mut after, change)) = decide(&before)? else { return Ok(()) };
+        let Some(before) = store.subscription(organization, id).await? else { return Ok(None) };
+        let Some((mut after, change)) = decide(&before)? else { return Ok(Some(before)) };
         let entry =
             append(&mut after.journal, organization, id.as_str(), now, cause.clone(), change);
         let committed = store
@@ -84,7 +87,7 @@ async fn change(
             .run()
             .await;
         match committed {
-            Ok(()) => return Ok(()),
+            Ok(()) => return Ok(Some(before)),
             Err(StoreError::Conflict(_)) => {}
             Err(error) => return Err(error.into()),
         }

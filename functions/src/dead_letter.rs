@@ -6,9 +6,12 @@ use async_trait::async_trait;
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
 use chrono::{DateTime, TimeDelta, Utc};
 use perennial_domain::{
-    ids::{DeadLetterId, OrganizationId},
+    ids::{DeadLetterId, OrganizationId, SubscriptionId},
     journal::Cause,
     money::{Currency, MinorUnits},
+    order::OrderStatus,
+    run::RunStatus,
+    time::OccurrenceNumber,
 };
 use perennial_messages::{
     DeliveryDue, JobRef, ORGANIZATION, PaymentDue, PaymentSubject, ReconciliationWork, RetryDue,
@@ -41,12 +44,30 @@ pub(crate) struct DeadLetters {
     system: OrganizationId,
 }
 
+/// How long an order rests whose message could not be handled, before it is handed to validation
+/// again.
+const ORDERS_REST: TimeDelta = TimeDelta::hours(1);
+/// And a refund, dispute or payment source.
+const RECORDS_REST: TimeDelta = TimeDelta::days(1);
+
 /// What a message is about.
 #[derive(Default)]
 struct Stake {
+    /// What is to be done: the same for all messages that stand for the same work. `None` where the
+    /// body alone tells.
+    about: Option<String>,
     subject: Option<String>,
     value: Option<(MinorUnits, Currency)>,
     work: Option<Work>,
+}
+
+/// What is left to be done of the work that a message was about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Left {
+    /// All of it, as far as is known.
+    ToBeDone,
+    /// Nothing: it was done, or is not to be done any more.
+    Nothing,
 }
 
 /// The work that died with the message.
@@ -106,7 +127,7 @@ impl DeadLetters {
             stake => stake?,
         };
         let now = self.clock.now();
-        let id = DeadLetterId::derived(&[source.name(), &message_id]);
+        let id = source.letter_about(stake.about.as_deref().unwrap_or(&body));
         let letter = DeadLetter {
             id: id.clone(),
             status: DeadLetterStatus::Open,
@@ -128,67 +149,95 @@ impl DeadLetters {
             version: 1,
         };
         let before = self.store.keep_dead_letter(&organization, &letter).await?;
-        // A letter that comes twice must not undo what somebody has done about it meanwhile.
-        let open = before.as_ref().is_none_or(|letter| letter.status == DeadLetterStatus::Open);
-        if let Some(work) = stake.work.filter(|_| open) {
+        let again = before.as_ref().and_then(|before| before.failed_again(&letter));
+        if let (Some(before), Some(again)) = (&before, &again) {
+            self.store.update_dead_letter(&organization, again, before.version).await?;
+        }
+        let waited = before.as_ref().map(|before| before.status == DeadLetterStatus::Open);
+        // A message that comes twice must not undo what somebody has done about it meanwhile.
+        let waits = again.is_some() || waited.unwrap_or(true);
+        if let Some(work) = stake.work.filter(|_| waits) {
             match self.rest(&organization, &work, &id, now).await {
+                Ok(Left::ToBeDone) => {}
+                Ok(Left::Nothing) => {
+                    self.store.resolve_dead_letter(&organization, &id, now).await?;
+                }
                 Err(HandleError::Permanent(reason)) => {
                     tracing::error!(reason, dead_letter = %id, "its subject can't be put to rest");
                 }
-                rested => rested?,
+                Err(error) => return Err(error),
             }
         }
-        if before.is_none() {
+        if waits && waited != Some(true) {
             metrics::counter!(telemetry::DEAD_LETTERS, "Source" => source.name()).increment(1);
             tracing::error!(%organization, dead_letter = %id, source = source.name(), error = letter.error, "dead letter kept");
         }
         Ok(())
     }
 
-    /// Lets the subject rest until somebody has seen to the letter: else a later tick sends the
-    /// same work again, and it dies again.
+    /// Lets the subject rest: else a later tick sends the same work again, and it dies again at once.
+    /// An order and what concerns a payment are tried again by themselves after that; a run waits
+    /// until somebody has seen to its letter. Answers whether the work is still to be done: another
+    /// worker may have come to its end meanwhile.
     async fn rest(
         &self,
         organization: &OrganizationId,
         work: &Work,
         id: &DeadLetterId,
         now: DateTime<Utc>,
-    ) -> Result<(), HandleError> {
+    ) -> Result<Left, HandleError> {
         let cause = Cause { actor: "system:dead-letter".to_owned(), reason: id.to_string() };
+        let (store, to_be_done) = (&self.store, Ok(Left::ToBeDone));
         let (subscription, number, job) = match work {
-            Work::Order(message) => {
-                return Ok(self.store.rest_order(organization, &message.order_id).await?);
+            Work::Order(ValidateOrder { order_id, .. }) => {
+                if store.postpone_order(organization, order_id, now + ORDERS_REST).await? {
+                    return to_be_done;
+                }
+                let order = store.order(organization, order_id).await?;
+                return Ok(match order {
+                    Some(StoredOrder::Client(order)) if order.status != OrderStatus::Placing => {
+                        Left::Nothing
+                    }
+                    _ => Left::ToBeDone,
+                });
             }
             Work::Delivery(message) => {
-                return Ok(self
-                    .store
-                    .rest_event_callback(organization, &message.event_callback_id)
-                    .await?);
+                store.rest_event_callback(organization, &message.event_callback_id).await?;
+                return to_be_done;
             }
-            Work::Payment(subject) => return self.rest_record(organization, subject, now).await,
+            Work::Payment(subject) => {
+                self.rest_record(organization, subject, now).await?;
+                return to_be_done;
+            }
             Work::Run(RunDue { subscription_id, number, job, .. }) => {
-                let (store, subscription) = (&self.store, subscription_id);
-                blocking::block(store, organization, subscription, *number, id, &cause, now)
-                    .await?;
+                let found =
+                    blocking::block(store, organization, subscription_id, *number, id, &cause, now);
+                if found.await?.is_some_and(|found| found.run_number != Some(*number)) {
+                    return Ok(Left::Nothing);
+                }
                 (subscription_id, *number, job)
             }
             Work::Retry(RetryDue { subscription_id, number, job, .. }) => {
-                let (store, subscription) = (&self.store, subscription_id);
-                blocking::postpone(store, organization, subscription, *number, &cause, now).await?;
+                let run = store.run(organization, subscription_id, *number).await?;
+                if run.is_some_and(|run| run.status == RunStatus::Successful) {
+                    return Ok(Left::Nothing);
+                }
+                blocking::postpone(store, organization, subscription_id, *number, &cause, now)
+                    .await?;
                 (subscription_id, *number, job)
             }
         };
         let result = [(subscription.clone(), number, RunResult::DeadLettered)];
         let JobRef { job_run_id, batch } = job;
-        let recorded = self.store.record_results(organization, job_run_id, batch, &result).await;
+        let recorded = store.record_results(organization, job_run_id, batch, &result).await;
         if let Err(error) = recorded {
             tracing::error!(%error, "a dead letter is missing from the job log");
         }
-        Ok(())
+        to_be_done
     }
 
-    /// Puts a refund, dispute or payment source off by a day: it stands in the due index, and would
-    /// come again and again.
+    /// Puts a refund, dispute or payment source off: it stands in the due index, and would come again
+    /// and again.
     async fn rest_record(
         &self,
         organization: &OrganizationId,
@@ -202,8 +251,7 @@ impl DeadLetters {
             // The provider tells it, and nothing here wakes for it.
             PaymentSubject::News { .. } => return Ok(()),
         };
-        let until = now + TimeDelta::days(1);
-        Ok(self.store.postpone_record(organization, letter, id, until).await?)
+        Ok(self.store.postpone_record(organization, letter, id, now + RECORDS_REST).await?)
     }
 
     /// What the message is about, and what its loss would cost. A body that can't be read has
@@ -224,7 +272,8 @@ impl DeadLetters {
                 let value =
                     subscription.and_then(|sub| Some((sub.due_total().ok()?, sub.currency)));
                 let subject = Some(run.subscription_id.to_string());
-                Ok(Stake { subject, value, work: Some(Work::Run(run)) })
+                let about = Some(of_run(&run.subscription_id, run.number));
+                Ok(Stake { about, subject, value, work: Some(Work::Run(run)) })
             }
             WorkQueue::PaymentRetry => {
                 let Ok(retry) = serde_json::from_str::<RetryDue>(body) else {
@@ -234,7 +283,8 @@ impl DeadLetters {
                     self.store.run(organization, &retry.subscription_id, retry.number).await?;
                 let subject = Some(retry.subscription_id.to_string());
                 let value = run.map(|run| (run.total, run.currency));
-                Ok(Stake { subject, value, work: Some(Work::Retry(retry)) })
+                let about = Some(of_run(&retry.subscription_id, retry.number));
+                Ok(Stake { about, subject, value, work: Some(Work::Retry(retry)) })
             }
             WorkQueue::Validation => {
                 let Ok(message) = serde_json::from_str::<ValidateOrder>(body) else {
@@ -249,10 +299,16 @@ impl DeadLetters {
                     None => None,
                 };
                 let subject = Some(message.order_id.to_string());
-                Ok(Stake { subject, value, work: Some(Work::Order(message)) })
+                Ok(Stake {
+                    about: subject.clone(),
+                    subject,
+                    value,
+                    work: Some(Work::Order(message)),
+                })
             }
             WorkQueue::Webhooks => Ok(match serde_json::from_str::<WebhookWork>(body) {
                 Ok(WebhookWork::Deliver(due)) => Stake {
+                    about: Some(due.event_callback_id.to_string()),
                     subject: Some(due.event_callback_id.to_string()),
                     value: None,
                     work: Some(Work::Delivery(due)),
@@ -264,13 +320,18 @@ impl DeadLetters {
             }),
             WorkQueue::Payments => {
                 let subject = serde_json::from_str::<PaymentDue>(body).ok().map(|due| due.subject);
-                let id = subject.as_ref().map(|subject| match subject {
-                    PaymentSubject::Refund(id) => id.to_string(),
-                    PaymentSubject::PaymentSource(id) => id.to_string(),
-                    PaymentSubject::Dispute(id) => id.to_string(),
-                    PaymentSubject::News { order_id, .. } => order_id.to_string(),
-                });
-                Ok(Stake { subject: id, value: None, work: subject.map(Work::Payment) })
+                let (about, id) = match &subject {
+                    Some(PaymentSubject::Refund(id)) => (true, Some(id.to_string())),
+                    Some(PaymentSubject::PaymentSource(id)) => (true, Some(id.to_string())),
+                    Some(PaymentSubject::Dispute(id)) => (true, Some(id.to_string())),
+                    // Of one order there may be several news.
+                    Some(PaymentSubject::News { order_id, .. }) => {
+                        (false, Some(order_id.to_string()))
+                    }
+                    None => (false, None),
+                };
+                let about = id.clone().filter(|_| about);
+                Ok(Stake { about, subject: id, value: None, work: subject.map(Work::Payment) })
             }
             WorkQueue::Reconciliation => {
                 let work = serde_json::from_str::<ReconciliationWork>(body);
@@ -278,11 +339,16 @@ impl DeadLetters {
                     Ok(ReconciliationWork::GoOn { id, .. }) => Some(id.to_string()),
                     Ok(ReconciliationWork::StartDaily { .. }) | Err(_) => None,
                 };
-                Ok(Stake { subject, ..Stake::default() })
+                Ok(Stake { about: subject.clone(), subject, ..Stake::default() })
             }
             WorkQueue::RenewalTick => Ok(Stake::default()),
         }
     }
+}
+
+/// The run with this number of a subscription.
+fn of_run(subscription: &SubscriptionId, number: OccurrenceNumber) -> String {
+    format!("{subscription}#{number}")
 }
 
 /// The organization that an event names: messages that the bus sends carry no attributes.

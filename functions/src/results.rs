@@ -9,7 +9,7 @@ use perennial_domain::{
     time::OccurrenceNumber,
 };
 use perennial_messages::JobRef;
-use perennial_store::{JobBatch, JobRun, RunResult, Store, StoreError};
+use perennial_store::{JobBatch, JobCounts, JobRun, RunResult, Store, StoreError};
 
 /// A run that a job run has taken up, and what became of it.
 type Handled = (SubscriptionId, OccurrenceNumber, RunResult);
@@ -76,6 +76,8 @@ pub(crate) fn count(status: RunStatus) {
 const PATIENCE: TimeDelta = TimeDelta::minutes(15);
 /// Runs asked at once.
 pub(crate) const ASKED: usize = 100;
+/// Results noted in one write.
+const NOTED: usize = 20;
 
 /// Fills in results that never reached the job log: a process died between a commit and its
 /// record, or the work was taken up again under a later job run. The run itself knows. At most `most`
@@ -104,6 +106,39 @@ pub(crate) async fn fill_in(
     Ok(())
 }
 
+/// As [`fill_in`], and notes in the job log what it has found, so that nobody has to ask again.
+/// Answers how many runs it has asked.
+pub(crate) async fn find_lost(
+    store: &Store,
+    organization: &OrganizationId,
+    job: &JobRun,
+    batches: &mut [JobBatch],
+    now: DateTime<Utc>,
+    most: usize,
+) -> Result<usize, StoreError> {
+    let before = batches.to_vec();
+    let pending = usize::try_from(JobCounts::of(batches).pending).unwrap_or(usize::MAX);
+    if pending == 0 || now - job.started_at < PATIENCE {
+        return Ok(0);
+    }
+    fill_in(store, organization, job, batches, now, most).await?;
+    let noted = batches.iter_mut().zip(before).map(|(batch, before)| async move {
+        let runs = batch.runs.iter().zip(&before.runs);
+        let found: Vec<Handled> =
+            runs.filter(|(now, before)| now != before).map(|(now, _)| now.clone()).collect();
+        for some in found.chunks(NOTED) {
+            if !store.record_found(organization, &job.id, &batch.name, some).await? {
+                // Somebody has told meanwhile, and knows better: it is read again.
+                batch.runs.clone_from(&before.runs);
+                break;
+            }
+        }
+        Ok::<_, StoreError>(())
+    });
+    futures::future::try_join_all(noted).await?;
+    Ok(pending.min(most))
+}
+
 /// Fills in what became of one run, if that is known by now.
 async fn ask(
     store: &Store,
@@ -119,7 +154,11 @@ async fn ask(
         // The letter was kept, and its note in the job log was lost.
         Some(found) if found.blocked_by.is_some() => *result = RunResult::DeadLettered,
         Some(_) => {}
-        None => *result = RunResult::Skipped,
+        // It is not under way: it may have been made since it was asked for.
+        None => {
+            let made = store.run(organization, subscription, *number).await?;
+            *result = made.map_or(RunResult::Skipped, |run| result_of(run.status));
+        }
     }
     Ok(())
 }

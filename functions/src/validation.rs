@@ -4,11 +4,11 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use futures::{StreamExt, future::try_join_all, stream};
 use perennial_domain::{
     checks::{CheckName, CheckOutcome, CheckRecord, Decision, Verdict, decide, examine, findings},
-    ids::{OrganizationId, SkuId},
+    ids::{DeadLetterId, OrganizationId, SkuId},
     journal::{Cause, append},
     order::{Order, OrderStatus, Rejection},
     placement::{Collected, check_stock, fix_tax, hold, place, reject},
@@ -33,12 +33,17 @@ use crate::{
     sqs_batch::{DeadLetterQueue, HandleError, Outcomes, Received, guarded, handle_batch},
     subscribe::add_subscriptions,
     taxes::{self, TaxEngine, TaxRefusal},
+    work_queues::WorkQueue,
 };
 
 /// Orders validated at once.
 const CONCURRENCY: usize = 10;
 /// Attempts at a commit that others keep getting ahead of.
 const COMMIT_ATTEMPTS: u32 = 5;
+
+/// An order that is placed sooner than this has had one message only, which was not given up: it is
+/// received again after three minutes, and a tick sends another after two.
+const USUAL: TimeDelta = TimeDelta::minutes(2);
 
 /// The validation function.
 pub(crate) struct Validation {
@@ -77,27 +82,51 @@ impl Validation {
     }
 
     async fn validate(&self, message: &ValidateOrder) -> Result<(), HandleError> {
-        let ValidateOrder { organization, order_id } = message;
+        let ValidateOrder { organization, order_id, give_up } = message;
         for _ in 0..COMMIT_ATTEMPTS {
             let Some(StoredOrder::Client(order)) = self.store.order(organization, order_id).await?
             else {
                 return Err(HandleError::Permanent(format!("there is no order {order_id}")));
             };
-            if order.status != OrderStatus::Placing {
-                return Ok(());
+            if order.status == OrderStatus::Placing {
+                match self.decide(organization, &order, give_up.as_ref()).await {
+                    Err(Stop::Conflict) => continue,
+                    Err(Stop::Failed(error)) => return Err(error),
+                    Ok(()) => {}
+                }
             }
-            match self.decide(organization, &order).await {
-                Err(Stop::Conflict) => {}
-                Err(Stop::Failed(error)) => return Err(error),
-                Ok(()) => return Ok(()),
-            }
+            self.resolve_letter(organization, &order).await;
+            return Ok(());
         }
         Err(HandleError::Transient(format!("order {order_id} keeps changing")))
     }
 
-    async fn decide(&self, organization: &OrganizationId, order: &Order) -> Result<(), Stop> {
+    /// Notes of the dead letter that an earlier message about an order may have become that nobody has
+    /// to see to it. Only what took longer than usual may have one: one write unit.
+    async fn resolve_letter(&self, organization: &OrganizationId, order: &Order) {
+        let now = self.clock.now();
+        if order.placing_at.is_none_or(|since| now - since < USUAL) {
+            return;
+        }
+        let id = WorkQueue::Validation.letter_about(order.id.as_str());
+        if let Err(error) = self.store.resolve_dead_letter(organization, &id, now).await {
+            tracing::error!(%error, order_id = %order.id, "its dead letter may still wait");
+        }
+    }
+
+    async fn decide(
+        &self,
+        organization: &OrganizationId,
+        order: &Order,
+        give_up: Option<&DeadLetterId>,
+    ) -> Result<(), Stop> {
         let now = self.clock.now();
         let related = self.store.related_to_check(organization, order).await?;
+        if let Some(letter) = give_up {
+            let detail = format!("dead letter {letter} was discarded");
+            let turn = Turn::Back(vec![rejection("given_up", detail, "/data/attributes/status")]);
+            return self.turn_down(organization, order, &related, turn, now).await;
+        }
         let settings = settings_of(&related, order, None)
             .map_err(|error| HandleError::Permanent(error.to_string()))?;
         let needs = settings.needs();

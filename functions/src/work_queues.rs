@@ -1,5 +1,6 @@
 //! The queues on which functions hand work to each other.
 
+use perennial_domain::ids::DeadLetterId;
 use perennial_messages::Queue;
 use perennial_runtime::{Environment, SettingError};
 
@@ -54,6 +55,11 @@ impl WorkQueue {
     #[must_use]
     pub(crate) fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|queue| queue.name() == name)
+    }
+
+    /// The dead letter of its messages about this: however many of them fail, it is one failure.
+    pub(crate) fn letter_about(self, about: &str) -> DeadLetterId {
+        DeadLetterId::derived(&[self.name(), about])
     }
 
     /// What the environment variables about it begin with.

@@ -1,5 +1,5 @@
 //! A gate before one function: it remembers every event that was delivered, and can let events
-//! through, hold them, lose them, or deliver each one twice.
+//! through, hold them, lose them, die over them, or deliver each one twice.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -19,6 +19,8 @@ pub enum Mode {
     Holding,
     /// Answers that all went well, and loses them.
     Losing,
+    /// Answers as a function that was killed or ran out of time: its messages stay on their queue.
+    Dying,
     /// Delivers each twice at once, the second time with its records backwards.
     Twice,
 }
@@ -125,6 +127,7 @@ impl Function for Gated {
         match self.gate.passed().await {
             Mode::Open | Mode::Holding => self.function.invoke(event, invocation).await,
             Mode::Losing => Ok(json!({"batchItemFailures": []})),
+            Mode::Dying => Err("the function was killed, as asked".into()),
             Mode::Twice => {
                 let backwards: Vec<Value> = records(&event).iter().rev().cloned().collect();
                 let again = Invocation {

@@ -39,8 +39,14 @@ impl Worker {
     /// Begins an invocation with messages as a queue delivered them.
     #[must_use]
     pub fn begin(&self, records: &[Value]) -> Work {
+        self.begin_for(TIMEOUT, records)
+    }
+
+    /// The same, with as much time as is given: an invocation that has little does little.
+    #[must_use]
+    pub fn begin_for(&self, time: Duration, records: &[Value]) -> Work {
         let invocation =
-            Invocation { request_id: "in-hand".to_owned(), deadline: Instant::now() + TIMEOUT };
+            Invocation { request_id: "in-hand".to_owned(), deadline: Instant::now() + time };
         Work::begin(&self.0, json!({ "Records": records }), invocation)
     }
 

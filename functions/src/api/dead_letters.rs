@@ -4,7 +4,7 @@ use perennial_domain::{
     ids::{DeadLetterId, OrganizationId, SubscriptionId},
     order::MAX_QUANTITY,
 };
-use perennial_messages::{Outgoing, RunDue};
+use perennial_messages::{Outgoing, RunDue, ValidateOrder};
 use perennial_store::{DeadLetter, DeadLetterStatus};
 use serde_json::{Value, json};
 
@@ -36,12 +36,13 @@ pub(crate) static KIND: ResourceType = ResourceType {
     name: "dead_letters",
     singular: "dead letter",
     about: "A message that no function could handle. It is kept until somebody replays it or \
-            discards it with a reason.",
+            discards it with a reason, or its work is done all the same. Messages that fail for the \
+            same work are one letter.",
     attributes: &[
         Attribute::read(
             "status",
-            Kind::Choice(&["open", "redriven", "discarded"]),
-            "Where it stands.",
+            Kind::Choice(&["open", "redriven", "discarded", "resolved"]),
+            "Where it stands; `resolved` when what it is about was done all the same.",
         ),
         Attribute::read(
             "source",
@@ -52,7 +53,7 @@ pub(crate) static KIND: ResourceType = ResourceType {
         Attribute::read(
             "message_id",
             Kind::Text(100),
-            "The message's id on the queue that is its `source`.",
+            "The id, on the queue that is its `source`, of the last message that failed so.",
         ),
         Attribute::read(
             "body",
@@ -259,6 +260,7 @@ fn not_possible(letter: &DeadLetter, what: &str) -> ApiError {
         DeadLetterStatus::Open => "open",
         DeadLetterStatus::Redriven => "redriven",
         DeadLetterStatus::Discarded => "discarded",
+        DeadLetterStatus::Resolved => "resolved",
     };
     let detail = format!("dead letter {} is {status} and can't be {what}", letter.id);
     Problem::new(Code::InvalidStatus, detail).into()
@@ -293,7 +295,7 @@ pub(super) async fn carry_out(
     let mut after = before.clone();
     match asked {
         Asked::Redrive => {
-            if before.status == DeadLetterStatus::Discarded {
+            if matches!(before.status, DeadLetterStatus::Discarded | DeadLetterStatus::Resolved) {
                 return Err(not_possible(&before, "replayed"));
             }
             let queue = WorkQueue::named(&before.source).ok_or_else(|| queueless(&before))?;
@@ -316,8 +318,8 @@ pub(super) async fn carry_out(
             if before.status != DeadLetterStatus::Open {
                 return Err(not_possible(&before, "discarded"));
             }
-            if let Some(message) = giving_up(&before, organization)? {
-                context.services.send(WorkQueue::OrderCopy, vec![message]).await?;
+            if let Some((queue, message)) = giving_up(&before, organization)? {
+                context.services.send(queue, vec![message]).await?;
             }
             after.status = DeadLetterStatus::Discarded;
             after.discard_reason = Some(reason);
@@ -330,16 +332,29 @@ pub(super) async fn carry_out(
     Ok(after)
 }
 
-/// What lets go of the run that a discarded letter has blocked: order copy asks the provider first,
-/// so that what was paid is not passed over.
-fn giving_up(letter: &DeadLetter, organization: &OrganizationId) -> Outcome<Option<Outgoing>> {
-    if WorkQueue::named(&letter.source) != Some(WorkQueue::OrderCopy) {
-        return Ok(None);
-    }
-    let Ok(mut run) = serde_json::from_str::<RunDue>(&letter.body) else { return Ok(None) };
-    run.give_up = Some(letter.id.clone());
-    let message = Outgoing::json(&run, Some(organization));
-    message.map(Some).map_err(|error| ApiError::internal(error.to_string()))
+/// What lets go of the run that a discarded letter has blocked, or of the order that waits to be
+/// placed. Whoever gets it asks the provider first, so that what was paid is not given up.
+fn giving_up(
+    letter: &DeadLetter,
+    organization: &OrganizationId,
+) -> Outcome<Option<(WorkQueue, Outgoing)>> {
+    let Some(queue) = WorkQueue::named(&letter.source) else { return Ok(None) };
+    let give_up = Some(letter.id.clone());
+    let message = match queue {
+        WorkQueue::OrderCopy => {
+            let run = serde_json::from_str(&letter.body).ok();
+            run.map(|run| Outgoing::json(&RunDue { give_up, ..run }, Some(organization)))
+        }
+        WorkQueue::Validation => {
+            let order = serde_json::from_str(&letter.body).ok();
+            order.map(|order| {
+                Outgoing::json(&ValidateOrder { give_up, ..order }, Some(organization))
+            })
+        }
+        _ => None,
+    };
+    let message = message.transpose().map_err(|error| ApiError::internal(error.to_string()))?;
+    Ok(message.map(|message| (queue, message)))
 }
 
 fn failed(error: HandleError) -> ApiError {

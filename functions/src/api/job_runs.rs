@@ -347,7 +347,7 @@ async fn create(context: &Context<'_>) -> Outcome<Answer> {
     }
     let retry_of: Related<JobRunId> = document.related("retry_of", &mut problems);
     if let Related::To(id) = &retry_of
-        && context.store().job_run(organization, id).await?.is_none()
+        && context.store().logged_job_run(organization, id).await?.is_none()
     {
         problems.add(no_such("job_runs", id.as_str(), "/data/relationships/retry_of"));
     }

@@ -24,7 +24,11 @@ pub(crate) async fn admit(context: &Context<'_>) -> Outcome<()> {
 /// the message is not accepted, a tick finds the order in the due index and sends it again.
 pub(crate) async fn hand_to_validation(context: &Context<'_>, order: &Order) {
     let organization = &context.caller.organization;
-    let message = ValidateOrder { organization: organization.clone(), order_id: order.id.clone() };
+    let message = ValidateOrder {
+        organization: organization.clone(),
+        order_id: order.id.clone(),
+        give_up: None,
+    };
     let look = async {
         if let Some(backlog) = &context.services.backlog {
             backlog.look().await;

@@ -16,7 +16,7 @@ use super::RenewalTick;
 use crate::sqs_batch::HandleError;
 
 /// Runs recorded in one item of the job log: about 1 KB, one write unit.
-const BATCH: usize = 18;
+pub(super) const BATCH: usize = 18;
 
 /// What is to be done about something that was claimed.
 #[derive(Debug, Clone)]
@@ -119,48 +119,17 @@ impl RenewalTick {
                 Work::Run(..) | Work::Retry(..) | Work::Skipped(..) => logged.push(work),
             }
         }
-        let mut runs = Vec::new();
-        let mut retries = Vec::new();
+        let mut to_send = ToSend::default();
         for chunk in logged.chunks(BATCH) {
             let job = JobRef {
                 job_run_id: job_run_id.clone(),
                 batch: Uuid::now_v7().simple().to_string(),
             };
-            let mut batch = JobBatch { name: job.batch.clone(), runs: Vec::new() };
-            for work in chunk {
-                match work {
-                    Work::Run(id, number) => {
-                        batch.runs.push((id.clone(), *number, RunResult::Pending));
-                        let message = RunDue {
-                            organization: organization.clone(),
-                            subscription_id: id.clone(),
-                            number: *number,
-                            job: job.clone(),
-                            give_up: None,
-                        };
-                        runs.push(outgoing(&message, organization)?);
-                    }
-                    Work::Retry(id, numbers) => {
-                        for (number, attempts) in numbers {
-                            batch.runs.push((id.clone(), *number, RunResult::Pending));
-                            let message = RetryDue {
-                                organization: organization.clone(),
-                                subscription_id: id.clone(),
-                                number: *number,
-                                attempts: *attempts,
-                                job: job.clone(),
-                            };
-                            retries.push(outgoing(&message, organization)?);
-                        }
-                    }
-                    Work::Skipped(id, number) => {
-                        batch.runs.push((id.clone(), *number, RunResult::Skipped));
-                    }
-                    Work::Validate(_) => {}
-                }
-            }
-            self.store.put_job_batch(organization, job_run_id, &batch).await?;
+            let ToSend { runs, retries } = self.log(organization, &job, chunk).await?;
+            to_send.runs.extend(runs);
+            to_send.retries.extend(retries);
         }
+        let ToSend { runs, retries } = to_send;
         for (queue, messages) in
             [(&self.runs, runs), (&self.retries, retries), (&self.validations, validations)]
         {
@@ -171,6 +140,58 @@ impl RenewalTick {
         }
         Ok(())
     }
+
+    /// Records some work as a batch of the job log; answers the messages that are to be sent for it.
+    pub(super) async fn log(
+        &self,
+        organization: &OrganizationId,
+        job: &JobRef,
+        work: &[Work],
+    ) -> Result<ToSend, HandleError> {
+        let mut to_send = ToSend::default();
+        let mut batch = JobBatch { name: job.batch.clone(), runs: Vec::new() };
+        for work in work {
+            match work {
+                Work::Run(id, number) => {
+                    batch.runs.push((id.clone(), *number, RunResult::Pending));
+                    let message = RunDue {
+                        organization: organization.clone(),
+                        subscription_id: id.clone(),
+                        number: *number,
+                        job: job.clone(),
+                        give_up: None,
+                    };
+                    to_send.runs.push(outgoing(&message, organization)?);
+                }
+                Work::Retry(id, numbers) => {
+                    for (number, attempts) in numbers {
+                        batch.runs.push((id.clone(), *number, RunResult::Pending));
+                        let message = RetryDue {
+                            organization: organization.clone(),
+                            subscription_id: id.clone(),
+                            number: *number,
+                            attempts: *attempts,
+                            job: job.clone(),
+                        };
+                        to_send.retries.push(outgoing(&message, organization)?);
+                    }
+                }
+                Work::Skipped(id, number) => {
+                    batch.runs.push((id.clone(), *number, RunResult::Skipped));
+                }
+                Work::Validate(_) => {}
+            }
+        }
+        self.store.put_job_batch(organization, &job.job_run_id, &batch).await?;
+        Ok(to_send)
+    }
+}
+
+/// Messages about claimed work.
+#[derive(Debug, Default)]
+pub(super) struct ToSend {
+    pub(super) runs: Vec<Outgoing>,
+    pub(super) retries: Vec<Outgoing>,
 }
 
 fn outgoing(

@@ -24,8 +24,10 @@ const LATE: TimeDelta = TimeDelta::hours(1);
 /// How long the parts of a tick that was asked for are awaited. A message that takes longer has
 /// become a dead letter, and what is due is taken up by others.
 const AWAITED: TimeDelta = TimeDelta::hours(1);
-/// Runs without a result that are asked for it themselves, in one look.
-const ASKED: usize = 10_000;
+/// Runs without a result that are asked for it themselves, in one look: those after them in the next.
+const ASKED: usize = 1_000;
+/// Batches of runs that are read at once.
+const PAGE: u16 = 200;
 
 /// Those of the entries that are job runs, and the others.
 pub(super) fn apart(entries: Vec<DueEntry>) -> (Vec<DueEntry>, Vec<DueEntry>) {
@@ -103,24 +105,55 @@ impl RenewalTick {
         let Some(open) = self.store.open_job(organization, id).await? else { return Ok(()) };
         let age = now - open.began.at;
         let later = now + age.clamp(SOON, LATE);
-        let Some((job, mut batches)) = self.store.job_run(organization, id).await? else {
+        let Some(job) = self.store.logged_job_run(organization, id).await? else {
             // Who began it has died before it stood in the log.
             if let Some(job) = logged(&open.began) {
                 self.store.open_job_run(organization, &job).await?;
             }
             return Ok(self.store.look_later(&open, later).await?);
         };
-        let more_to_come = now < open.busy_until || (open.awaits && age < AWAITED);
-        if !more_to_come {
-            results::fill_in(&self.store, organization, &job, &mut batches, now, ASKED).await?;
-            let counts = JobCounts::of(&batches);
-            let ended = job_events::ended(&open.began, now, &counts);
-            if counts.pending == 0 && self.store.end_job_run(&open, &ended).await? {
-                return Ok(());
-            }
+        if now < open.busy_until || (open.awaits && age < AWAITED) {
+            return Ok(self.store.look_later(&open, later).await?);
         }
+        let Counted { counts, asked_enough } = self.count(organization, &job, now).await?;
+        let ended = job_events::ended(&open.began, now, &counts);
+        if counts.pending == 0 && !asked_enough && self.store.end_job_run(&open, &ended).await? {
+            return Ok(());
+        }
+        // What was found is noted: the next look goes on from there.
+        let later = if asked_enough { now + SOON } else { later };
         Ok(self.store.look_later(&open, later).await?)
     }
+
+    /// Counts what became of the runs of a job run, batch by batch, however many there are. Those
+    /// whose result was lost are asked, up to a bound.
+    async fn count(
+        &self,
+        organization: &OrganizationId,
+        job: &JobRun,
+        now: DateTime<Utc>,
+    ) -> Result<Counted, HandleError> {
+        let (mut counts, mut left) = (JobCounts::default(), ASKED);
+        let mut after: Option<String> = None;
+        loop {
+            let read = self.store.job_batches(organization, &job.id, PAGE, after.as_deref());
+            let (mut batches, next) = read.await?;
+            left -=
+                results::find_lost(&self.store, organization, job, &mut batches, now, left).await?;
+            counts.count(&batches);
+            after = next;
+            if after.is_none() || left == 0 {
+                return Ok(Counted { counts, asked_enough: left == 0 });
+            }
+        }
+    }
+}
+
+/// What one look at the runs of a job run has found.
+struct Counted {
+    counts: JobCounts,
+    /// Whether as many runs were asked as may be in one look: not all may be counted.
+    asked_enough: bool,
 }
 
 /// A job run as the log is to have it, by the entry that tells of its beginning.

@@ -123,7 +123,9 @@ impl RenewalTick {
 
     async fn go_through(&self, message: TickShards, until: Instant) -> Result<(), HandleError> {
         if let Some(retried) = &message.retry_of {
-            self.retry_failed(&message, retried).await?;
+            if let Some(rest) = self.retry_failed(&message, retried, until).await? {
+                return self.hand_on(rest).await;
+            }
             return self.part_is_through(&message).await;
         }
         let mut joined = HashMap::new();
@@ -239,6 +241,7 @@ impl RenewalTick {
                 Work::Validate(ValidateOrder {
                     organization: entry.organization.clone(),
                     order_id: order_id.clone(),
+                    give_up: None,
                 })
             }));
         }

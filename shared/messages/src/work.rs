@@ -20,6 +20,10 @@ pub struct ValidateOrder {
     pub organization: OrganizationId,
     /// Which order.
     pub order_id: OrderId,
+    /// The dead letter that was discarded: the order is not to be placed, but goes back to its
+    /// client, unless it turns out to be paid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub give_up: Option<DeadLetterId>,
 }
 
 /// The batch of a job run in which a result is recorded.

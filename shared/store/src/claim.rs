@@ -6,6 +6,7 @@ use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use perennial_domain::{
     ids::{JobRunId, OrderId, OrganizationId},
     lifecycle::SubscriptionStatus,
+    order::OrderStatus,
     subscription::Subscription,
     time::OccurrenceNumber,
 };
@@ -15,7 +16,7 @@ use crate::{
     due_index::VALIDATE,
     error::held,
     item::{key_item, n, s},
-    keys::{Key, due_instant},
+    keys::{Key, due_instant, due_key, due_pk, shard_of},
     subscriptions::subscription_of,
 };
 
@@ -163,26 +164,31 @@ impl Store {
         }
     }
 
-    /// Takes an order that waits for validation out of the due index: its message became a dead
-    /// letter, and waits for somebody.
+    /// Has an order that waits for validation handed on again at `at` and not before: its message
+    /// became a dead letter. `false` where it does not wait any more.
     ///
     /// # Errors
     /// When storage does not answer.
-    pub async fn rest_order(
+    pub async fn postpone_order(
         &self,
         organization: &OrganizationId,
         id: &OrderId,
-    ) -> Result<(), StoreError> {
+        at: DateTime<Utc>,
+    ) -> Result<bool, StoreError> {
         let sent = self
             .client
             .update_item()
             .table_name(&self.book)
             .set_key(Some(key_item(&Key::of(organization, "O", id.as_str()))))
-            .update_expression("REMOVE due_pk, due_sk")
-            .condition_expression("attribute_exists(pk)")
+            .update_expression("SET due_pk = :shard, due_sk = :later")
+            .condition_expression("#status = :placing")
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_values(":placing", s(OrderStatus::Placing.as_str()))
+            .expression_attribute_values(":shard", s(due_pk(shard_of(id.as_str(), self.shards))))
+            .expression_attribute_values(":later", s(due_key(at, VALIDATE)))
             .send()
             .await;
-        held(sent).map(drop)
+        Ok(held(sent)?.is_some())
     }
 }
 

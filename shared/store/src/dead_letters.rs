@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Listed, Part, Store, StoreError, Table,
     error::held,
-    item::{Item, from_item, n, s, to_item},
-    keys::{Key, list_pk, list_sk},
+    item::{Item, from_item, key_item, n, s, to_item},
+    keys::{Key, instant, list_pk, list_sk},
 };
 
 /// Where a dead letter stands.
@@ -28,25 +28,27 @@ pub enum DeadLetterStatus {
     Redriven,
     /// Was given up, with a reason.
     Discarded,
+    /// What it is about was done all the same.
+    Resolved,
 }
 
 /// A message that no function could handle.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeadLetter {
-    /// Derived from queue and message, so that receiving it twice keeps it once.
+    /// Derived from its queue and from what it is about, so that the same failure is kept once.
     pub id: DeadLetterId,
     /// Where it stands.
     pub status: DeadLetterStatus,
     /// The queue whose function could not handle it (`order-copy`).
     pub source: String,
-    /// The message's id on that queue.
+    /// The id on that queue of the last message that failed so.
     pub message_id: String,
     /// The message, unchanged.
     pub body: String,
     /// Why it could not be handled; `None` when the function never said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
-    /// How often it was tried.
+    /// How often it was tried, all messages that failed so together.
     pub attempts: u32,
     /// The subscription or order it is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -66,12 +68,33 @@ pub struct DeadLetter {
     /// Who last redrove or discarded it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub handled_by: Option<String>,
-    /// When it became a dead letter.
+    /// When it became a dead letter, last from what somebody had seen to.
     pub created_at: DateTime<Utc>,
     /// When it last changed.
     pub updated_at: DateTime<Utc>,
     /// Counts changes.
     pub version: u64,
+}
+
+impl DeadLetter {
+    /// The letter after another message failed for the same work: it waits again, or still. `None`
+    /// where it is of the message that it has last, which came twice.
+    #[must_use]
+    pub fn failed_again(&self, last: &Self) -> Option<Self> {
+        if self.message_id == last.message_id {
+            return None;
+        }
+        let waits = self.status == DeadLetterStatus::Open;
+        Some(Self {
+            status: DeadLetterStatus::Open,
+            attempts: self.attempts.saturating_add(last.attempts),
+            redrives: self.redrives,
+            handled_by: self.handled_by.clone(),
+            created_at: if waits { self.created_at } else { last.created_at },
+            version: self.version + 1,
+            ..last.clone()
+        })
+    }
 }
 
 impl Listed for DeadLetter {
@@ -129,6 +152,34 @@ impl Store {
             .condition_expression("version = :seen")
             .expression_attribute_values(":seen", n(seen));
         held(put.send().await)?.map(drop).ok_or(StoreError::Conflict(Part::DeadLetter))
+    }
+
+    /// Notes of a letter that waits that its work was done all the same; any other stays as it is, and
+    /// so does one that there is not. One write unit.
+    ///
+    /// # Errors
+    /// When storage does not answer.
+    pub async fn resolve_dead_letter(
+        &self,
+        organization: &OrganizationId,
+        id: &DeadLetterId,
+        at: DateTime<Utc>,
+    ) -> Result<bool, StoreError> {
+        let sent = self
+            .client
+            .update_item()
+            .table_name(&self.operations)
+            .set_key(Some(key_item(&Key::of(organization, "L", id.as_str()))))
+            .update_expression("SET #status = :resolved, updated_at = :at ADD version :one")
+            .condition_expression("#status = :open")
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_values(":open", s("open"))
+            .expression_attribute_values(":resolved", s("resolved"))
+            .expression_attribute_values(":at", s(instant(at)))
+            .expression_attribute_values(":one", n(1))
+            .send()
+            .await;
+        Ok(held(sent)?.is_some())
     }
 
     /// A dead letter.

@@ -4,6 +4,9 @@
 
 use std::collections::BTreeMap;
 
+use aws_sdk_dynamodb::{
+    operation::update_item::builders::UpdateItemFluentBuilder, types::AttributeValue,
+};
 use chrono::{DateTime, Utc};
 use perennial_domain::{
     ids::{JobRunId, OrganizationId, SubscriptionId},
@@ -16,6 +19,7 @@ use crate::{
     error::held,
     item::{Item, from_item, key_item, s, text, to_item},
     keys::{Key, SELF, list_pk, partition},
+    members::Collection,
 };
 
 /// What started a job run.
@@ -126,10 +130,15 @@ impl JobCounts {
     #[must_use]
     pub fn of(batches: &[JobBatch]) -> Self {
         let mut counts = Self::default();
-        for (_, _, result) in batches.iter().flat_map(|batch| &batch.runs) {
-            counts.add(*result);
-        }
+        counts.count(batches);
         counts
+    }
+
+    /// Counts further batches.
+    pub fn count(&mut self, batches: &[JobBatch]) {
+        for (_, _, result) in batches.iter().flat_map(|batch| &batch.runs) {
+            self.add(*result);
+        }
     }
 
     /// Where the job run stands.
@@ -155,15 +164,23 @@ fn run_name(subscription: &SubscriptionId, number: OccurrenceNumber) -> String {
     format!("{subscription}_{number}")
 }
 
+fn result_value(result: RunResult) -> Result<AttributeValue, StoreError> {
+    serde_dynamo::to_attribute_value(result)
+        .map_err(|error: serde_dynamo::Error| StoreError::Refused(error.to_string()))
+}
+
 fn run_of(name: &str) -> Option<(SubscriptionId, OccurrenceNumber)> {
     let (subscription, number) = name.rsplit_once('_')?;
     Some((subscription.parse().ok()?, OccurrenceNumber::new(number.parse().ok()?)))
 }
 
+/// What sort keys of batches begin with.
+const BATCHES: &str = "B#";
+
 /// The sort key of a batch.
 #[must_use]
 pub fn batch_key(name: &str) -> String {
-    format!("B#{name}")
+    format!("{BATCHES}{name}")
 }
 
 impl Listed for JobRun {
@@ -197,13 +214,11 @@ impl Store {
             .condition_expression("attribute_not_exists(pk)")
             .send()
             .await;
-        match held(sent)? {
-            Some(_) => Ok(()),
-            None => Ok(()),
-        }
+        held(sent).map(drop)
     }
 
-    /// Records a batch of claimed runs before they are sent. About 20 runs fit one write unit.
+    /// Records a batch of claimed runs before they are sent, unless it was recorded before: then it
+    /// may hold results by now. About 20 runs fit one write unit.
     ///
     /// # Errors
     /// When storage does not answer.
@@ -220,14 +235,13 @@ impl Store {
             .iter()
             .map(|(id, number, result)| (run_name(id, *number), *result))
             .collect();
-        self.client
+        let put = self
+            .client
             .put_item()
             .table_name(&self.operations)
             .set_item(Some(to_item(&key, &StoredBatch { results })?))
-            .send()
-            .await
-            .map_err(|error| StoreError::from_sdk(&error))?;
-        Ok(())
+            .condition_expression("attribute_not_exists(pk)");
+        held(put.send().await).map(drop)
     }
 
     /// Records what became of runs of one batch; recording it again changes nothing. Where a run
@@ -245,31 +259,62 @@ impl Store {
         if results.is_empty() {
             return Ok(());
         }
+        let (update, _) = self.assigning(organization, job, batch, results)?;
+        update
+            .condition_expression("attribute_exists(pk)")
+            .send()
+            .await
+            .map_err(|error| StoreError::from_sdk(&error))?;
+        Ok(())
+    }
+
+    /// Records what somebody else has found out about runs of one batch that had no result: `false`,
+    /// and nothing is written, where one of them has one by now. At most 20 runs; one write unit.
+    ///
+    /// # Errors
+    /// When storage does not answer.
+    pub async fn record_found(
+        &self,
+        organization: &OrganizationId,
+        job: &JobRunId,
+        batch: &str,
+        results: &[(SubscriptionId, OccurrenceNumber, RunResult)],
+    ) -> Result<bool, StoreError> {
+        let (update, count) = self.assigning(organization, job, batch, results)?;
+        let pending: Vec<String> =
+            (0..count).map(|index| format!("results.#n{index} = :pending")).collect();
+        let sent = update
+            .condition_expression(pending.join(" AND "))
+            .expression_attribute_values(":pending", result_value(RunResult::Pending)?)
+            .send()
+            .await;
+        Ok(held(sent)?.is_some())
+    }
+
+    /// The update that assigns results to runs of one batch, and how many runs it names: each as
+    /// `#n<index>`.
+    fn assigning(
+        &self,
+        organization: &OrganizationId,
+        job: &JobRunId,
+        batch: &str,
+        results: &[(SubscriptionId, OccurrenceNumber, RunResult)],
+    ) -> Result<(UpdateItemFluentBuilder, usize), StoreError> {
         let key = Key { pk: partition(organization, "J", job.as_str()), sk: batch_key(batch) };
-        let mut update = self
-            .client
-            .update_item()
-            .table_name(&self.operations)
-            .set_key(Some(key_item(&key)))
-            .condition_expression("attribute_exists(pk)");
+        let mut update =
+            self.client.update_item().table_name(&self.operations).set_key(Some(key_item(&key)));
         // A run that is told twice, by a repeated message, may be assigned once only.
         let results: BTreeMap<String, RunResult> =
             results.iter().map(|(id, number, result)| (run_name(id, *number), *result)).collect();
         let mut assignments = Vec::with_capacity(results.len());
         for (index, (name, result)) in results.into_iter().enumerate() {
-            let value = serde_dynamo::to_attribute_value(result)
-                .map_err(|error: serde_dynamo::Error| StoreError::Refused(error.to_string()))?;
             assignments.push(format!("results.#n{index} = :v{index}"));
             update = update
                 .expression_attribute_names(format!("#n{index}"), name)
-                .expression_attribute_values(format!(":v{index}"), value);
+                .expression_attribute_values(format!(":v{index}"), result_value(result)?);
         }
-        update
-            .update_expression(format!("SET {}", assignments.join(", ")))
-            .send()
-            .await
-            .map_err(|error| StoreError::from_sdk(&error))?;
-        Ok(())
+        let count = assignments.len();
+        Ok((update.update_expression(format!("SET {}", assignments.join(", "))), count))
     }
 
     /// A job run and the runs it handled.
@@ -281,43 +326,71 @@ impl Store {
         organization: &OrganizationId,
         id: &JobRunId,
     ) -> Result<Option<(JobRun, Vec<JobBatch>)>, StoreError> {
-        let mut job = None;
-        let mut batches = Vec::new();
-        let mut start = None;
-        loop {
-            let answer = self
-                .client
-                .query()
-                .table_name(&self.operations)
-                .key_condition_expression("pk = :pk")
-                .expression_attribute_values(":pk", s(partition(organization, "J", id.as_str())))
-                .consistent_read(true)
-                .set_exclusive_start_key(start)
-                .send()
-                .await
-                .map_err(|error| StoreError::from_sdk(&error))?;
-            for item in answer.items.unwrap_or_default() {
-                let sk = text(&item, "sk").unwrap_or_default();
-                if sk == SELF {
-                    job = Some(from_item(item)?);
-                } else if let Some(name) = sk.strip_prefix("B#") {
-                    let name = name.to_owned();
-                    let stored: StoredBatch = from_item(item)?;
-                    let runs = stored
-                        .results
-                        .into_iter()
-                        .filter_map(|(name, result)| {
-                            let (subscription, number) = run_of(&name)?;
-                            Some((subscription, number, result))
-                        })
-                        .collect();
-                    batches.push(JobBatch { name, runs });
-                }
+        let pk = partition(organization, "J", id.as_str());
+        let whole = Collection { table: &self.operations, pk: &pk, prefix: None, limit: None };
+        let (mut job, mut batches) = (None, Vec::new());
+        self.visit(&whole, &mut |item| {
+            match text(&item, "sk").as_deref() {
+                Some(SELF) => job = Some(from_item(item)?),
+                Some(sk) if sk.starts_with(BATCHES) => batches.push(batch_of(item)?),
+                Some(_) | None => {}
             }
-            start = answer.last_evaluated_key;
-            if start.is_none() {
-                return Ok(job.map(|job| (job, batches)));
-            }
-        }
+            Ok(true)
+        })
+        .await?;
+        Ok(job.map(|job| (job, batches)))
     }
+
+    /// A job run without the runs it handled. One read unit.
+    ///
+    /// # Errors
+    /// When storage does not answer or holds something unreadable.
+    pub async fn logged_job_run(
+        &self,
+        organization: &OrganizationId,
+        id: &JobRunId,
+    ) -> Result<Option<JobRun>, StoreError> {
+        let key = Key::of(organization, "J", id.as_str());
+        self.get_item(&self.operations, &key, true).await?.map(from_item).transpose()
+    }
+
+    /// Some batches of a job run in the order of their names, from after the batch `after` on; with
+    /// the name of the last one where there are more.
+    ///
+    /// # Errors
+    /// When storage does not answer or holds something unreadable.
+    pub async fn job_batches(
+        &self,
+        organization: &OrganizationId,
+        id: &JobRunId,
+        most: u16,
+        after: Option<&str>,
+    ) -> Result<(Vec<JobBatch>, Option<String>), StoreError> {
+        let pk = partition(organization, "J", id.as_str());
+        let batches = Collection {
+            table: &self.operations,
+            pk: &pk,
+            prefix: Some(BATCHES),
+            limit: Some(most.max(1)),
+        };
+        let start = after.map(|name| key_item(&Key { pk: pk.clone(), sk: batch_key(name) }));
+        let (items, next) = self.read_on(&batches, start).await?;
+        let items = items.into_iter().map(batch_of).collect::<Result<Vec<_>, _>>()?;
+        let last = items.last().map(|batch| batch.name.clone());
+        Ok((items, last.filter(|_| next.is_some())))
+    }
+}
+
+/// The batch that an item holds.
+fn batch_of(item: Item) -> Result<JobBatch, StoreError> {
+    let sk = text(&item, "sk").unwrap_or_default();
+    let stored: StoredBatch = from_item(item)?;
+    let run = |(name, result): (String, RunResult)| {
+        let (subscription, number) = run_of(&name)?;
+        Some((subscription, number, result))
+    };
+    Ok(JobBatch {
+        name: sk.strip_prefix(BATCHES).unwrap_or_default().to_owned(),
+        runs: stored.results.into_iter().filter_map(run).collect(),
+    })
 }

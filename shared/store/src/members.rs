@@ -1,4 +1,5 @@
-//! Pages of a collection: what stands under one partition key, by what its sort keys begin with.
+//! Collections, whole or in pages: what stands under one partition key, by what its sort keys begin
+//! with.
 
 use crate::{
     Cursor, CursorError, Direction, Page, Store, StoreError,
@@ -18,7 +19,65 @@ pub(crate) struct Members {
     pub(crate) consistent: bool,
 }
 
+/// A collection, or what its sort keys begin with makes of it, that is read from its beginning.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Collection<'a> {
+    pub(crate) table: &'a str,
+    pub(crate) pk: &'a str,
+    /// What the sort keys begin with; `None` for the whole collection.
+    pub(crate) prefix: Option<&'a str>,
+    /// Most items of one read; `None` for as many as fit 1 MB.
+    pub(crate) limit: Option<u16>,
+}
+
 impl Store {
+    /// Some items of a collection by their sort keys, from after `start` on, read consistently, and
+    /// where to go on.
+    pub(crate) async fn read_on(
+        &self,
+        collection: &Collection<'_>,
+        start: Option<Item>,
+    ) -> Result<(Vec<Item>, Option<Item>), StoreError> {
+        let Collection { table, pk, prefix, limit } = *collection;
+        let query = self.client.query().table_name(table);
+        let query = query.expression_attribute_values(":pk", s(pk));
+        let query = match prefix {
+            Some(prefix) => query
+                .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
+                .expression_attribute_values(":prefix", s(prefix)),
+            None => query.key_condition_expression("pk = :pk"),
+        };
+        let answer = query
+            .consistent_read(true)
+            .set_limit(limit.map(i32::from))
+            .set_exclusive_start_key(start)
+            .send()
+            .await
+            .map_err(|error| StoreError::from_sdk(&error))?;
+        Ok((answer.items.unwrap_or_default(), answer.last_evaluated_key))
+    }
+
+    /// Shows the items of a collection by their sort keys, until `show` has seen enough.
+    pub(crate) async fn visit(
+        &self,
+        collection: &Collection<'_>,
+        show: &mut (dyn FnMut(Item) -> Result<bool, StoreError> + Send),
+    ) -> Result<(), StoreError> {
+        let mut start = None;
+        loop {
+            let (items, next) = self.read_on(collection, start).await?;
+            for item in items {
+                if !show(item)? {
+                    return Ok(());
+                }
+            }
+            start = next;
+            if start.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
     /// A page of the members of a collection in the order book.
     ///
     /// # Errors

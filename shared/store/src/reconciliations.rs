@@ -17,6 +17,7 @@ use crate::{
     error::held,
     item::{Item, from_item, n, s, to_item},
     keys::{Key, list_pk, partition},
+    members::Collection,
 };
 
 /// What sort keys of discrepancies begin with.
@@ -253,32 +254,19 @@ impl Store {
         id: &JobRunId,
         limit: usize,
     ) -> Result<Vec<Discrepancy>, StoreError> {
+        let pk = partition(organization, "J", id.as_str());
+        let found_by =
+            Collection { table: &self.operations, pk: &pk, prefix: Some(FOUND), limit: None };
         let mut found = Vec::new();
-        let mut start: Option<Item> = None;
-        loop {
-            let answer = self
-                .client
-                .query()
-                .table_name(&self.operations)
-                .key_condition_expression("pk = :pk AND begins_with(sk, :found)")
-                .expression_attribute_values(":pk", s(partition(organization, "J", id.as_str())))
-                .expression_attribute_values(":found", s(FOUND))
-                .consistent_read(true)
-                .set_exclusive_start_key(start)
-                .send()
-                .await
-                .map_err(|error| StoreError::from_sdk(&error))?;
-            for item in answer.items.unwrap_or_default() {
-                if found.len() == limit {
-                    return Ok(found);
-                }
-                found.push(from_item(item)?);
-            }
-            start = answer.last_evaluated_key;
-            if start.is_none() {
-                return Ok(found);
-            }
+        if limit == 0 {
+            return Ok(found);
         }
+        self.visit(&found_by, &mut |item| {
+            found.push(from_item(item)?);
+            Ok(found.len() < limit)
+        })
+        .await?;
+        Ok(found)
     }
 }
 

@@ -15,8 +15,9 @@ use perennial_domain::{
 
 use crate::{
     Resource, Store, StoreError,
-    item::{from_item, s, text},
+    item::{from_item, text},
     keys::{Key, SELF, partition},
+    members::Collection,
 };
 
 /// The letter of tables in keys.
@@ -52,31 +53,16 @@ impl Store {
     ) -> Result<Option<TaxTable>, StoreError> {
         let pk = partition(organization, TABLE, id.as_str());
         let (mut calculator, mut rules) = (None::<ManualTaxCalculator>, Vec::new());
-        let mut start = None;
-        loop {
-            let answer = self
-                .client
-                .query()
-                .table_name(&self.book)
-                .key_condition_expression("pk = :pk")
-                .expression_attribute_values(":pk", s(&pk))
-                .consistent_read(true)
-                .set_exclusive_start_key(start)
-                .send()
-                .await
-                .map_err(|error| StoreError::from_sdk(&error))?;
-            for item in answer.items.unwrap_or_default() {
-                match text(&item, "sk").as_deref() {
-                    Some(SELF) => calculator = Some(from_item(item)?),
-                    Some(sk) if sk.starts_with(RULE) => rules.push(from_item::<TaxRule>(item)?),
-                    Some(_) | None => {}
-                }
+        let whole = Collection { table: &self.book, pk: &pk, prefix: None, limit: None };
+        self.visit(&whole, &mut |item| {
+            match text(&item, "sk").as_deref() {
+                Some(SELF) => calculator = Some(from_item(item)?),
+                Some(sk) if sk.starts_with(RULE) => rules.push(from_item::<TaxRule>(item)?),
+                Some(_) | None => {}
             }
-            start = answer.last_evaluated_key.filter(|_| rules.len() <= MOST_READ);
-            if start.is_none() {
-                break;
-            }
-        }
+            Ok(rules.len() <= MOST_READ)
+        })
+        .await?;
         if rules.len() > MOST_READ {
             let told = format!("{id} has more than {MOST_READ} rules");
             return Err(StoreError::Refused(told));

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{Stream, StreamExt, TryStreamExt, stream};
 use perennial_domain::{
     catalog::Customer,
     checks::{CheckRecord, RecordOutcome},
@@ -12,8 +12,13 @@ use perennial_domain::{
     money::{Currency, MinorUnits},
     order::OrderStatus,
     organization::Organization,
+    run::{Run, RunStatus},
+    time::OccurrenceNumber,
 };
-use perennial_store::{Cursor, DeadLetter, DeadLetterStatus, Listed, Span, StoredOrder};
+use perennial_messages::{RetryDue, RunDue};
+use perennial_store::{
+    Cursor, DeadLetter, DeadLetterStatus, Listed, Span, StoreError, StoredOrder,
+};
 
 use crate::{
     api::dead_letters::OF_CHANNELS,
@@ -47,9 +52,40 @@ pub(super) struct Failure {
     pub(super) updated_at: DateTime<Utc>,
 }
 
+/// A run of a subscription.
+type RunKey = (SubscriptionId, OccurrenceNumber);
+
+/// An open letter, and the run that it is about.
+struct OpenLetter {
+    letter: DeadLetter,
+    run: Option<RunKey>,
+}
+
+impl OpenLetter {
+    /// Without its body, which nothing is weighed by. `None` for a letter that somebody has seen to.
+    fn of(mut letter: DeadLetter) -> Option<Self> {
+        if letter.status != DeadLetterStatus::Open {
+            return None;
+        }
+        let body = std::mem::take(&mut letter.body);
+        let run = match WorkQueue::named(&letter.source) {
+            Some(WorkQueue::OrderCopy) => {
+                let due = serde_json::from_str::<RunDue>(&body).ok();
+                due.map(|due| (due.subscription_id, due.number))
+            }
+            Some(WorkQueue::PaymentRetry) => {
+                let due = serde_json::from_str::<RetryDue>(&body).ok();
+                due.map(|due| (due.subscription_id, due.number))
+            }
+            _ => None,
+        };
+        Some(Self { letter, run })
+    }
+}
+
 /// What was found, not weighed yet.
 pub(super) struct Found {
-    letters: Vec<DeadLetter>,
+    letters: Vec<OpenLetter>,
     records: Vec<CheckRecord>,
 }
 
@@ -74,15 +110,6 @@ pub(crate) async fn newest<T: Listed + Sync, K>(
     }
 }
 
-fn is_open(letter: &DeadLetter) -> bool {
-    letter.status == DeadLetterStatus::Open
-}
-
-/// An open letter without its body, which nothing is weighed by.
-fn weighable(letter: DeadLetter) -> Option<DeadLetter> {
-    is_open(&letter).then(|| DeadLetter { body: String::new(), ..letter })
-}
-
 fn unresolved(record: CheckRecord) -> Option<CheckRecord> {
     record.resolution.is_none().then_some(record)
 }
@@ -90,7 +117,7 @@ fn unresolved(record: CheckRecord) -> Option<CheckRecord> {
 impl Found {
     /// All that is open.
     pub(super) async fn all(context: &Context<'_>) -> Outcome<Self> {
-        let letters = newest(context, weighable).await?;
+        let letters = newest(context, OpenLetter::of).await?;
         let records = newest(context, unresolved).await?;
         Self { letters, records }.standing(context).await
     }
@@ -114,7 +141,7 @@ impl Found {
     ) -> Outcome<Self> {
         let (store, organization) = (context.store(), &context.caller.organization);
         let letter = match letter {
-            Some(id) => store.dead_letter(organization, &id).await?.filter(is_open),
+            Some(id) => store.dead_letter(organization, &id).await?.and_then(OpenLetter::of),
             None => None,
         };
         let record = match record {
@@ -125,25 +152,27 @@ impl Found {
         Self { letters: letter.into_iter().collect(), records }.standing(context).await
     }
 
-    /// The same without the orders that have gone on since checks held or refused them.
-    async fn standing(mut self, context: &Context<'_>) -> Outcome<Self> {
-        let organization = &context.caller.organization;
-        self.records = stream::iter(std::mem::take(&mut self.records))
-            .map(|record| async move {
-                let order = context.store().order(organization, &record.order_id).await?;
-                let Some(StoredOrder::Client(order)) = order else { return Ok(None) };
-                let stands = match record.outcome {
-                    RecordOutcome::Held => order.status == OrderStatus::Held,
-                    RecordOutcome::Rejected => order.status == OrderStatus::Draft,
-                };
-                let last = order.placements == record.placement;
-                Ok::<_, perennial_store::StoreError>((stands && last).then_some(record))
-            })
-            .buffered(CONCURRENCY)
-            .try_filter_map(|record| async move { Ok(record) })
-            .try_collect()
-            .await?;
-        Ok(self)
+    /// The same without what has been settled since: orders that have gone on since checks held or
+    /// refused them, and letters of orders and runs that were made all the same.
+    async fn standing(self, context: &Context<'_>) -> Outcome<Self> {
+        let Self { letters, records } = self;
+        let (store, organization) = (context.store(), &context.caller.organization);
+        let runs: Vec<RunKey> = letters.iter().filter_map(|open| open.run.clone()).collect();
+        let runs = &store.runs_among(organization, runs).await?;
+        let letters = stream::iter(letters).map(|open| async move {
+            Ok(still_waits(context, &open, runs).await?.then_some(open))
+        });
+        let records = stream::iter(records).map(|record| async move {
+            let order = store.order(organization, &record.order_id).await?;
+            let Some(StoredOrder::Client(order)) = order else { return Ok(None) };
+            let stands = match record.outcome {
+                RecordOutcome::Held => order.status == OrderStatus::Held,
+                RecordOutcome::Rejected => order.status == OrderStatus::Draft,
+            };
+            let last = order.placements == record.placement;
+            Ok((stands && last).then_some(record))
+        });
+        Ok(Self { letters: all_of(letters).await?, records: all_of(records).await? })
     }
 
     /// Each with its impact: by whose it is, and by what the organization has set.
@@ -152,7 +181,7 @@ impl Found {
         let mut failures: Vec<Failure> = self
             .letters
             .into_iter()
-            .map(of_letter)
+            .map(|open| of_letter(open.letter))
             .chain(self.records.into_iter().map(of_record))
             .collect();
         let wanted = failures.iter().filter_map(|failure| failure.subscription.clone());
@@ -169,7 +198,7 @@ impl Found {
                     Some(StoredOrder::Client(order)) => order.customer_id,
                     Some(StoredOrder::Run(_)) | None => None,
                 };
-                Ok::<_, perennial_store::StoreError>((id, customer))
+                Ok::<_, StoreError>((id, customer))
             })
             .buffer_unordered(CONCURRENCY)
             .try_collect()
@@ -206,6 +235,35 @@ impl Found {
         }
         Ok(failures)
     }
+}
+
+/// What there is, in its order, read several at once.
+async fn all_of<T>(
+    reads: impl Stream<Item = impl Future<Output = Result<Option<T>, StoreError>>>,
+) -> Outcome<Vec<T>> {
+    let found = reads.buffered(CONCURRENCY).try_filter_map(|one| async move { Ok(one) });
+    Ok(found.try_collect().await?)
+}
+
+/// Whether the work of a letter is still to be done, as far as runs and orders tell. One read unit for
+/// the order of a validation.
+async fn still_waits(
+    context: &Context<'_>,
+    open: &OpenLetter,
+    runs: &HashMap<RunKey, Run>,
+) -> Result<bool, StoreError> {
+    if let Some(run) = open.run.as_ref().and_then(|key| runs.get(key)) {
+        return Ok(run.status != RunStatus::Successful);
+    }
+    if WorkQueue::named(&open.letter.source) != Some(WorkQueue::Validation) {
+        return Ok(true);
+    }
+    let id = open.letter.subject.as_ref().and_then(|subject| subject.parse().ok());
+    let Some(id) = id else { return Ok(true) };
+    Ok(match context.store().order(&context.caller.organization, &id).await? {
+        Some(StoredOrder::Client(order)) => order.status == OrderStatus::Placing,
+        Some(StoredOrder::Run(_)) | None => true,
+    })
 }
 
 fn step(failure: &Failure) -> FailedStep {

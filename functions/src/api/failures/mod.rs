@@ -5,6 +5,7 @@
 //! validation again until that places or refuses them, or their message becomes a dead letter.
 
 mod found;
+mod meant;
 pub(crate) mod overturns;
 pub(crate) mod redrives;
 

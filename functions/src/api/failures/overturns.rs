@@ -10,9 +10,13 @@ use perennial_domain::{
 use perennial_store::StoredOrder;
 use serde_json::{Value, json};
 
-use super::{found::Found, redrives::result};
+use super::{
+    found::Found,
+    meant::{Meant, Told, oldest},
+    redrives::result,
+};
 use crate::{
-    api::{orders, previews},
+    api::{check_policies::unknown_channel, orders, previews},
     http::{
         attributes::{Attribute, Attributes, Kind},
         caller::{Role, Verb},
@@ -124,62 +128,37 @@ pub(crate) const OPERATIONS: &[Operation] = &operations(handler!(overturn));
 /// The same for documents and for the other functions, which leave its code out.
 pub(crate) const DESCRIBED: &[Operation] = &operations(elsewhere);
 
-/// The orders that are meant.
-enum Meant {
-    Ids(Vec<String>),
-    Those { check: Option<CheckName>, channel: Option<String>, limit: usize },
+/// By what orders are told.
+const TOLD: Told =
+    Told { ids: IDS.name, by: [CHECK.name, CHANNEL.name], limit: LIMIT.name, most: MAX_ORDERS };
+
+/// What orders have in common.
+struct Common {
+    check: Option<CheckName>,
+    channel: Option<String>,
 }
 
-impl Meant {
-    fn read(attributes: &mut Attributes, problems: &mut Problems) -> Option<Self> {
-        // What was given and is no value has been told of: it is not missing as well.
-        let given =
-            [IDS, CHECK, CHANNEL].into_iter().any(|attribute| attributes.has(attribute.name));
-        let ids: Option<Vec<String>> = attributes.value(IDS.name, problems);
-        let check: Option<CheckName> = attributes.value(CHECK.name, problems);
-        let channel: Option<String> = attributes.value(CHANNEL.name, problems);
-        let limit: Option<usize> = attributes.value(LIMIT.name, problems);
-        let told = check.is_some() || channel.is_some();
-        let detail = match (&ids, told) {
-            (None, false) if given => return None,
-            (None, false) => "order_ids is required, or check or channel_code",
-            (Some(_), true) => "order_ids excludes check and channel_code",
-            (Some(_), false) if limit.is_some() => "limit goes with check or channel_code",
-            (Some(ids), false) => return Some(Self::Ids(ids.clone())),
-            (None, true) => {
-                let limit = limit.unwrap_or(usize::from(MAX_ORDERS));
-                return Some(Self::Those { check, channel, limit });
-            }
-        };
-        let code = if told || limit.is_some() { Code::InvalidValue } else { Code::Required };
-        problems.add(Problem::new(code, detail).at(attributes.pointer(IDS.name)));
-        None
-    }
+fn common(attributes: &mut Attributes, problems: &mut Problems) -> Option<Common> {
+    let check: Option<CheckName> = attributes.value(CHECK.name, problems);
+    let channel: Option<String> = attributes.value(CHANNEL.name, problems);
+    (check.is_some() || channel.is_some()).then_some(Common { check, channel })
+}
 
-    /// The orders, and how many more are meant.
-    async fn orders(self, context: &Context<'_>) -> Outcome<(Vec<String>, usize)> {
-        match self {
-            Self::Ids(mut ids) => {
-                let mut seen = std::collections::HashSet::new();
-                ids.retain(|id| seen.insert(id.clone()));
-                Ok((ids, 0))
-            }
-            Self::Those { check, channel, limit } => {
-                let meant = |record: &CheckRecord| {
-                    record.outcome == RecordOutcome::Held
-                        && channel
-                            .as_ref()
-                            .is_none_or(|channel| record.channel.as_ref() == Some(channel))
-                        && check.is_none_or(|check| is_held_by(record, check))
-                };
-                let mut ids = Found::orders(context, meant).await?;
-                ids.reverse();
-                let remaining = ids.len().saturating_sub(limit);
-                ids.truncate(limit);
-                Ok((ids, remaining))
-            }
-        }
-    }
+/// The orders, and how many more are meant.
+async fn orders_meant(
+    context: &Context<'_>,
+    meant: Meant<Common>,
+) -> Outcome<(Vec<String>, usize)> {
+    let (Common { check, channel }, limit) = match meant {
+        Meant::Ids(ids) => return Ok((ids, 0)),
+        Meant::Those(common, limit) => (common, limit),
+    };
+    let meant = |record: &CheckRecord| {
+        record.outcome == RecordOutcome::Held
+            && channel.as_ref().is_none_or(|channel| record.channel.as_ref() == Some(channel))
+            && check.is_none_or(|check| is_held_by(record, check))
+    };
+    Ok(oldest(Found::orders(context, meant).await?, limit))
 }
 
 /// Whether a check, and no other, hinders an order: what several have found is not overturned for
@@ -198,9 +177,20 @@ async fn overturn(context: &Context<'_>) -> Outcome<Answer> {
     let mut problems = Problems::default();
     let mut attributes = document.attributes(&mut problems);
     let reason: Option<String> = attributes.required(REASON.name, &mut problems);
-    let meant = Meant::read(&mut attributes, &mut problems);
+    let meant = Meant::read(&TOLD, common, &mut attributes, &mut problems);
     let (reason, meant) = problems.finish(reason.zip(meant))?;
-    let (ids, remaining) = meant.orders(context).await?;
+    let channel = match &meant {
+        Meant::Those(common, _) => common.channel.clone(),
+        Meant::Ids(_) => None,
+    };
+    let (ids, remaining) = orders_meant(context, meant).await?;
+    // Orders outlive their channel: only where there are none does it matter whether there is one.
+    if let Some(code) = channel.filter(|_| ids.is_empty())
+        && let Some(problem) =
+            unknown_channel(context, &code, attributes.pointer(CHANNEL.name)).await?
+    {
+        return Err(problem.into());
+    }
     let decision = &Decision::Overturn(reason);
     let results: Vec<Value> = stream::iter(ids)
         .map(|id| async move {

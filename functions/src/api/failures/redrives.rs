@@ -6,9 +6,13 @@ use perennial_domain::ids::DeadLetterId;
 use perennial_store::{DeadLetter, DeadLetterStatus};
 use serde_json::{Map, Value, json};
 
-use super::found::newest;
+use super::{
+    found::newest,
+    meant::{Meant, Told, oldest},
+};
 use crate::{
     api::{
+        check_policies::unknown_channel,
         dead_letters::{self, Asked},
         previews,
     },
@@ -23,6 +27,7 @@ use crate::{
         operation::{Action, Handler, Operation, Surface, elsewhere, handler},
         query::Accepts,
     },
+    work_queues::WorkQueue,
 };
 
 /// Most letters of one request.
@@ -124,89 +129,78 @@ pub(crate) const OPERATIONS: &[Operation] = &operations(handler!(redrive), handl
 /// The same for documents and for the other functions, which leave its code out.
 pub(crate) const DESCRIBED: &[Operation] = &operations(elsewhere, elsewhere);
 
-/// The letters that are meant.
-enum Meant {
-    Ids(Vec<String>),
-    Those { source: Option<String>, error: Option<String>, limit: usize },
+/// By what letters are told.
+const TOLD: Told =
+    Told { ids: IDS.name, by: [SOURCE.name, ERROR.name], limit: LIMIT.name, most: MAX_LETTERS };
+
+/// What letters have in common.
+struct Common {
+    source: Option<String>,
+    error: Option<String>,
 }
 
-impl Meant {
-    fn read(attributes: &mut Attributes, problems: &mut Problems) -> Option<Self> {
-        let ids: Option<Vec<String>> = attributes.value(IDS.name, problems);
-        let source: Option<String> = attributes.value(SOURCE.name, problems);
-        let error: Option<String> = attributes.value(ERROR.name, problems);
-        let limit: Option<usize> = attributes.value(LIMIT.name, problems);
-        let told = source.is_some() || error.is_some();
-        let (member, code, detail) = match (&ids, told) {
-            (None, false) => {
-                let detail = "dead_letter_ids is required, or source or error_contains";
-                (IDS.name, Code::Required, detail)
-            }
-            (Some(_), true) => {
-                let detail =
-                    "dead_letter_ids can't be given together with source or error_contains";
-                (IDS.name, Code::InvalidValue, detail)
-            }
-            (Some(ids), false) if ids.is_empty() => {
-                let detail = "dead_letter_ids must hold 1 to 100 ids, not 0";
-                (IDS.name, Code::OutOfRange, detail)
-            }
-            (Some(_), false) if limit.is_some() => {
-                let detail = "limit goes with source or error_contains, not with dead_letter_ids";
-                (LIMIT.name, Code::InvalidValue, detail)
-            }
-            (Some(ids), false) => return Some(Self::Ids(ids.clone())),
-            (None, true) => {
-                let limit = limit.unwrap_or(usize::from(MAX_LETTERS));
-                return Some(Self::Those { source, error, limit });
-            }
-        };
-        problems.add(Problem::new(code, detail).at(attributes.pointer(member)));
-        None
-    }
+fn common(attributes: &mut Attributes, problems: &mut Problems) -> Option<Common> {
+    let source: Option<String> = attributes.value(SOURCE.name, problems);
+    let error: Option<String> = attributes.value(ERROR.name, problems);
+    (source.is_some() || error.is_some()).then_some(Common { source, error })
+}
 
-    /// The letters that are meant for this.
-    async fn letters(self, context: &Context<'_>, asked: &Asked) -> Outcome<Letters> {
-        match self {
-            Self::Ids(mut ids) => {
-                let mut seen = std::collections::HashSet::new();
-                ids.retain(|id| seen.insert(id.clone()));
-                Ok(Letters { ids, remaining: 0, passed_over: 0 })
-            }
-            Self::Those { source, error, limit } => {
-                let redrive = matches!(asked, Asked::Redrive);
-                let found = newest(context, |letter: DeadLetter| {
-                    let text = letter.error.as_deref().unwrap_or_default();
-                    let meant = letter.status == DeadLetterStatus::Open
-                        && source.as_ref().is_none_or(|source| letter.source == *source)
-                        && error.as_ref().is_none_or(|error| text.contains(error.as_str()));
-                    let possible = !redrive || dead_letters::is_queued(&letter);
-                    meant.then(|| possible.then(|| letter.id.to_string()))
-                })
-                .await?;
-                // Those that can't be replayed stay open: in the way of none that can.
-                let all = found.len();
-                let mut ids: Vec<String> = found.into_iter().flatten().collect();
-                let passed_over = all - ids.len();
-                ids.reverse();
-                let remaining = ids.len().saturating_sub(limit);
-                ids.truncate(limit);
-                Ok(Letters { ids, remaining, passed_over })
-            }
-        }
-    }
+/// The letters that are meant for this.
+async fn letters(context: &Context<'_>, meant: Meant<Common>, asked: &Asked) -> Outcome<Letters> {
+    let (Common { source, error }, limit) = match meant {
+        Meant::Ids(ids) => return Ok(Letters { ids, remaining: 0, passed_over: 0 }),
+        Meant::Those(common, limit) => (common, limit),
+    };
+    let redrive = matches!(asked, Asked::Redrive);
+    let found = newest(context, |letter: DeadLetter| {
+        let text = letter.error.as_deref().unwrap_or_default();
+        let meant = letter.status == DeadLetterStatus::Open
+            && source.as_ref().is_none_or(|source| letter.source == *source)
+            && error.as_ref().is_none_or(|error| text.contains(error.as_str()));
+        let possible = !redrive || dead_letters::is_queued(&letter);
+        meant.then(|| possible.then(|| letter.id.to_string()))
+    })
+    .await?;
+    // Those that can't be replayed stay open: in the way of none that can.
+    let all = found.len();
+    let found: Vec<String> = found.into_iter().flatten().collect();
+    let passed_over = all - found.len();
+    let (ids, remaining) = oldest(found, limit);
+    Ok(Letters { ids, remaining, passed_over })
+}
 
-    /// Refuses a source whose letters are on no queue.
-    fn check_queued(&self, at: String, problems: &mut Problems) {
-        let Self::Those { source: Some(source), .. } = self else { return };
-        if source.starts_with(dead_letters::OF_CHANNELS) {
-            let detail = format!(
-                "letters of {source} are payloads, and on no queue: POST /api/channel_replays takes \
-                 them again"
-            );
-            problems
-                .add(Problem::new(Code::InvalidValue, detail).at(at).with("value", source.clone()));
-        }
+/// The source of the letters that are meant.
+fn source_of(meant: &Meant<Common>) -> Option<&String> {
+    match meant {
+        Meant::Those(common, _) => common.source.as_ref(),
+        Meant::Ids(_) => None,
+    }
+}
+
+/// Refuses a source that no letter can be of: that there is none of it would sound as if all were well.
+fn check_source(meant: &Meant<Common>, at: String, problems: &mut Problems) {
+    let Some(source) = source_of(meant) else { return };
+    if WorkQueue::named(source).is_none() && !source.starts_with(dead_letters::OF_CHANNELS) {
+        let known = WorkQueue::ALL.map(WorkQueue::name).join(", ");
+        let of_channels = dead_letters::OF_CHANNELS;
+        let detail = format!(
+            "source must be one of {known}, or {of_channels}CODE of a channel, not {source:?}"
+        );
+        let problem = Problem::new(Code::InvalidValue, detail).at(at);
+        problems.add(problem.with("value", source.clone()));
+    }
+}
+
+/// Refuses a source whose letters are on no queue.
+fn check_queued(meant: &Meant<Common>, at: String, problems: &mut Problems) {
+    let Some(source) = source_of(meant) else { return };
+    if source.starts_with(dead_letters::OF_CHANNELS) {
+        let detail = format!(
+            "letters of {source} are payloads, and on no queue: POST /api/channel_replays takes \
+             them again"
+        );
+        let problem = Problem::new(Code::InvalidValue, detail).at(at);
+        problems.add(problem.with("value", source.clone()));
     }
 }
 
@@ -241,13 +235,25 @@ async fn see_to(
     let mut problems = Problems::default();
     let mut attributes = document.attributes(&mut problems);
     let asked = asked(&mut attributes, &mut problems);
-    let meant = Meant::read(&mut attributes, &mut problems);
-    if let (Some(Asked::Redrive), Some(meant)) = (&asked, &meant) {
-        meant.check_queued(attributes.pointer(SOURCE.name), &mut problems);
+    let meant = Meant::read(&TOLD, common, &mut attributes, &mut problems);
+    let at = attributes.pointer(SOURCE.name);
+    if let Some(meant) = &meant {
+        check_source(meant, at.clone(), &mut problems);
+        if matches!(asked, Some(Asked::Redrive)) {
+            check_queued(meant, at.clone(), &mut problems);
+        }
     }
     let (asked, meant) = problems.finish(asked.zip(meant))?;
-    let letters = meant.letters(context, &asked).await?;
-    let Letters { ids, remaining, passed_over } = letters;
+    let channel =
+        source_of(&meant).and_then(|source| source.strip_prefix(dead_letters::OF_CHANNELS));
+    let channel = channel.map(str::to_owned);
+    let Letters { ids, remaining, passed_over } = letters(context, meant, &asked).await?;
+    // Letters outlive their channel: only where there is none does it matter whether there is one.
+    if let Some(code) = channel.filter(|_| ids.is_empty())
+        && let Some(problem) = unknown_channel(context, &code, at).await?
+    {
+        return Err(problem.into());
+    }
     let asked = &asked;
     let results: Vec<Value> = stream::iter(ids)
         .map(|id| async move {

@@ -119,6 +119,53 @@ async fn a_result_without_its_batch_is_refused() -> TestResult {
 }
 
 #[tokio::test]
+async fn a_batch_is_recorded_once_and_keeps_its_results() -> TestResult {
+    let (store, acme) = (store().await?, acme()?);
+    opened(&store).await?;
+    let [a, b, c] = ids();
+    store
+        .record_results(&acme, &job("tick"), "3-1", &[(c.clone(), NUMBER, RunResult::Open)])
+        .await?;
+    let runs = vec![(c, NUMBER, RunResult::Pending)];
+    let again = JobBatch { name: "3-1".to_owned(), runs };
+    store.put_job_batch(&acme, &job("tick"), &again).await?;
+    assert_eq!((counts(&store).await?.open, counts(&store).await?.pending), (1, 2));
+
+    // What somebody finds out counts as long as nobody has told.
+    let found = [(a.clone(), NUMBER, RunResult::Skipped), (b, NUMBER, RunResult::Placed)];
+    store.record_results(&acme, &job("tick"), "0-1", &[(a, NUMBER, RunResult::Failed)]).await?;
+    assert!(!store.record_found(&acme, &job("tick"), "0-1", &found).await?, "one was told");
+    assert_eq!((counts(&store).await?.failed, counts(&store).await?.pending), (1, 1));
+    let [_, rest] = found;
+    assert!(store.record_found(&acme, &job("tick"), "0-1", &[rest]).await?);
+    let expected = JobCounts { claimed: 3, placed: 1, open: 1, failed: 1, ..Default::default() };
+    assert_eq!(counts(&store).await?, expected);
+    Ok(())
+}
+
+#[tokio::test]
+async fn batches_are_read_page_by_page_without_what_else_stands_by_their_job_run() -> TestResult {
+    let (store, acme, id) = (store().await?, acme()?, job("tick"));
+    opened(&store).await?;
+    assert_eq!(store.logged_job_run(&acme, &id).await?, Some(log_entry("tick")?));
+    assert_eq!(store.logged_job_run(&acme, &job("none")).await?, None);
+    let names = |batches: &[JobBatch]| -> Vec<String> {
+        batches.iter().map(|batch| batch.name.clone()).collect()
+    };
+    let (first, next) = store.job_batches(&acme, &id, 1, None).await?;
+    assert_eq!((names(&first), next.as_deref()), (vec!["0-1".to_owned()], Some("0-1")));
+    assert_eq!(first.iter().map(|batch| batch.runs.len()).sum::<usize>(), 2);
+    let (second, last) = store.job_batches(&acme, &id, 5, next.as_deref()).await?;
+    assert_eq!((names(&second), last), (vec!["3-1".to_owned()], None));
+    let mut counts = JobCounts::default();
+    for page in [first, second] {
+        counts.count(&page);
+    }
+    assert_eq!((counts.claimed, counts.pending), (3, 3));
+    Ok(())
+}
+
+#[tokio::test]
 async fn job_runs_are_listed_by_time() -> TestResult {
     let (store, acme) = (store().await?, acme()?);
     let mut expected = Vec::new();

@@ -64,3 +64,27 @@ async fn a_placed_order_waits_no_more() -> TestResult {
     assert_eq!(store.claim_order(&seen, &claim("late", later)).await?, None);
     Ok(())
 }
+
+#[tokio::test]
+async fn an_order_that_is_put_off_is_due_when_it_was_put_off_to_and_not_before() -> TestResult {
+    let (store, acme, now) = (store().await?, acme()?, at(ANCHOR)?);
+    let draft = order("o")?;
+    let until = now + TimeDelta::hours(1);
+    assert!(!store.postpone_order(&acme, &draft.id, until).await?, "there is none");
+    store.commit(&acme).order(&draft, Expect::New).run().await?;
+    assert!(!store.postpone_order(&acme, &draft.id, until).await?, "it does not wait");
+    let (placing, _) = begin_placing(&draft, false, now);
+    store.commit(&acme).order(&placing, Expect::Version(1)).run().await?;
+    for _ in 0..2 {
+        assert!(store.postpone_order(&acme, &draft.id, until).await?);
+    }
+    let before = until - TimeDelta::seconds(1);
+    assert!(store.due(0, before, 10, None).await?.items.is_empty());
+    let entry = only_due(&store, until).await?;
+    assert_eq!((&entry.subject, entry.due_at), (&DueSubject::Order(draft.id.clone()), until));
+    let (placed, _) = place(&placing, Collected::Nothing, now);
+    store.commit(&acme).order(&placed, Expect::Version(placing.version)).run().await?;
+    assert!(!store.postpone_order(&acme, &draft.id, until).await?, "it is placed");
+    assert!(store.due(0, until, 10, None).await?.items.is_empty());
+    Ok(())
+}

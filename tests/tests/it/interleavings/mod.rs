@@ -10,3 +10,4 @@ mod crashes;
 mod orders;
 mod others;
 mod stage;
+mod stuck;

@@ -24,7 +24,7 @@ const MANY: usize = 12;
 const BEGAN: [&str; 2] = ["job_runs.create", "job_runs.start"];
 
 /// The topics that were told of each job run, in order of their names.
-fn told(heard: &[Request]) -> BTreeMap<String, Vec<String>> {
+pub(super) fn told(heard: &[Request]) -> BTreeMap<String, Vec<String>> {
     let mut told: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for request in heard {
         let id = request.at("/data/id").as_str().unwrap_or_default().to_owned();
@@ -36,7 +36,7 @@ fn told(heard: &[Request]) -> BTreeMap<String, Vec<String>> {
 }
 
 /// What is told of a job run that is over.
-fn over(errors: bool) -> Vec<String> {
+pub(super) fn over(errors: bool) -> Vec<String> {
     let mut topics = vec!["job_runs.complete"];
     topics.extend(errors.then_some("job_runs.complete_with_errors"));
     topics.extend(BEGAN);

@@ -4,6 +4,7 @@
 mod batches;
 mod breaker;
 mod job_runs;
+mod large_job_runs;
 mod lost;
 mod messages;
 mod poison;
