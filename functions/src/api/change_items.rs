@@ -26,7 +26,7 @@ use crate::{
         error::{ApiError, Code, Outcome, Problem, Problems},
         event::Answer,
     },
-    intake::line::{check_sign, related_item, too_large, wanted},
+    intake::line::{check_sign, related_items, too_large, wanted},
 };
 
 const ITEMS: Touches = Touches {
@@ -49,7 +49,7 @@ pub(super) async fn create(context: &Context<'_>) -> Outcome<Answer> {
     let one_off = attributes.value("one_off", &mut problems).unwrap_or(false);
     let mut annotations = Annotations { created_at: Some(context.now), ..Annotations::default() };
     annotate(&AnnotationChange::read(&mut attributes, &mut problems), &mut annotations);
-    let related = related_item(&document, &mut problems);
+    let related = related_items(&document, &mut problems);
     let wanted = wanted(&mut attributes, related, &mut problems);
     let subscription: Related<SubscriptionId> =
         document.related("order_subscription", &mut problems);

@@ -20,12 +20,14 @@ use crate::http::{
 };
 
 /// Resource type, relationship, and the relationship that leads back.
-const INVERSES: [(&str, &str, &str); 8] = [
+const INVERSES: [(&str, &str, &str); 10] = [
     ("customers", "orders", "customer"),
     ("customers", "order_subscriptions", "customer"),
     ("customers", "customer_payment_sources", "customer"),
     ("subscription_models", "markets", "subscription_model"),
     ("subscription_models", "order_subscriptions", "subscription_model"),
+    ("skus", "prices", "sku"),
+    ("price_lists", "prices", "price_list"),
     ("manual_tax_calculators", "tax_rules", "manual_tax_calculator"),
     ("manual_tax_calculators", "markets", "tax_calculator"),
     ("external_tax_calculators", "markets", "tax_calculator"),

@@ -33,6 +33,7 @@ mod journals;
 pub(crate) mod line_items;
 pub(crate) mod listing;
 pub(crate) mod markets;
+mod number;
 pub(crate) mod open;
 mod order_copies;
 pub(crate) mod order_factories;

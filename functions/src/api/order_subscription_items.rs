@@ -78,6 +78,7 @@ pub(crate) static KIND: ResourceType = ResourceType {
             Kind::Integer(-i64::MAX, i64::MAX),
             "Quantity times price, in minor units.",
         ),
+        Attribute::read("currency_code", Kind::Currency, "Currency of the amounts."),
         Attribute::read("formatted_unit_amount", Kind::Text(50), "The price, for people."),
         Attribute::read("formatted_total_amount", Kind::Text(50), "The total, for people."),
         REFERENCE,
@@ -92,11 +93,16 @@ pub(crate) static KIND: ResourceType = ResourceType {
             on_create: Given::Optionally,
             ..Relationship::given("item", "skus").or_to(&["bundles", "adjustments"]).unlinked()
         },
-        Relationship::given("sku", "skus"),
-        Relationship::given("bundle", "bundles"),
-        Relationship::given("adjustment", "adjustments"),
+        ordered("sku", "skus"),
+        ordered("bundle", "bundles"),
+        ordered("adjustment", "adjustments"),
     ],
 };
+
+/// What is ordered, by its type: given instead of `item`.
+const fn ordered(name: &'static str, to: &'static str) -> Relationship {
+    Relationship { on_create: Given::Optionally, ..Relationship::given(name, to) }
+}
 
 pub(super) const OPERATIONS: &[Operation] = &[
     Operation {
@@ -203,6 +209,7 @@ pub(super) fn object(subscription: &Subscription, item: &SubscriptionItem) -> Ob
             "price_override": price_override,
             "one_off": one_off,
             "total_amount_cents": total,
+            "currency_code": subscription.currency,
             "formatted_unit_amount": orders::formatted(*unit_amount, subscription.currency),
             "formatted_total_amount":
                 total.map(|total| orders::formatted(total, subscription.currency)),

@@ -14,8 +14,9 @@ use serde_json::{Value, json};
 use super::{
     CREATED_AT, UPDATED_AT, addresses, answer,
     catalog::{METADATA, REFERENCE, REFERENCE_ORIGIN},
-    change_subscription, create_subscription, customer_email, listing, order_factories,
-    order_subscription_items, orders,
+    change_subscription, create_subscription, customer_email, listing,
+    number::{NUMBER, number_of},
+    order_factories, order_subscription_items, orders,
     schedule_rules::{
         self, ANCHOR_DAY, ANCHOR_WEEKDAY, DST_GAP, DST_OVERLAP, MONTH_END, WORKING_DAYS,
     },
@@ -24,7 +25,7 @@ use super::{
 };
 use crate::http::{
     attributes::{Access, Attribute, Kind},
-    context::{Context, digest},
+    context::Context,
     error::{ApiError, Outcome},
     event::Answer,
     object::{Linkage, Object, Relationship, ResourceType},
@@ -37,7 +38,7 @@ pub(crate) static KIND: ResourceType = ResourceType {
     singular: "order subscription",
     about: "An order that repeats.",
     attributes: &[
-        Attribute::read("number", Kind::Text(20), "A number for people to tell it by; final."),
+        NUMBER,
         Attribute::read(
             "status",
             Kind::Choice(&["draft", "inactive", "active", "running", "cancelled"]),
@@ -341,14 +342,6 @@ pub(super) const OPERATIONS: &[Operation] = &[
 /// The least time by which an expiry comes after the last instant before it.
 const INSTANT: TimeDelta = TimeDelta::nanoseconds(1);
 
-/// A number of 16 digits that derives from the id. Unlike the id it is not for looking up: two may
-/// have the same, once in some twenty thousand organizations of a million subscriptions.
-fn number_of(id: &SubscriptionId) -> String {
-    let bytes = digest(&["number", id.as_str()]);
-    let head = bytes.iter().take(8).fold(0_u64, |head, byte| head << 8 | u64::from(*byte));
-    format!("{:016}", head % 10_u64.pow(16))
-}
-
 pub(super) fn object(subscription: &Subscription) -> Object {
     let Subscription {
         id,
@@ -428,7 +421,7 @@ pub(super) fn object(subscription: &Subscription) -> Object {
         .collect();
     let brings = order_subscription_items::objects(subscription);
     let mut attributes = json!({
-            "number": number_of(id),
+            "number": number_of(id.as_str()),
             "status": status,
             "customer_email": Value::Null,
             "fulfillment_frequency": frequency,

@@ -8,7 +8,7 @@ use perennial_domain::{
     money::{Amount, Currency, MinorUnits},
     order::{MAX_LINE_ITEMS, Order},
     payment::{Collected, Reversals},
-    pricing::Totals,
+    pricing::{OrderedItem, Totals},
     run::Run,
     subscription::Subscription,
     tax::{SoldLine, Taxes},
@@ -19,7 +19,9 @@ use serde_json::{Value, json};
 use super::{
     CREATED_AT, UPDATED_AT, addresses, answer,
     catalog::{METADATA, REFERENCE, REFERENCE_ORIGIN},
-    line_items, listing, order_factories, order_subscriptions,
+    line_items, listing,
+    number::{NUMBER, number_of},
+    order_factories, order_subscriptions,
     tags::{self, ADD_TAGS, REMOVE_TAGS, TAGS},
     taxed,
 };
@@ -41,6 +43,7 @@ pub(crate) static KIND: ResourceType = ResourceType {
     singular: "order",
     about: "An order: a client's, from draft to placed, or one that a subscription's run has made.",
     attributes: &[
+        NUMBER,
         Attribute::read(
             "status",
             Kind::Choice(&["draft", "placing", "pending", "held", "placed", "cancelled"]),
@@ -60,6 +63,11 @@ pub(crate) static KIND: ResourceType = ResourceType {
                 "charged_back",
             ]),
             "Where its payment stands: what has gone back of it counts.",
+        ),
+        Attribute::read(
+            "skus_count",
+            Kind::Integer(0, i64::MAX),
+            "Units of the skus on its lines; what is within bundles does not count.",
         ),
         Attribute::create(
             "currency_code",
@@ -146,7 +154,8 @@ pub(crate) static KIND: ResourceType = ResourceType {
             "_create_subscriptions",
             Kind::Boolean,
             Access::Trigger,
-            "Makes subscriptions of its recurring lines: now if it is placed, else once it is.",
+            "Makes subscriptions of its recurring lines: now if it is placed, else once it is. False takes \
+             that back from a draft.",
         ),
         Attribute::of(
             "_cancel",
@@ -209,6 +218,11 @@ pub(crate) static KIND: ResourceType = ResourceType {
             "When its subscriptions were made; null where they were not.",
         ),
         Attribute::read("placed_at", Kind::Instant, "When it was placed."),
+        Attribute::read(
+            "cancelled_at",
+            Kind::Instant,
+            "When it was cancelled, or the run that has made it was given up; null where it was not.",
+        ),
         CREATED_AT,
         UPDATED_AT,
     ],
@@ -257,6 +271,12 @@ pub(super) const OPERATIONS: &[Operation] = &[
 /// An amount for people.
 pub(super) fn formatted(amount: MinorUnits, currency: Currency) -> String {
     Amount::new(amount, currency).to_string()
+}
+
+/// Units of skus that are ordered as such.
+fn skus_count<'a>(ordered: impl Iterator<Item = (&'a OrderedItem, u32)>) -> u64 {
+    let skus = ordered.filter(|(item, _)| item.sku_code().is_some());
+    skus.map(|(_, quantity)| u64::from(quantity)).sum()
 }
 
 /// What an order comes to.
@@ -342,6 +362,7 @@ pub(crate) fn object(order: &Order) -> Object {
         tags,
         placing_at: _,
         placed_at,
+        cancelled_at,
         created_at,
         updated_at,
         version,
@@ -356,7 +377,9 @@ pub(crate) fn object(order: &Order) -> Object {
         version: Some(*version),
         attributes: with_amounts(
             json!({
+                "number": number_of(id.as_str()),
                 "status": status,
+                "skus_count": skus_count(lines.iter().map(|line| (&line.item, line.quantity))),
                 "payment_status": order.payment_status(),
                 "currency_code": currency,
                 "reference": reference,
@@ -369,6 +392,7 @@ pub(crate) fn object(order: &Order) -> Object {
                 "subscriptions_created": subscriptions_created,
             "subscription_created_at": subscription_created_at,
                 "placed_at": placed_at,
+                "cancelled_at": cancelled_at,
                 "created_at": created_at,
                 "updated_at": updated_at,
             }),
@@ -422,7 +446,9 @@ pub(super) fn run_object(run: &Run) -> Object {
         version: Some(run.version),
         attributes: with_amounts(
             json!({
+                "number": number_of(run.order_id().as_str()),
                 "status": run.order_status(),
+                "skus_count": skus_count(run.lines.iter().map(|line| (&line.item, line.quantity))),
                 "payment_status": run.payment_status(),
                 "currency_code": run.currency,
                 "reference": Value::Null,
@@ -435,6 +461,7 @@ pub(super) fn run_object(run: &Run) -> Object {
                 "subscriptions_created": false,
             "subscription_created_at": Value::Null,
                 "placed_at": run.completed_at,
+                "cancelled_at": run.cancelled_at(),
                 "created_at": run.started_at,
                 "updated_at": run.completed_at.or(run.failed_at).unwrap_or(run.started_at),
             }),

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::http::{
     attributes::{Attribute, Kind},
-    object::ResourceType,
+    object::{Relationship, ResourceType},
 };
 
 pub(crate) static KIND: ResourceType = ResourceType {
@@ -26,7 +26,7 @@ pub(crate) static KIND: ResourceType = ResourceType {
         CREATED_AT,
         UPDATED_AT,
     ],
-    relationships: &[],
+    relationships: &[Relationship::listed("prices", "prices")],
 };
 
 pub(super) static CATALOG: Catalog = Catalog {

@@ -81,6 +81,18 @@ pub(super) const RETRY: Attribute = Attribute::of(
      Of the retries of its policy it uses up one only where that says manual_retries_count.",
 );
 
+const PLACE_TARGET_ORDER: Attribute = Attribute::create(
+    "place_target_order",
+    Kind::Boolean,
+    "Whether it places its order; else it leaves a draft. As its subscription says: another value is \
+     refused.",
+);
+const REUSE_WALLET: Attribute = Attribute::create(
+    "reuse_wallet",
+    Kind::Boolean,
+    "True: it is paid as its subscription is. Another value is refused.",
+);
+
 pub(crate) static KIND: ResourceType = ResourceType {
     name: "recurring_order_copies",
     singular: "recurring order copy",
@@ -107,12 +119,8 @@ pub(crate) static KIND: ResourceType = ResourceType {
         TOTAL,
         TOTAL_WITH_TAXES,
         CURRENCY,
-        Attribute::read(
-            "place_target_order",
-            Kind::Boolean,
-            "Whether it places its order; else it leaves a draft.",
-        ),
-        Attribute::read("reuse_wallet", Kind::Boolean, "True: it is paid as its subscription is."),
+        PLACE_TARGET_ORDER,
+        REUSE_WALLET,
         RETRY,
         read_only(REFERENCE),
         read_only(REFERENCE_ORIGIN),
@@ -199,7 +207,9 @@ async fn read(context: &Context<'_>) -> Outcome<Answer> {
 async fn create(context: &Context<'_>) -> Outcome<Answer> {
     let mut document = Document::create(context.request, &KIND)?;
     let mut problems = Problems::default();
-    document.attributes(&mut problems);
+    let mut attributes = document.attributes(&mut problems);
+    let places: Option<bool> = attributes.optional(PLACE_TARGET_ORDER.name, &mut problems).value();
+    let reuses: Option<bool> = attributes.optional(REUSE_WALLET.name, &mut problems).value();
     let subscription: Related<SubscriptionId> =
         document.related("order_subscription", &mut problems);
     let source: Related<OrderId> = document.related("source_order", &mut problems);
@@ -226,6 +236,19 @@ async fn create(context: &Context<'_>) -> Outcome<Answer> {
         );
         return Err(Problem::new(Code::InvalidStatus, detail).at(at).into());
     }
+    // A run is made as its subscription says, whoever asks for it.
+    let mut problems = Problems::default();
+    for (attribute, given, own) in
+        [(PLACE_TARGET_ORDER, places, found.place_target_order), (REUSE_WALLET, reuses, true)]
+    {
+        if let Some(given) = given.filter(|given| *given != own) {
+            let detail =
+                format!("{} of the runs of order subscription {id} is {own}", attribute.name);
+            let at = format!("/data/attributes/{}", attribute.name);
+            problems.add(Problem::new(Code::InvalidValue, detail).at(at).with("value", given));
+        }
+    }
+    problems.check()?;
     let (after, number) = run_copy::run_next_now(context, found).await?;
     let id = order_factories::id_of_run(after.factory, &after.id, number);
     let made = order_factories::find(context, &id).await?;

@@ -92,7 +92,8 @@ async fn follow(context: &Context<'_>) -> Outcome<Answer> {
             listing::select(context, &OfSubscription { subscription, kind: name }).await?
         }
         (Some(Linkage::Unknown), _) if journals::tells(name) => {
-            let resource = Concerned { kind: of.name, id: owner.id };
+            // Of the type as which it is answered: a factory is a copy of one kind or the other.
+            let resource = Concerned { kind: owner.kind.name, id: owner.id };
             match Journal::of_resource(context, resource).await? {
                 Some(journal) => journal.told(name).page(context).await?,
                 None => listing::of_all(context, Vec::new())?,

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::http::{
     attributes::{Attribute, Kind},
-    object::ResourceType,
+    object::{Relationship, ResourceType},
 };
 
 /// Most units that can be in stock.
@@ -24,6 +24,8 @@ pub(crate) static KIND: ResourceType = ResourceType {
     attributes: &[
         Attribute::create("code", Kind::Text(100), "The merchant's code, unique and final."),
         Attribute::write("name", Kind::Text(200), "Name for people."),
+        Attribute::write("description", Kind::Text(2_000), "More about it, for people."),
+        Attribute::write("image_url", Kind::Text(2_000), "Where an image of it is."),
         Attribute::write(
             "unit_amount_cents",
             Kind::Integer(0, MAX_AMOUNT),
@@ -49,7 +51,7 @@ pub(crate) static KIND: ResourceType = ResourceType {
         CREATED_AT,
         UPDATED_AT,
     ],
-    relationships: &[TAGS],
+    relationships: &[Relationship::listed("prices", "prices"), TAGS],
 };
 
 pub(super) static CATALOG: Catalog = Catalog {

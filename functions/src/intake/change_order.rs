@@ -38,6 +38,9 @@ use crate::{
     subscribe::{SubscribeError, create_for_order},
 };
 
+/// Where the trigger stands in a body.
+const CREATE_SUBSCRIPTIONS: &str = "/data/attributes/_create_subscriptions";
+
 /// What a client wants changed.
 struct Wanted {
     annotations: AnnotationChange,
@@ -47,12 +50,18 @@ struct Wanted {
     customer: Related<CustomerId>,
     payment_source: Related<PaymentSourceId>,
     place: bool,
-    create_subscriptions: bool,
+    /// False takes back what was asked for before.
+    create_subscriptions: Option<bool>,
     cancel: bool,
     update_taxes: bool,
 }
 
 impl Wanted {
+    /// Whether it asks for subscriptions.
+    fn subscribes(&self) -> bool {
+        self.create_subscriptions == Some(true)
+    }
+
     /// Whether it changes what the client keeps with the order, which no rule reads.
     fn annotates(&self) -> bool {
         self.annotations.is_given() || self.tags.is_given()
@@ -80,13 +89,13 @@ pub(super) async fn update(context: &Context<'_>) -> Outcome<Answer> {
         addresses: AddressChange::read(&document, &mut problems),
         expiry: attributes.optional("subscriptions_expire_at", &mut problems),
         place: attributes.trigger("_place", &mut problems),
-        create_subscriptions: attributes.trigger("_create_subscriptions", &mut problems),
+        create_subscriptions: attributes.value("_create_subscriptions", &mut problems),
         cancel: attributes.trigger("_cancel", &mut problems),
         update_taxes: attributes.trigger(UPDATE_TAXES, &mut problems),
         customer: document.related("customer", &mut problems),
         payment_source: payment_source(&document, &mut attributes, &mut problems),
     };
-    if wanted.cancel && (wanted.place || wanted.create_subscriptions) {
+    if wanted.cancel && (wanted.place || wanted.subscribes()) {
         problems.add(
             Problem::new(Code::InvalidValue, "an order can't be cancelled and placed at once")
                 .at("/data/attributes/_cancel")
@@ -97,7 +106,7 @@ pub(super) async fn update(context: &Context<'_>) -> Outcome<Answer> {
     if let Some(decision) = &decision
         && (wanted.place
             || wanted.cancel
-            || wanted.create_subscriptions
+            || wanted.create_subscriptions.is_some()
             || wanted.update_taxes
             || wanted.edits()
             || wanted.annotates())
@@ -223,13 +232,13 @@ async fn carry_out(
     edited: Order,
     wanted: &Wanted,
 ) -> Outcome<Order> {
-    if wanted.create_subscriptions && before.status == OrderStatus::Placed {
+    if wanted.subscribes() && before.status == OrderStatus::Placed {
         if told(&before) != told(&edited) {
             // Two commits: one might be refused when the other is done.
             let detail = "of a placed order, _create_subscriptions is a request of its own: make other \
                           changes before or after it";
             return Err(Problem::new(Code::InvalidStatus, detail.to_owned())
-                .at("/data/attributes/_create_subscriptions")
+                .at(CREATE_SUBSCRIPTIONS)
                 .into());
         }
         return subscribe(context, &before).await;
@@ -246,10 +255,16 @@ async fn carry_out(
     let seen = before.version;
     let mut after = edited;
     let mut changes = Vec::new();
-    if wanted.create_subscriptions && !wanted.place {
+    if wanted.subscribes() && !wanted.place {
         require_open(&before)?;
     }
-    after.create_subscriptions |= wanted.create_subscriptions;
+    let takes_back = wanted.create_subscriptions == Some(false)
+        && before.create_subscriptions
+        && !before.subscriptions_created;
+    if takes_back {
+        require_draft(&before, "do without subscriptions", CREATE_SUBSCRIPTIONS)?;
+    }
+    after.create_subscriptions = !takes_back && (after.create_subscriptions || wanted.subscribes());
     let (was, is) = differing(&told(&before), &told(&after));
     if was != is {
         changes.push(Change { event: "orders.update", before: was, after: is });
@@ -261,7 +276,7 @@ async fn carry_out(
     if wanted.place {
         require_draft(&before, "be placed", "/data/attributes/_place")?;
         admit(context).await?;
-        let (placing, change) = begin_placing(&after, wanted.create_subscriptions, context.now);
+        let (placing, change) = begin_placing(&after, wanted.subscribes(), context.now);
         after = placing;
         changes.push(change);
     }
@@ -269,6 +284,7 @@ async fn carry_out(
         let cancellable = [OrderStatus::Draft, OrderStatus::Placed];
         require(&before, &cancellable, "be cancelled", "/data/attributes/_cancel")?;
         after.status = OrderStatus::Cancelled;
+        after.cancelled_at = Some(context.now);
         changes.push(Change {
             event: "orders.cancel",
             before: json!({"status": before.status}),
@@ -321,8 +337,7 @@ async fn cancel(
 /// An order that is still to be placed can take note that it shall become subscriptions.
 fn require_open(order: &Order) -> Outcome<()> {
     let open = [OrderStatus::Draft, OrderStatus::Placing, OrderStatus::Held];
-    let at = "/data/attributes/_create_subscriptions";
-    require(order, &open, "be marked to become subscriptions", at)
+    require(order, &open, "be marked to become subscriptions", CREATE_SUBSCRIPTIONS)
 }
 
 async fn subscribe(context: &Context<'_>, order: &Order) -> Outcome<Order> {
@@ -338,8 +353,6 @@ async fn subscribe(context: &Context<'_>, order: &Order) -> Outcome<Order> {
                 | SubscribeError::NothingRecurs(_)
                 | SubscribeError::Plan(_) => Code::InvalidValue,
             };
-            Problem::new(code, error.to_string())
-                .at("/data/attributes/_create_subscriptions")
-                .into()
+            Problem::new(code, error.to_string()).at(CREATE_SUBSCRIPTIONS).into()
         })
 }

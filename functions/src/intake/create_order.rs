@@ -52,7 +52,7 @@ fn read_lines(
         .filter_map(|(index, line)| {
             let at = format!("{pointer}/{index}");
             let mut line = Attributes::new(line_items::WRITABLE, Mode::Create, line, &at, problems);
-            Draft::read(&mut line, None, context.caller, problems)
+            Draft::read(&mut line, Vec::new(), context.caller, problems)
         })
         .collect()
 }
@@ -175,6 +175,7 @@ pub(crate) async fn read(context: &Context<'_>, mut document: Document) -> Outco
         tags,
         placing_at: None,
         placed_at: None,
+        cancelled_at: None,
         created_at: context.now,
         updated_at: context.now,
         version: 1,

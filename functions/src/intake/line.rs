@@ -33,14 +33,14 @@ pub(crate) struct Draft {
 }
 
 impl Draft {
-    /// Reads a line; `None` where something was wrong. `item` is what its relationship leads to.
+    /// Reads a line; `None` where something was wrong. `related` is what its relationships lead to.
     pub(crate) fn read(
         attributes: &mut Attributes,
-        item: Option<Wanted>,
+        related: Vec<Wanted>,
         caller: &Caller,
         problems: &mut Problems,
     ) -> Option<Self> {
-        let wanted = wanted(attributes, item, problems);
+        let wanted = wanted(attributes, related, problems);
         let quantity: Option<u32> = attributes.required("quantity", problems);
         let frequency = attributes.optional("frequency", problems).value();
         let unit_amount = price(attributes, caller, problems);
@@ -94,21 +94,25 @@ impl Draft {
     }
 }
 
-/// What the relationship `item` of a document leads to, if it is given.
-pub(crate) fn related_item(document: &Document, problems: &mut Problems) -> Option<Wanted> {
-    let (kind, id) = document.related_any("item", problems)?;
-    let at = "/data/relationships/item/data/id";
-    let found = WantedId::of(kind, &id);
-    if found.is_none() {
-        problems.add(crate::http::document::no_such(kind, &id, "/data/relationships/item"));
+/// What the relationships of a document lead to that say what is ordered: `item` and, where its
+/// resource can be given them, those for each type of what can be ordered.
+pub(crate) fn related_items(document: &Document, problems: &mut Problems) -> Vec<Wanted> {
+    let mut all = Vec::new();
+    for name in ["item", "sku", "bundle", "adjustment"] {
+        let Some((kind, id)) = document.related_any(name, problems) else { continue };
+        let at = format!("/data/relationships/{name}");
+        match WantedId::of(kind, &id) {
+            Some(found) => all.push(Wanted { id: found, name: id, at: format!("{at}/data/id") }),
+            None => problems.add(crate::http::document::no_such(kind, &id, &at)),
+        }
     }
-    Some(Wanted { id: found?, name: id, at: at.to_owned() })
+    all
 }
 
-/// The one thing that a line orders, by a code, an id or the relationship.
+/// The one thing that a line orders, by a code, an id or relationships.
 pub(crate) fn wanted(
     attributes: &mut Attributes,
-    item: Option<Wanted>,
+    related: Vec<Wanted>,
     problems: &mut Problems,
 ) -> Option<Wanted> {
     let item_type: Option<String> = attributes.optional("item_type", problems).value();
@@ -131,7 +135,7 @@ pub(crate) fn wanted(
             }
         }
     }
-    let mut given = given.into_iter().chain(item);
+    let mut given = given.into_iter().chain(related);
     let Some(first) = given.next() else {
         let detail = "sku_code is required, or bundle_code, adjustment_id or the relationship item";
         problems.add(Problem::new(Code::Required, detail).at(attributes.pointer("sku_code")));

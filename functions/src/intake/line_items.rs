@@ -12,7 +12,7 @@ use perennial_domain::{
 use serde_json::{Value, json};
 
 use super::{
-    line::{Draft, check_frequency, check_sign, check_total, price, related_item},
+    line::{Draft, check_frequency, check_sign, check_total, price, related_items},
     orders::{check_room, client_order, require_draft, store_changed},
 };
 use crate::{
@@ -122,8 +122,8 @@ async fn create(context: &Context<'_>) -> Outcome<Answer> {
     let mut document = Document::create(context.request, &KIND)?;
     let mut problems = Problems::default();
     let mut attributes = document.attributes(&mut problems);
-    let item = related_item(&document, &mut problems);
-    let draft = Draft::read(&mut attributes, item, context.caller, &mut problems);
+    let related = related_items(&document, &mut problems);
+    let draft = Draft::read(&mut attributes, related, context.caller, &mut problems);
     let order_id: Related<OrderId> = document.related("order", &mut problems);
     let order_id = order_id.id();
     let (draft, order_id) = problems.finish(draft.zip(order_id))?;

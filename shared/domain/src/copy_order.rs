@@ -347,6 +347,7 @@ fn draft_of(source: &Order, id: OrderId, line_items: Vec<LineItem>, now: DateTim
         reference_origin: None,
         placing_at: None,
         placed_at: None,
+        cancelled_at: None,
         created_at: now,
         updated_at: now,
         version: 1,
@@ -360,6 +361,7 @@ fn draft_of(source: &Order, id: OrderId, line_items: Vec<LineItem>, now: DateTim
 pub fn cancel_order(before: &Order, now: DateTime<Utc>) -> (Order, Change) {
     let mut after = before.clone();
     after.status = OrderStatus::Cancelled;
+    after.cancelled_at = Some(now);
     after.version += 1;
     after.updated_at = now;
     let change = Change {
@@ -436,6 +438,7 @@ pub fn order_of_run(run: &Run) -> Order {
         reference_origin: None,
         placing_at: None,
         placed_at: run.completed_at,
+        cancelled_at: None,
         created_at: run.started_at,
         updated_at: run.completed_at.or(run.failed_at).unwrap_or(run.started_at),
         version: run.version,

@@ -95,6 +95,7 @@ impl Case {
                 tags: Vec::new(),
                 placing_at: None,
                 placed_at: None,
+                cancelled_at: None,
                 created_at: now,
                 updated_at: now,
                 version: 1,

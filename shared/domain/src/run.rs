@@ -258,6 +258,17 @@ impl Run {
         }
     }
 
+    /// When its order was cancelled: with the run that was given up.
+    #[must_use]
+    pub fn cancelled_at(&self) -> Option<DateTime<Utc>> {
+        match self.status {
+            RunStatus::Open | RunStatus::Successful => None,
+            RunStatus::Failed => self.failed_at,
+            // What ended it is the last that its log tells.
+            RunStatus::Aborted => self.errors_log.last().map(|error| error.at),
+        }
+    }
+
     /// Where that order's payment stands: what has gone back of it counts.
     #[must_use]
     pub fn payment_status(&self) -> PaymentStatus {

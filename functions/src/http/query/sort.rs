@@ -1,6 +1,6 @@
 //! Orders: `sort=-created_at,name`.
 
-use std::cmp::Ordering;
+use std::{borrow::Cow, cmp::Ordering};
 
 use serde_json::Value;
 
@@ -10,13 +10,16 @@ use super::{
     parameters::invalid,
 };
 use crate::http::{
-    attributes::Attribute,
+    attributes::{Attribute, Kind},
     error::Problem,
     object::{Object, ResourceType},
 };
 
 /// Most attributes of an order.
 const MAX_TERMS: usize = 5;
+
+/// Resources are ordered by their id as by an attribute.
+static ID: Attribute = Attribute::read("id", Kind::Text(100), "Its id.");
 
 /// One attribute of an order.
 #[derive(Debug, Clone, Copy)]
@@ -31,11 +34,12 @@ pub(crate) fn attributes(
     list: &List,
 ) -> impl Iterator<Item = &'static Attribute> {
     let computed = list.computed;
-    kind.attributes.iter().filter(move |attribute| {
+    let own = kind.attributes.iter().filter(move |attribute| {
         attribute.access.readable()
             && class(&attribute.kind).is_some()
             && !computed.contains(&attribute.name)
-    })
+    });
+    own.chain([&ID])
 }
 
 /// The order that a client asks for.
@@ -69,20 +73,23 @@ pub(crate) fn parse(
 /// What an order looks at in a resource.
 pub(crate) type Key = Vec<Option<Operand>>;
 
+/// What one term of it looks at.
+fn value<'a>(term: &Term, object: &'a Object) -> Cow<'a, Value> {
+    if term.attribute.name == ID.name {
+        return Cow::Owned(Value::from(object.id.as_str()));
+    }
+    Cow::Borrowed(object.attributes.get(term.attribute.name).unwrap_or(&Value::Null))
+}
+
 /// What the order looks at.
 pub(crate) fn key(terms: &[Term], object: &Object) -> Key {
-    let value = |term: &Term| {
-        Operand::of(&term.attribute.kind, object.attributes.get(term.attribute.name)?)
-    };
-    terms.iter().map(value).collect()
+    let operand = |term: &Term| Operand::of(&term.attribute.kind, &value(term, object));
+    terms.iter().map(operand).collect()
 }
 
 /// The same, as a cursor keeps it.
 pub(crate) fn kept(terms: &[Term], object: &Object) -> Vec<String> {
-    terms
-        .iter()
-        .map(|term| object.attributes.get(term.attribute.name).unwrap_or(&Value::Null).to_string())
-        .collect()
+    terms.iter().map(|term| value(term, object).to_string()).collect()
 }
 
 /// The same, as a cursor has kept it; `None` where that is not of this order.

@@ -267,6 +267,7 @@ impl Shop {
             tags: Vec::new(),
             placing_at: Some(at.trunc_subsecs(0)),
             placed_at: None,
+            cancelled_at: None,
             created_at: at,
             updated_at: at,
             version: 1,

@@ -165,6 +165,7 @@ pub(crate) fn order(name: &str) -> Made<Order> {
         tags: Vec::new(),
         placing_at: None,
         placed_at: None,
+        cancelled_at: None,
         created_at,
         updated_at: created_at,
         version: 1,
