@@ -4,6 +4,8 @@
 use csv_core::{ReadRecordResult, Reader};
 use serde_json::{Map, Value};
 
+use crate::quotes::Quotes;
+
 /// Most rows of a file.
 pub(crate) const MAX_ROWS: usize = 1_000;
 /// Most fields of a row.
@@ -60,6 +62,13 @@ pub(crate) fn read(text: &str) -> Result<Table<'_>, String> {
         }
         let fields = names.iter().cloned().zip(fields.into_iter().map(Value::from)).collect();
         rows.push(Row { raw, fields });
+    }
+    if Quotes::default().after(text.as_bytes()).is_open() {
+        let place = match rows.len() {
+            0 => "the header".to_owned(),
+            last => format!("row {last}"),
+        };
+        return Err(format!("{place} has a quote that is never closed: all that follows is in it"));
     }
     Ok(Table { header, rows })
 }

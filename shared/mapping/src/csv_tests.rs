@@ -67,3 +67,18 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn a_quote_that_is_never_closed_loses_no_rows_without_a_word() {
+    for (text, place) in [
+        ("a\n1\n\"2\n3\n", "row 2"),
+        ("a,b\n1,\"x\n2,y", "row 1"),
+        ("a,b\n1,\"x\"\"\n", "row 1"),
+        ("a\n\"2", "row 1"),
+        ("a,\"b\n1,2\n", "the header"),
+    ] {
+        let expected =
+            format!("{place} has a quote that is never closed: all that follows is in it");
+        assert_eq!(read(text).map(drop), Err(expected), "{text:?}");
+    }
+}

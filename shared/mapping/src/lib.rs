@@ -11,12 +11,14 @@ mod natives;
 mod number;
 mod payload;
 mod program;
+mod quotes;
 mod value;
 mod xml;
 
 pub use budget::Bound;
 pub use payload::{Format, MAX_PAYLOAD, Message, PayloadError, read};
 pub use program::{Fault, MAX_PROGRAM, RunError, check, run};
+pub use quotes::Quotes;
 
 #[cfg(test)]
 #[path = "examples_tests.rs"]

@@ -2,10 +2,11 @@
 
 use std::{
     fs::File,
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Read},
     path::Path,
 };
 
+use perennial_mapping::Quotes;
 use serde_json::Value;
 use tokio::sync::mpsc::Sender;
 
@@ -13,6 +14,10 @@ use super::{Failure, columns::Columns};
 
 /// Longest line of a JSONL file, in bytes: a row with all its items and metadata.
 const MAX_LINE: usize = 256 * 1024;
+
+/// What is wrong with a row in which a quote opens a field and none closes it.
+const QUOTE_NOT_CLOSED: &str =
+    "a quote is never closed: all rows that follow in the file were read as part of this one";
 
 /// A row as it stands in the file.
 #[derive(Debug)]
@@ -83,28 +88,56 @@ impl Batches<'_> {
     }
 }
 
+/// A file that is read by somebody else, and whether it has ended within quotes.
+struct Watched<R> {
+    input: R,
+    stands: Quotes,
+    ended: bool,
+}
+
+impl<R> Watched<R> {
+    fn ended_within_quotes(&self) -> bool {
+        self.ended && self.stands.is_open()
+    }
+}
+
+impl<R: Read> Read for Watched<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.input.read(buffer)?;
+        self.stands = self.stands.after(buffer.get(..read).unwrap_or_default());
+        self.ended |= read == 0;
+        Ok(read)
+    }
+}
+
 fn read_csv(
-    input: BufReader<File>,
+    mut input: BufReader<File>,
     columns: &Columns,
     batches: &mut Batches<'_>,
 ) -> Result<Heard, Failure> {
-    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(input);
-    let names: Vec<String> = reader
-        .headers()?
-        .iter()
-        // Spreadsheets begin files with a byte order mark.
-        .map(|name| name.trim_start_matches('\u{feff}').to_owned())
-        .collect();
+    // Spreadsheets begin files with a byte order mark.
+    let mark = "\u{feff}".as_bytes();
+    if input.fill_buf()?.starts_with(mark) {
+        input.consume(mark.len());
+    }
+    let watched = Watched { input, stands: Quotes::default(), ended: false };
+    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(watched);
+    let names: Vec<String> = reader.headers()?.iter().map(str::to_owned).collect();
     columns.check(names.iter().map(String::as_str))?;
     let mut record = csv::StringRecord::new();
     loop {
         let before = reader.position().clone();
-        let row = match reader.read_record(&mut record) {
+        let read = reader.read_record(&mut record);
+        // Only the last row can be the one that holds the rest of the file.
+        let cut_off = reader.get_ref().ended_within_quotes();
+        let row = match read {
             Ok(false) => break,
+            Ok(true) if cut_off => Err(QUOTE_NOT_CLOSED.to_owned()),
             Ok(true) => Ok(columns.row(names.iter().map(String::as_str).zip(record.iter()))),
             // A line of another length is that line's problem.
             Err(error) => match error.kind() {
                 csv::ErrorKind::Io(_) => return Err(error.into()),
+                _ if cut_off => Err(QUOTE_NOT_CLOSED.to_owned()),
                 _ => Err(error.to_string()),
             },
         };

@@ -3,6 +3,7 @@
 
 mod health;
 mod policies;
+mod quotes;
 mod samples;
 mod webhooks;
 

@@ -196,6 +196,29 @@ async fn the_report_names_line_field_rule_and_value_and_nothing_is_written_befor
 }
 
 #[tokio::test]
+async fn a_quote_that_is_never_closed_takes_no_rows_in_without_a_word() -> TestResult {
+    let shop = Shop::open_at(NOW).await?;
+    let directory = tempfile::tempdir()?;
+    let file = directory.path().join("book.csv");
+    // As spreadsheets write it: a mark of byte order, and quotes around the first name.
+    let book = format!("\u{feff}{}", csv(&shop, 3)).replacen("external_id", "\"external_id\"", 1);
+    fs::write(&file, &book)?;
+    let sound = import::run(&of_shop(&shop, &file, Mode::DryRun)?).await?;
+    assert_eq!(sound.iter().map(counted).collect::<Vec<_>>(), [(3, 3, 0, 0)]);
+    // The quotes around the metadata of the second row begin and do not end; the third has none.
+    let metadata = |row: u8| format!("\"{{\"\"line\"\": {row}}}\"");
+    let cut_off = book.replacen(&metadata(1), "\"so", 1).replacen(&metadata(2), "", 1);
+    fs::write(&file, cut_off)?;
+    let cut = import::run(&of_shop(&shop, &file, Mode::Apply)?).await?;
+    assert_eq!(cut.iter().map(counted).collect::<Vec<_>>(), [(2, 1, 0, 1)]);
+    let report = fs::read_to_string(file.with_extension("report.csv"))?;
+    let told = report.lines().nth(2).unwrap_or_default();
+    assert!(told.starts_with("3,,invalid,,,malformed,,"), "{report}");
+    assert!(told.contains("a quote is never closed"), "{report}");
+    Ok(())
+}
+
+#[tokio::test]
 async fn lines_of_json_carry_several_items_and_bad_lines_keep_nobody_out() -> TestResult {
     let shop = Shop::open_at(NOW).await?;
     let directory = tempfile::tempdir()?;
