@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     catalog::{Change, text},
+    once_shown,
     receivers::new_secret,
 };
 use crate::http::{
@@ -42,7 +43,7 @@ pub(super) const SECRET: Attribute = Attribute::read(
 );
 pub(super) const GIVE: Attribute = Attribute::of(
     "_webhook_secret",
-    Kind::Text(200),
+    Kind::Dictated(200),
     Access::Trigger,
     "A secret that the sender dictates, of 16 to 200 visible ASCII characters. The one before is good \
      for 24 hours more.",
@@ -56,7 +57,7 @@ pub(super) const ROTATE: Attribute = Attribute::of(
 
 /// The member of a record that holds the secrets, and the one that says that the sender has given the
 /// current one.
-const SECRETS: &str = "webhook_secrets";
+pub(super) const SECRETS: &str = "webhook_secrets";
 const GIVEN: &str = "webhook_secret_given";
 
 /// The secrets of a channel's sender.
@@ -81,14 +82,17 @@ pub(crate) fn scheme(channel: &Record) -> Option<Scheme> {
 
 /// Reads what is asked for about the secret. It is settled when all else was read.
 pub(super) fn take(context: &Context<'_>, change: &mut Change) {
-    let rotate = change.attributes.trigger(ROTATE.name, &mut change.problems);
+    let rotate = change.attributes.trigger(ROTATE.name, &mut change.problems)
+        && !once_shown::is_made(context, &change.before);
     let given = change.attributes.optional::<String>(GIVE.name, &mut change.problems);
     let next = match given {
         Given::Value(given) => match given.parse::<SenderSecret>() {
             Ok(given) => Some((given, true)),
             Err(error) => {
-                let at = change.attributes.pointer(GIVE.name);
-                change.problems.add(Problem::new(Code::InvalidValue, error.to_string()).at(at));
+                let length = given.chars().count();
+                let detail = format!("{}: {error}; this one has {length} in all", GIVE.name);
+                let problem = Problem::new(Code::InvalidValue, detail);
+                change.problems.add(problem.at(change.attributes.pointer(GIVE.name)));
                 return;
             }
         },
@@ -103,11 +107,16 @@ pub(super) fn take(context: &Context<'_>, change: &mut Change) {
     };
     change.set(SECRETS, secrets);
     change.set(GIVEN, given);
+    if given {
+        once_shown::forget(change);
+    } else {
+        once_shown::made(context, change);
+    }
 }
 
 /// Checks how messages are signed, and gives a channel that takes them its first secret. One that
 /// takes none has none.
-pub(super) fn settle(change: &mut Change) {
+pub(super) fn settle(context: &Context<'_>, change: &mut Change) {
     let Some(scheme_name) = change.text(SCHEME.name).map(str::to_owned) else {
         if secrets(&change.after) != secrets(&change.before) {
             let detail = "a channel without webhook_scheme takes no webhooks and has no secret";
@@ -116,6 +125,7 @@ pub(super) fn settle(change: &mut Change) {
         }
         change.set(SECRETS, Value::Null);
         change.set(GIVEN, Value::Null);
+        once_shown::forget(change);
         return;
     };
     if scheme_name == "body" {
@@ -124,12 +134,16 @@ pub(super) fn settle(change: &mut Change) {
     if secrets(&change.after).is_none() {
         change.set(SECRETS, Secrets::of(SenderSecret::from(new_secret())));
         change.set(GIVEN, false);
+        once_shown::made(context, change);
     }
     let standard = scheme_name == "standard_webhooks";
     let current = secrets(&change.after).map(|secrets| secrets.current);
     if standard && current.is_some_and(|current| current.expose().parse::<Secret>().is_err()) {
-        let detail = "a secret of standard_webhooks is whsec_ and the base64 of 24 to 64 bytes: give one, \
-                      or rotate it";
+        let detail = format!(
+            "{}: a secret of standard_webhooks is whsec_ and the base64 of 24 to 64 bytes: give one, or \
+             rotate it",
+            GIVE.name
+        );
         let at = change.attributes.pointer(GIVE.name);
         change.problems.add(Problem::new(Code::InvalidValue, detail).at(at));
     }
@@ -157,12 +171,17 @@ pub(super) fn show(attributes: &mut Map<String, Value>) {
     attributes.insert(SECRET.name.to_owned(), Value::Null);
 }
 
-/// Shows a secret that was made just now, once.
-pub(super) fn reveal(before: Option<&Record>, record: &Record, object: &mut Object) {
+/// Shows a secret to the request that has made it, and to no other.
+pub(super) fn reveal(
+    context: &Context<'_>,
+    before: Option<&Record>,
+    record: &Record,
+    object: &mut Object,
+) {
     let (was, is) = (before.and_then(secrets), secrets(record));
     let made = record.get(GIVEN) == Some(&json!(false));
     if made
-        && was != is
+        && once_shown::is_told(context, record, was != is)
         && let (Value::Object(attributes), Some(secrets)) = (&mut object.attributes, is)
     {
         attributes.insert(SECRET.name.to_owned(), json!(secrets.current.expose()));

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::{
     CREATED_AT, UPDATED_AT,
     catalog::{Catalog, Change, Identity, METADATA, Need, REFERENCE, REFERENCE_ORIGIN, done, text},
-    channel_webhooks,
+    channel_webhooks, once_shown,
 };
 use crate::http::{
     attributes::{Attribute, Kind},
@@ -86,14 +86,15 @@ pub(crate) static CATALOG: Catalog = Catalog {
     },
     market: Some("market_id"),
     take: channel_webhooks::take,
-    settle: |_, change| {
+    settle: |context, change| {
         check_code(change);
         check_mapping(change);
-        channel_webhooks::settle(change);
+        channel_webhooks::settle(context, change);
         done()
     },
     show: |_, attributes| channel_webhooks::show(attributes),
-    reveal: |_, before, record, object| channel_webhooks::reveal(before, record, object),
+    reveal: channel_webhooks::reveal,
+    anew: &[channel_webhooks::SECRETS, once_shown::MADE_AT],
     needed_by: &[Need::of("channel_mappings", "Z", "channel_id")],
     on_update: "Another mapping counts from the next payload on.",
     ..Catalog::new(&KIND, "H", Part::Record("channel"), PREFIX)

@@ -34,6 +34,7 @@ pub(crate) mod line_items;
 pub(crate) mod listing;
 pub(crate) mod markets;
 mod number;
+mod once_shown;
 pub(crate) mod open;
 mod order_copies;
 pub(crate) mod order_factories;

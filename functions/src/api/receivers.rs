@@ -10,12 +10,13 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::catalog::Change;
+use super::{catalog::Change, once_shown};
 use crate::http::{
     attributes::{Access, Attribute, Kind},
     caller::Role,
     context::Context,
-    error::Code,
+    error::{Code, Problem},
+    kind::shown,
     object::Object,
 };
 
@@ -53,8 +54,13 @@ pub(super) fn take_secret(context: &Context<'_>, change: &mut Change) {
     let rotate = change.attributes.trigger(ROTATE_SECRET.name, &mut change.problems);
     if change.is_new() {
         change.set(SECRETS, Secrets::of(new_secret()));
-    } else if rotate && let Some(secrets) = secrets(&change.after) {
+        once_shown::made(context, change);
+    } else if rotate
+        && !once_shown::is_made(context, &change.before)
+        && let Some(secrets) = secrets(&change.after)
+    {
         change.set(SECRETS, secrets.rotated(new_secret(), context.now));
+        once_shown::made(context, change);
     }
 }
 
@@ -72,7 +78,7 @@ pub(super) fn reveal_secret(
     object: &mut Object,
 ) {
     let (was, is) = (before.and_then(secrets), secrets(record));
-    let given = context.request.method != "GET" && was != is;
+    let given = once_shown::is_told(context, record, was != is);
     let reads = context.request.method == "GET" && context.caller.role == Role::Operator;
     if (given || reads)
         && let (Value::Object(attributes), Some(secrets)) = (&mut object.attributes, is)
@@ -97,7 +103,14 @@ pub(super) fn check_url(context: &Context<'_>, change: &mut Change, name: &'stat
         Ok(url) if !url.is_https() => Some("it must begin with https://".to_owned()),
         Ok(url) => url.literal().and_then(refused).map(ToString::to_string),
     };
-    if let Some(problem) = problem {
-        change.refuse(name, Code::InvalidValue, format!("{name}: {problem}"));
+    let Some(problem) = problem else { return };
+    if given.contains('@') {
+        // Perhaps with a password, which is repeated nowhere.
+        let at = change.attributes.pointer(name);
+        let problem = Problem::new(Code::InvalidValue, format!("{name}: {problem}"));
+        change.problems.add(problem.at(at));
+    } else {
+        let detail = format!("{name}: {problem}, not {}", shown(&json!(given)));
+        change.refuse(name, Code::InvalidValue, detail);
     }
 }

@@ -144,8 +144,10 @@ fn check_place(change: &mut Change) {
             change.refuse(COUNTRY, Code::InvalidValue, detail);
         }
         None if change.text(STATE).is_some() => {
-            let detail =
-                format!("{STATE} needs a {COUNTRY}: states of two countries share their codes");
+            let state = change.text(STATE).unwrap_or_default();
+            let detail = format!(
+                "{STATE} {state:?} needs a {COUNTRY}: states of two countries share their codes"
+            );
             change.refuse(STATE, Code::InvalidValue, detail);
         }
         Some(_) | None => {}

@@ -17,6 +17,9 @@ use super::{
 pub(crate) enum Kind {
     /// Text of 1 up to so many characters.
     Text(usize),
+    /// A secret that the client gives, of 1 up to so many characters: refusals tell its length and never
+    /// repeat it.
+    Dictated(usize),
     /// Text of several lines, of 1 up to so many bytes.
     Lines(usize),
     /// A whole number in a range, both ends included.
@@ -176,6 +179,7 @@ pub(super) fn check(kind: &Kind, name: &str, pointer: &str, value: &Value) -> Ve
                 Some(_) => wrong(Code::OutOfRange, rule.to_owned()),
             }
         }
+        Kind::Dictated(maximum) => dictated(*maximum, name, pointer, value),
         Kind::Secret => wrong(Code::WrongType, "left out".to_owned()),
         Kind::Boolean if value.is_boolean() => Vec::new(),
         Kind::Boolean => wrong(Code::WrongType, "true or false".to_owned()),
@@ -280,6 +284,20 @@ pub(super) fn check(kind: &Kind, name: &str, pointer: &str, value: &Value) -> Ve
     }
 }
 
+/// What is wrong with a secret that a client gives.
+fn dictated(maximum: usize, name: &str, pointer: &str, value: &Value) -> Vec<Problem> {
+    let (code, rule) = match value.as_str() {
+        None => (Code::WrongType, "text: what was given is not repeated".to_owned()),
+        Some(text) => match text.chars().count() {
+            length if length > maximum || text.trim().is_empty() => {
+                (Code::OutOfRange, format!("text of 1 to {maximum} characters, not of {length}"))
+            }
+            _ => return Vec::new(),
+        },
+    };
+    vec![Problem::new(code, format!("{name} must be {rule}")).at(pointer)]
+}
+
 /// A frequency as an object.
 const INTERVAL: [Attribute; 2] = [
     Attribute::write("every", Kind::Integer(1, u32::MAX as i64), "How many units."),
@@ -366,7 +384,7 @@ impl Kind {
     /// The JSON schema of the values.
     pub(crate) fn schema(&self) -> Value {
         match self {
-            Self::Text(maximum) | Self::Lines(maximum) => {
+            Self::Text(maximum) | Self::Dictated(maximum) | Self::Lines(maximum) => {
                 json!({"type": "string", "minLength": 1, "maxLength": maximum})
             }
             Self::Integer(minimum, maximum) => {

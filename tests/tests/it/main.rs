@@ -24,6 +24,7 @@ mod json_api;
 mod kill;
 mod main_job;
 mod manual_subscriptions;
+mod once_shown;
 mod order_copies;
 mod overload;
 mod payment_events;

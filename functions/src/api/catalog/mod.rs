@@ -95,6 +95,9 @@ pub(crate) struct Catalog {
     pub(crate) show: fn(&Record, &mut Map<String, Value>),
     /// Adds what only answers about one record hold, given the record before a change of it.
     pub(crate) reveal: Reveal,
+    /// Members that each request makes anew where it makes a secret: the same request sent again
+    /// differs in them alone.
+    pub(crate) anew: &'static [&'static str],
     /// Why this caller can't delete a record, whatever needs it.
     pub(crate) refuse_deletion: fn(&Context<'_>, &Record) -> Option<Problem>,
     /// What must not refer to it when it is deleted.
@@ -161,6 +164,7 @@ impl Catalog {
             settle: |_, _| done(),
             show: |_, _| {},
             reveal: |_, _, _, _| {},
+            anew: &[],
             refuse_deletion: |_, _| None,
             needed_by: &[],
             on_update: "",

@@ -10,7 +10,7 @@ use super::{
     text, version,
 };
 use crate::{
-    api::answer,
+    api::{answer, once_shown},
     http::{
         context::Context,
         document::Document,
@@ -99,15 +99,17 @@ async fn store_new(
     if members.is_empty() {
         return existing.ok_or_else(|| conflict.into());
     }
-    let ours = existing.filter(|existing| same(existing, &record));
+    let ours = existing.filter(|existing| same(catalog, existing, &record));
     ours.ok_or_else(|| taken(catalog, members, &record).into())
 }
 
-/// Whether two records say the same, whenever they were made.
-fn same(one: &Record, other: &Record) -> bool {
+/// Whether two records say the same, whenever they were made. Secrets that the same request has made
+/// are as good as the same.
+fn same(catalog: &Catalog, one: &Record, other: &Record) -> bool {
     let said = |record: &Record| {
+        let anew = if record.contains_key(once_shown::MADE_BY) { catalog.anew } else { &[] };
         let mut record = record.clone();
-        record.retain(|name, _| !SERVER.contains(&name.as_str()));
+        record.retain(|name, _| !SERVER.contains(&name.as_str()) && !anew.contains(&name.as_str()));
         record
     };
     said(one) == said(other)

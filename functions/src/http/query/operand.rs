@@ -42,6 +42,7 @@ pub(crate) fn class(kind: &Kind) -> Option<Class> {
         Kind::DateOrInstant
         | Kind::Degrees(_)
         | Kind::TaxRate
+        | Kind::Dictated(_)
         | Kind::Lines(_)
         | Kind::List(..)
         | Kind::Members(_)

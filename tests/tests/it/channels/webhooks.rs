@@ -150,11 +150,20 @@ async fn a_secret_gives_way_to_another_within_a_day_and_may_be_the_senders() -> 
         Ok(post(&shop, to, &[(HEADER, &signature)], &body).await?.status < 300)
     };
     assert!(signs(&first).await? && signs(&second).await? && !signs(own).await?);
-    for (given, pointer) in [("too-short", "/data/attributes/_webhook_secret")] {
+    let long = "x0".repeat(101);
+    for (given, part, told) in [
+        (json!("too-short"), "too-short", "this one has 9 in all"),
+        (json!("with spaces in it"), "spaces", "this one has 17 in all"),
+        (json!(long), "x0x0x0", "text of 1 to 200 characters, not of 202"),
+        (json!(1_234_567_890), "1234567890", "must be text"),
+    ] {
         let refused = change(&shop, &id, json!({"_webhook_secret": given})).await?;
         assert_eq!(refused.status, 422);
+        let pointer = "/data/attributes/_webhook_secret";
         assert_eq!(refused.at("/errors/0/source/pointer"), pointer);
-        assert!(!refused.body.to_string().contains(given), "a secret is not repeated");
+        let detail = refused.text("/errors/0/detail")?;
+        assert!(detail.starts_with("_webhook_secret") && detail.contains(told), "{detail}");
+        assert!(!refused.body.to_string().contains(part), "a secret is not repeated");
     }
     let given = change(&shop, &id, json!({"_webhook_secret": own})).await?.with_status(200)?;
     assert!(!given.body.to_string().contains(own), "who gives it knows it");
