@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use crate::{
     Listed, Page, Store, StoreError,
+    attribute::from_attribute,
     item::{Item, key_item, key_of, s, text},
     keys::{JOURNAL, Key, RUN, entry_sk, partition},
     page::{Bound, Cursor, CursorError},
@@ -104,8 +105,8 @@ pub(crate) fn entry_of(item: &Item) -> Result<Option<Entry>, StoreError> {
     let Some(attribute) = item.get("entry") else { return Ok(None) };
     let corrupt =
         |reason: String| StoreError::Corrupt { key: format!("{} {}", key.pk, key.sk), reason };
-    let stored: Stored = serde_dynamo::from_attribute_value(attribute.clone())
-        .map_err(|error| corrupt(error.to_string()))?;
+    let stored: Stored =
+        from_attribute(attribute.clone()).map_err(|error| corrupt(error.to_string()))?;
     let (organization, subject) = match key.pk.split('#').collect::<Vec<_>>().as_slice() {
         [organization, _, subject] => ((*organization).to_owned(), (*subject).to_owned()),
         _ => return Err(corrupt("its partition key names no subject".to_owned())),
@@ -281,6 +282,23 @@ impl Store {
             if start.is_none() || entries.len() >= limit {
                 return Ok((entries, start.is_some()));
             }
+        }
+    }
+
+    /// The first entry of a journal that no run has begun, as long as it is kept: also of what was
+    /// deleted. One read unit.
+    ///
+    /// # Errors
+    /// When storage does not answer or holds something unreadable.
+    pub async fn first_entry(
+        &self,
+        organization: &OrganizationId,
+        (kind, subject): (&str, &str),
+    ) -> Result<Option<Entry>, StoreError> {
+        let key = Key { pk: partition(organization, kind, subject), sk: entry_sk(1) };
+        match self.get_item(&self.book, &key, true).await? {
+            Some(item) => entry_of(&item),
+            None => Ok(None),
         }
     }
 

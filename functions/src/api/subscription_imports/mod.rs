@@ -26,7 +26,7 @@ use self::{
     outcome::{Outcomes, RESULT, Told, conflict},
     parts::{Parts, People},
     row::{FIELDS, Row, content, external_id},
-    write::{CONCURRENCY, New, told_before, write},
+    write::{CONCURRENCY, New, told_before, told_gone, write},
 };
 use super::{previews, sold};
 use crate::{
@@ -132,6 +132,14 @@ async fn import(context: &Context<'_>) -> Outcome<Answer> {
     for Read { place, external_id, row, problems } in read {
         let content = contents.get(place).map(String::as_str).unwrap_or_default();
         let from = Provenance { source: &source, external_id, content };
+        // What has come in before and is no more does not ask for what it was paid by.
+        if parts.lacks_source(context, &source, &row)
+            && let Some(id) = ids.get(&place)
+            && let Some(told) = told_gone(context, id, external_id).await?
+        {
+            outcomes.tell(place, told);
+            continue;
+        }
         match decide(context, &parts, &row, from, problems).await? {
             Ok((subscription, change, records)) => {
                 needed.extend(records);

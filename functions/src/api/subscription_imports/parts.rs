@@ -2,18 +2,20 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
+use futures::{StreamExt, TryStreamExt, stream};
 use perennial_domain::{
     catalog::{Customer, Market, PaymentSource, SubscriptionModel},
     ids::{CustomerId, MarketId, ModelId, PaymentSourceId, SubscriptionId, SubscriptionItemId},
     order::{Addresses, Annotations},
     subscription::SubscriptionItem,
 };
-use perennial_store::{Record, RecordKind};
+use perennial_store::{Record, RecordKind, StoreError};
 use serde_json::{Value, json};
 
 use super::{
     place::{address_of, members},
     row::{Item, Paid, Row, Who, missing},
+    write::CONCURRENCY,
 };
 use crate::{
     api::{addresses, customers},
@@ -31,6 +33,8 @@ pub(super) struct Parts {
     models: HashMap<String, SubscriptionModel>,
     customers: HashMap<String, Customer>,
     payment_sources: HashMap<String, PaymentSource>,
+    /// Payment sources that earlier rows have made and that are no more.
+    deleted_sources: HashSet<String>,
     /// Addresses that are here.
     addresses: HashSet<String>,
     /// What each market sells, at its prices.
@@ -112,6 +116,8 @@ impl Parts {
             store.get_all::<PaymentSource>(organization, list(source_ids)),
             store.records(organization, addresses::CATALOG.stored, &address_ids, true),
         )?;
+        let here = (&customers, &payment_sources);
+        let deleted_sources = deleted_sources(context, source, rows, here).await?;
         markets.retain(|_, market| context.caller.sees(&market.id));
         let of_markets = markets.values().filter_map(|market| market.model_id.as_ref());
         model_ids.extend(of_markets.map(ToString::to_string));
@@ -127,7 +133,18 @@ impl Parts {
         }
         let id = |address: &Record| address.get("id")?.as_str().map(str::to_owned);
         let addresses = addresses.iter().filter_map(id).collect();
-        Ok(Self { markets, models, customers, payment_sources, addresses, goods })
+        Ok(Self { markets, models, customers, payment_sources, deleted_sources, addresses, goods })
+    }
+
+    /// Whether what a row is paid by is no more.
+    pub(super) fn lacks_source(&self, context: &Context<'_>, source: &str, row: &Row) -> bool {
+        let Some(paid) = &row.paid else { return false };
+        let organization = context.caller.organization.as_str();
+        let id = payment_source_of(paid, &customer_of(&row.who, organization, source));
+        match paid {
+            Paid::By(_) => !self.payment_sources.contains_key(id.as_str()),
+            Paid::With { .. } => self.deleted_sources.contains(id.as_str()),
+        }
     }
 
     /// A row's market.
@@ -239,6 +256,16 @@ impl Parts {
                 let problem = Problem::new(Code::InvalidValue, detail).at("/payment_source_id");
                 problems.add(problem.with("value", id.as_str()));
             }
+            (Some(Paid::With { .. }), None) if self.lacks_source(context, source, row) => {
+                let id = payment_source.as_ref().map(PaymentSourceId::as_str).unwrap_or_default();
+                let detail = format!(
+                    "payment source {id}, which an earlier row made of this payment_source_token, was \
+                     deleted since: give the row another token, or the payment_source_id of one that \
+                     is here"
+                );
+                let problem = Problem::new(Code::RelatedNotFound, detail);
+                problems.add(problem.at("/payment_source_token").with("value", id));
+            }
             (Some(Paid::With { token, name }), None) => {
                 new_payment_source = Some(record(
                     context,
@@ -272,6 +299,38 @@ impl Parts {
             new_addresses,
         }
     }
+}
+
+/// The payment sources that rows have made before and that were deleted since: their journals stay, and
+/// their ids are not given again. Only a customer who is here can have had one.
+async fn deleted_sources(
+    context: &Context<'_>,
+    source: &str,
+    rows: &[&Row],
+    (customers, payment_sources): (&HashMap<String, Customer>, &HashMap<String, PaymentSource>),
+) -> Outcome<HashSet<String>> {
+    let organization = &context.caller.organization;
+    let mut missing = BTreeSet::new();
+    for row in rows {
+        let customer = customer_of(&row.who, organization.as_str(), source);
+        if let Some(paid @ Paid::With { .. }) = &row.paid
+            && customers.contains_key(customer.as_str())
+        {
+            let id = payment_source_of(paid, &customer).to_string();
+            if !payment_sources.contains_key(&id) {
+                missing.insert(id);
+            }
+        }
+    }
+    let deleted = stream::iter(missing)
+        .map(|id| async move {
+            let journal = (SOURCES.letter, id.as_str());
+            let first = context.store().first_entry(organization, journal).await?;
+            Ok::<_, StoreError>(first.is_some().then_some(id))
+        })
+        .buffer_unordered(CONCURRENCY)
+        .try_filter_map(|id| async move { Ok(id) });
+    Ok(deleted.try_collect().await?)
 }
 
 /// A new record, without what it has no value for.

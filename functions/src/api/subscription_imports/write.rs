@@ -140,6 +140,17 @@ async fn add_sources(work: &Work<'_>, records: Vec<(String, Record)>) -> Vec<Str
     refused
 }
 
+/// What is to be told of a row whose subscription is not there: `None` where it never was.
+pub(super) async fn told_gone(
+    context: &Context<'_>,
+    id: &SubscriptionId,
+    external_id: &str,
+) -> Result<Option<Told>, StoreError> {
+    let organization = &context.caller.organization;
+    let first = context.store().first_entry(organization, ("S", id.as_str())).await?;
+    Ok(first.map(|_| gone(external_id)))
+}
+
 /// The subscription is not there, and its journal is.
 fn gone(external_id: &str) -> Told {
     let detail = format!(
@@ -168,7 +179,7 @@ pub(super) async fn told_before(
     external_id: &str,
 ) -> Result<Told, StoreError> {
     let organization = &context.caller.organization;
-    let first = context.store().journal_entry(organization, ("S", id.as_str()), 1).await?;
+    let first = context.store().first_entry(organization, ("S", id.as_str())).await?;
     let before = first.as_ref().and_then(|entry| imported_content(&entry.after));
     Ok(if before == Some(content) {
         Told::Unchanged(id.clone())

@@ -156,11 +156,11 @@ async fn pass(options: &Options, dry_run: bool) -> Result<Summary, Failure> {
             }
             report.add(&row)?;
         }
+        report.write()?;
         progress.at(answer.position, report.counts);
     }
     drop(answered);
     reader.await??;
     progress.finish();
-    let counts = report.finish()?;
-    Ok(Summary { dry_run, counts, millis: started.elapsed().as_millis() })
+    Ok(Summary { dry_run, counts: report.counts, millis: started.elapsed().as_millis() })
 }

@@ -1,6 +1,6 @@
 //! The report: a line for each problem, and one for each row without any.
 
-use std::{fs::File, io::BufWriter, path::Path};
+use std::{fs::File, path::Path};
 
 use super::{
     Failure,
@@ -10,6 +10,9 @@ use super::{
 /// The report's columns.
 const COLUMNS: [&str; 8] =
     ["line", "external_id", "outcome", "order_subscription_id", "field", "rule", "value", "detail"];
+
+/// Most bytes that wait to be written: more than a batch has, so that the file holds whole lines.
+const BUFFER: usize = 1 << 20;
 
 /// How many rows came to what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -31,7 +34,7 @@ pub struct Counts {
 /// Counts rows, and writes what became of each where that was asked for.
 pub(super) struct Report {
     pub(super) counts: Counts,
-    file: Option<csv::Writer<BufWriter<File>>>,
+    file: Option<csv::Writer<File>>,
 }
 
 impl Report {
@@ -40,14 +43,16 @@ impl Report {
             Some(path) => {
                 let file =
                     File::create(path).map_err(|error| format!("{}: {error}", path.display()))?;
-                Some(csv::Writer::from_writer(BufWriter::new(file)))
+                Some(csv::WriterBuilder::new().buffer_capacity(BUFFER).from_writer(file))
             }
             None => None,
         };
         if let Some(file) = &mut file {
             file.write_record(COLUMNS)?;
         }
-        Ok(Self { counts: Counts::default(), file })
+        let mut report = Self { counts: Counts::default(), file };
+        report.write()?;
+        Ok(report)
     }
 
     pub(super) fn add(&mut self, row: &Answered) -> Result<(), Failure> {
@@ -76,11 +81,12 @@ impl Report {
         Ok(())
     }
 
-    pub(super) fn finish(self) -> Result<Counts, Failure> {
-        if let Some(mut file) = self.file {
+    /// Puts what was added into the file: it stays there if the command is killed.
+    pub(super) fn write(&mut self) -> Result<(), Failure> {
+        if let Some(file) = &mut self.file {
             file.flush()?;
         }
-        Ok(self.counts)
+        Ok(())
     }
 }
 

@@ -18,21 +18,26 @@ use super::NOW;
 /// Rows of the files of these tests; every third has a customer of its own.
 const ROWS: usize = 300;
 
-fn options(shop: &Shop, file: &Path, mode: Mode) -> TestResult<Options> {
-    Ok(Options {
+pub(super) fn options(file: &Path, url: &str, token: String, mode: Mode) -> Options {
+    Options {
         file: file.to_owned(),
         source: "legacy".to_owned(),
-        url: shop.stack.url().to_owned(),
-        token: shop.stack.token("acme", Role::Operator)?,
+        url: url.to_owned(),
+        token,
         mode,
         batch: 20,
         concurrency: 3,
         report: Some(file.with_extension("report.csv")),
         quiet: true,
-    })
+    }
 }
 
-fn csv(shop: &Shop, rows: usize) -> String {
+/// The same, for an operator of a shop.
+fn of_shop(shop: &Shop, file: &Path, mode: Mode) -> TestResult<Options> {
+    Ok(options(file, shop.stack.url(), shop.stack.token("acme", Role::Operator)?, mode))
+}
+
+pub(super) fn csv(shop: &Shop, rows: usize) -> String {
     let names = "external_id,status,market_id,frequency,starts_at,current_recurrence,customer_email,\
                  shipping_address.line_1,shipping_address.city,shipping_address.country_code,\
                  payment_source_token,sku_code,quantity,unit_amount_cents,metadata\n";
@@ -86,12 +91,12 @@ async fn a_file_is_checked_first_and_then_imported_once_however_often_it_is_sent
     let directory = tempfile::tempdir()?;
     let file = directory.path().join("book.csv");
     fs::write(&file, csv(&shop, ROWS))?;
-    let checked = import::run(&options(&shop, &file, Mode::DryRun)?).await?;
+    let checked = import::run(&of_shop(&shop, &file, Mode::DryRun)?).await?;
     assert_eq!(checked.iter().map(counted).collect::<Vec<_>>(), [(300, 300, 0, 0)]);
     assert!(shop.api.all("order_subscriptions").await?.is_empty());
-    let both = import::run(&options(&shop, &file, Mode::CheckThenApply)?).await?;
+    let both = import::run(&of_shop(&shop, &file, Mode::CheckThenApply)?).await?;
     assert_eq!(both.iter().map(counted).collect::<Vec<_>>(), [(300, 300, 0, 0), (300, 300, 0, 0)]);
-    let again = import::run(&options(&shop, &file, Mode::CheckThenApply)?).await?;
+    let again = import::run(&of_shop(&shop, &file, Mode::CheckThenApply)?).await?;
     assert_eq!(again.iter().map(counted).collect::<Vec<_>>(), [(300, 0, 300, 0), (300, 0, 300, 0)]);
     prove_imported(&shop, ROWS).await
 }
@@ -102,7 +107,7 @@ async fn an_import_that_is_cut_short_anywhere_is_simply_started_again() -> TestR
     let directory = tempfile::tempdir()?;
     let file = directory.path().join("book.csv");
     fs::write(&file, csv(&shop, ROWS))?;
-    let options = options(&shop, &file, Mode::Apply)?;
+    let options = of_shop(&shop, &file, Mode::Apply)?;
     let mut before = 0;
     for patience in [40, 90, 160] {
         // Requests under way are left alone by their client, and may yet be carried out.
@@ -137,7 +142,7 @@ async fn whatever_call_of_the_function_fails_each_row_comes_in_once() -> TestRes
         fs::write(&file, csv(&shop, 40))?;
         let function = "import".to_owned();
         faults.arm(Call { function, target: target.to_owned(), nth }, fault);
-        let done = import::run(&options(&shop, &file, Mode::Apply)?).await?;
+        let done = import::run(&of_shop(&shop, &file, Mode::Apply)?).await?;
         let summary = done.first().ok_or("nothing was done")?;
         let (rows, imported, unchanged, wrong) = counted(summary);
         assert_eq!((rows, imported + unchanged, wrong), (40, 40, 0), "{target} {nth}: {summary}");
@@ -163,7 +168,7 @@ async fn the_report_names_line_field_rule_and_value_and_nothing_is_written_befor
              S-3,{good},7\nS-1,{good}\n"
         ),
     )?;
-    let options = options(&shop, &file, Mode::CheckThenApply)?;
+    let options = of_shop(&shop, &file, Mode::CheckThenApply)?;
     let checked = import::run(&options).await?;
     assert_eq!(checked.iter().map(counted).collect::<Vec<_>>(), [(4, 1, 0, 3)]);
     assert!(shop.api.all("order_subscriptions").await?.is_empty(), "nothing is written");
@@ -230,7 +235,7 @@ async fn lines_of_json_carry_several_items_and_bad_lines_keep_nobody_out() -> Te
     let other = super::row(&shop, "S-2");
     let long = "x".repeat(300_000);
     fs::write(&file, format!("{row}\n\nno json\n\"{long}\"\n{other}"))?;
-    let done = import::run(&options(&shop, &file, Mode::Apply)?).await?;
+    let done = import::run(&of_shop(&shop, &file, Mode::Apply)?).await?;
     assert_eq!(done.iter().map(counted).collect::<Vec<_>>(), [(4, 2, 0, 2)]);
     let made = shop.api.all("order_subscriptions?include=order_subscription_items").await?;
     let mut totals: Vec<i64> = made

@@ -3,6 +3,7 @@
 
 mod addresses;
 mod command;
+mod killed;
 mod refusals;
 
 use perennial_tests::{Answer, Plan, Shop, TestResult, documents, shop::BEANS};
@@ -252,5 +253,39 @@ async fn operators_and_integrations_import_each_into_what_they_see() -> TestResu
         let sent = api.post("subscription_imports", &document(&rows, dry_run)).send().await?;
         assert_eq!(sent.status, status, "{role:?} {dry_run}: {:#}", sent.body);
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_payment_source_that_was_deleted_keeps_no_known_row_waiting() -> TestResult {
+    let shop = Shop::open_at(NOW).await?;
+    let over = |id: &str| documents::with(row(&shop, id), json!({"status": "cancelled"}));
+    let rows = [over("S-1"), over("S-2")];
+    let made = import(&shop, &rows, false).await?;
+    assert_eq!(outcomes(&made), ["imported", "imported"]);
+    let path = format!("order_subscriptions/{}", subscription(&made, 0)?);
+    let one = shop.api.get(&format!("{path}?include=customer_payment_source")).await?;
+    let source = one.text("/included/0/id")?;
+    let delete = async |path: &str| {
+        shop.api.request(reqwest::Method::DELETE, path).send().await?.with_status(204)
+    };
+    delete(&format!("customer_payment_sources/{source}")).await?;
+    delete(&path).await?;
+    // One that was deleted, too; one that is here; and a new one that would be paid by it.
+    let rows = [over("S-1"), over("S-2"), row(&shop, "S-3")];
+    for dry_run in [true, false] {
+        let again = import(&shop, &rows, dry_run).await?;
+        assert_eq!(outcomes(&again), ["conflict", "unchanged", "invalid"], "{:#}", again.body);
+        assert_eq!(problems(&again, 0), ["external_id taken"]);
+        assert_eq!(problems(&again, 2), ["payment_source_token related_not_found"]);
+        let problem = again.at("/data/attributes/results/2/problems/0");
+        assert_eq!(problem.get("value"), Some(&json!(source)));
+        let detail = problem.get("detail").and_then(Value::as_str).unwrap_or_default();
+        assert!(detail.contains(&source) && detail.contains("deleted since"), "{detail}");
+        assert!(!again.body.to_string().contains("tok_paid"), "tokens are not repeated");
+    }
+    // With another token it comes in.
+    let other = documents::with(row(&shop, "S-3"), json!({"payment_source_token": "tok_other"}));
+    assert_eq!(outcomes(&import(&shop, &[other], false).await?), ["imported"]);
     Ok(())
 }
