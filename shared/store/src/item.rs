@@ -1,11 +1,11 @@
 //! Items: the stored form of values.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, fmt::Display};
 
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{Store, StoreError, keys::Key};
+use crate::{Store, StoreError, attribute::from_attribute, keys::Key};
 
 /// An item as DynamoDB holds it.
 pub(crate) type Item = HashMap<String, AttributeValue>;
@@ -16,13 +16,14 @@ pub(crate) fn s(text: impl Into<String>) -> AttributeValue {
 }
 
 /// A number attribute.
-pub(crate) fn n(number: impl std::fmt::Display) -> AttributeValue {
+pub(crate) fn n(number: impl Display) -> AttributeValue {
     AttributeValue::N(format!("{number}"))
 }
 
 /// The item of `value` under `key`.
 pub(crate) fn to_item(key: &Key, value: &impl Serialize) -> Result<Item, StoreError> {
-    let mut item: Item = serde_dynamo::to_item(value).map_err(|error| unreadable(key, &error))?;
+    let item: Result<Item, serde_dynamo::Error> = serde_dynamo::to_item(value);
+    let mut item = item.map_err(|error| unreadable(key, &error))?;
     item.insert("pk".to_owned(), s(&key.pk));
     item.insert("sk".to_owned(), s(&key.sk));
     Ok(item)
@@ -31,13 +32,13 @@ pub(crate) fn to_item(key: &Key, value: &impl Serialize) -> Result<Item, StoreEr
 /// The value in `item`.
 pub(crate) fn from_item<T: DeserializeOwned>(item: Item) -> Result<T, StoreError> {
     let key = key_of(&item);
-    serde_dynamo::from_item(item).map_err(|error| match key {
+    from_attribute(AttributeValue::M(item)).map_err(|error| match key {
         Some(key) => unreadable(&key, &error),
         None => StoreError::Corrupt { key: "without a key".to_owned(), reason: error.to_string() },
     })
 }
 
-fn unreadable(key: &Key, error: &serde_dynamo::Error) -> StoreError {
+fn unreadable(key: &Key, error: &dyn Display) -> StoreError {
     StoreError::Corrupt { key: format!("{} {}", key.pk, key.sk), reason: error.to_string() }
 }
 

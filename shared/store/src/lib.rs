@@ -3,6 +3,7 @@
 //! Every access pattern, its key, index and cost stands in `docs/storage.md`.
 
 mod addresses;
+mod attribute;
 mod catalog;
 mod check_records;
 mod claim;

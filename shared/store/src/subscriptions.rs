@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use crate::{
     Direction, Listed, Page, Store, StoreError,
+    attribute::from_attribute,
     item::{Item, from_item, key_of, n, s, text},
     keys::{Key, RUN, partition},
     members::Members,
@@ -73,7 +74,7 @@ fn rename_items(item: &mut Item, other: impl Fn(&str) -> Option<String>) {
 /// large as JSON does.
 fn metadata_as_text(item: &mut Item) {
     if let Some(metadata) = item.get("metadata").filter(|metadata| metadata.is_m())
-        && let Ok(value) = serde_dynamo::from_attribute_value::<_, Value>(metadata.clone())
+        && let Ok(value) = from_attribute::<Value>(metadata.clone())
     {
         item.insert("metadata".to_owned(), s(value.to_string()));
     }
