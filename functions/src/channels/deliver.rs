@@ -47,12 +47,15 @@ pub(super) struct Delivered {
     pub(super) order: Order,
 }
 
+/// A message that was handled.
+pub(super) struct Handled {
+    /// What the channel calls the order, where the mapping could tell.
+    pub(super) external_id: Option<String>,
+    pub(super) outcome: Outcome<Delivered>,
+}
+
 /// Takes a message, and counts it. What the message itself is to blame for is kept as a dead letter.
-pub(super) async fn deliver(
-    context: &Context<'_>,
-    reader: &Reader,
-    message: &Message,
-) -> Outcome<Delivered> {
+pub(super) async fn deliver(context: &Context<'_>, reader: &Reader, message: &Message) -> Handled {
     let mapped = reader.map(message);
     let occurred_at = mapped.as_ref().ok().and_then(|mapped| mapped.occurred_at);
     let (external_id, outcome) = match mapped {
@@ -64,12 +67,13 @@ pub(super) async fn deliver(
     };
     let outcome = match outcome {
         Err(error) => {
-            Err(letters::kept(context, reader.code(), &message.raw, external_id, error).await)
+            Err(letters::kept(context, reader.code(), &message.raw, external_id.clone(), error)
+                .await)
         }
         done => done,
     };
     count(context, reader.code(), outcome.as_ref().map(|done| done.fate), occurred_at).await;
-    outcome
+    Handled { external_id, outcome }
 }
 
 /// Adds a message to the tally of its channel.

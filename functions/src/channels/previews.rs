@@ -10,6 +10,7 @@ use super::{
     mappings::{check_group_by, faults},
     reader,
     reader::Reader,
+    receive::{ROWS, rows},
     within::Within,
 };
 use crate::{
@@ -73,6 +74,7 @@ const RESULT: &[Attribute] = &[
         "What the same payload would do if it came now.",
     ),
     Attribute::read("external_id", Kind::Text(200), "What the channel calls the order."),
+    ROWS,
     Attribute::read("occurred_at", Kind::Instant, "When the channel says that it happened."),
     Attribute::read("order_id", Kind::Text(80), "The order that it is or would be."),
     Attribute::read(
@@ -174,7 +176,10 @@ async fn reader_of(
 
 /// What would become of a message.
 async fn tried(context: &Context<'_>, reader: &Reader, message: &Message) -> Outcome<Value> {
-    let mut result = Map::from_iter([("input".to_owned(), json!({"value": message.value}))]);
+    let mut result = Map::from_iter([
+        ("input".to_owned(), json!({"value": message.value})),
+        ("rows".to_owned(), rows(message)),
+    ]);
     let would = match reader.run(message) {
         Ok(document) => {
             result.insert("document".to_owned(), json!({"value": document}));

@@ -1,17 +1,17 @@
 //! Taking what a channel sends.
 
-use perennial_domain::ids::OrderId;
-use perennial_mapping::{Format, MAX_PAYLOAD};
+use perennial_mapping::{Format, MAX_PAYLOAD, Message};
 use serde_json::{Value, json};
 
 use super::{
-    deliver::{self, Delivered},
+    deliver::{self, Delivered, Handled},
     letters, reader,
     reader::Reader,
 };
 use crate::{
     api::{answer, orders::object},
     http::{
+        attributes::{Attribute, Kind},
         context::Context,
         error::{ApiError, Code, Outcome, Problem},
         event::Answer,
@@ -22,6 +22,13 @@ use crate::{
 
 /// Most orders in one payload: as many as are made within the time that an answer may take.
 pub(super) const MAX_ORDERS: usize = 50;
+
+/// Which rows a result is about.
+pub(super) const ROWS: Attribute = Attribute::read(
+    "rows",
+    Kind::List(&Kind::Integer(1, 1_000), 1_000),
+    "The rows of a CSV file that are about this order, counted from 1 below the header.",
+);
 
 /// Who has sent a payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,15 +71,17 @@ pub(super) async fn receive_from(context: &Context<'_>, sender: Sender) -> Outco
         }
     };
     if let [message] = messages.as_slice() {
-        let Delivered { fate, order } = deliver::deliver(context, &reader, message).await?;
+        let Delivered { fate, order } = deliver::deliver(context, &reader, message).await.outcome?;
         let status = if fate == Fate::Accepted { 201 } else { 200 };
         return answer::one(context, status, &object(&order)).await;
     }
     let (mut taken, mut results, mut first) = (Vec::new(), Vec::new(), None);
     for message in &messages {
-        match deliver::deliver(context, &reader, message).await {
-            Ok(Delivered { fate, order }) => {
-                results.push(taken_as(fate, &order.id));
+        let handled = deliver::deliver(context, &reader, message).await;
+        let result = told(message, &handled);
+        match handled.outcome {
+            Ok(Delivered { fate: _, order }) => {
+                results.push(result);
                 taken.push(object(&order));
             }
             // The rest comes again with it, and what was taken is known by then.
@@ -80,7 +89,7 @@ pub(super) async fn receive_from(context: &Context<'_>, sender: Sender) -> Outco
                 return Err(error);
             }
             Err(error) => {
-                results.push(refused(&error));
+                results.push(result);
                 first.get_or_insert(error);
             }
         }
@@ -109,17 +118,33 @@ fn unkeepable(payload: &str) -> Option<Problem> {
     }
 }
 
-/// What is told of a message that was taken among others.
-pub(super) fn taken_as(fate: Fate, order: &OrderId) -> Value {
-    let outcome = match fate {
-        Fate::Accepted => "created",
-        Fate::Updated => "updated",
-        Fate::Repeated => "repeated",
+/// What is told of a message among others: what the channel calls the order and which rows it is, so
+/// that nobody has to count, and what became of it.
+pub(super) fn told(message: &Message, handled: &Handled) -> Value {
+    let mut result = match &handled.outcome {
+        Ok(Delivered { fate, order }) => {
+            let outcome = match fate {
+                Fate::Accepted => "created",
+                Fate::Updated => "updated",
+                Fate::Repeated => "repeated",
+            };
+            json!({"outcome": outcome, "order_id": order.id})
+        }
+        Err(error) => refused(error),
     };
-    json!({"outcome": outcome, "order_id": order})
+    if let Value::Object(members) = &mut result {
+        members.insert("external_id".to_owned(), json!(handled.external_id));
+        members.insert("rows".to_owned(), rows(message));
+    }
+    result
 }
 
-/// What is told of a message that was refused among others.
+/// The numbers of a message's rows; null of what has none.
+pub(super) fn rows(message: &Message) -> Value {
+    if message.rows.is_empty() { Value::Null } else { json!(message.rows) }
+}
+
+/// What is told of what was refused.
 pub(super) fn refused(error: &ApiError) -> Value {
     json!({
         "outcome": if error.status() >= 500 || error.status() == 429 { "failed" } else { "refused" },

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{
     deliver, letters, reader,
     reader::Reader,
-    receive::{MAX_ORDERS, check_count, refused, taken_as},
+    receive::{MAX_ORDERS, ROWS, check_count, refused, told},
 };
 use crate::{
     api::previews,
@@ -49,6 +49,12 @@ pub(crate) static KIND: ResourceType = ResourceType {
                          anything in it was refused or failed that no other letter keeps.",
                     ),
                     Attribute::read("order_id", Kind::Text(80), "The order that it made."),
+                    Attribute::read(
+                        "external_id",
+                        Kind::Text(200),
+                        "What the channel calls the order, where the mapping could tell.",
+                    ),
+                    ROWS,
                     Attribute::read(
                         "kept_in",
                         Kind::Text(100),
@@ -132,16 +138,14 @@ async fn again(context: &Context<'_>, id: &str, room: &mut usize) -> Outcome<Vec
     *room = left;
     let (mut results, mut stays) = (Vec::new(), None);
     for message in &messages {
-        match deliver::deliver(context, &reader, message).await {
-            Ok(done) => results.push(taken_as(done.fate, &done.order.id)),
-            Err(error) => {
-                results.push(refused(&error));
-                // What has become a letter of its own is not this one's any more: a file that could
-                // not be read as one is a letter by itself, and its orders are others.
-                if letters::of(&error).is_none_or(|kept| kept == id.as_str()) {
-                    stays.get_or_insert(error);
-                }
-            }
+        let handled = deliver::deliver(context, &reader, message).await;
+        results.push(told(message, &handled));
+        // What has become a letter of its own is not this one's any more: a file that could not be read
+        // as one is a letter by itself, and its orders are others.
+        if let Err(error) = handled.outcome
+            && letters::of(&error).is_none_or(|kept| kept == id.as_str())
+        {
+            stays.get_or_insert(error);
         }
     }
     note(context, &letter, stays.as_ref().map_or(Ok(()), Err)).await?;

@@ -7,7 +7,7 @@ use perennial_domain::checks::{CheckCount, CheckName, CheckRecord, count};
 use serde_json::{Value, json};
 
 use crate::{
-    api::{CREATED_AT, UPDATED_AT, answer, listing},
+    api::{CREATED_AT, UPDATED_AT, answer, check_policies::unknown_channel, listing},
     http::{
         attributes::{Attribute, Kind},
         context::Context,
@@ -17,6 +17,23 @@ use crate::{
         query::BOUND,
     },
 };
+
+/// Every check, by its name.
+const CHECKS: &[&str] = &[
+    "completeness",
+    "currency",
+    "credit_hold",
+    "credit_limit",
+    "payment_terms",
+    "address",
+    "term",
+    "frequency",
+    "stock",
+    "recurring_availability",
+    "duplicate_subscription",
+    "duplicate_order",
+    "price_tolerance",
+];
 
 /// Most records that are counted for one request.
 const MOST_RECORDS: usize = 10_000;
@@ -28,7 +45,7 @@ pub(crate) static KIND: ResourceType = ResourceType {
     about: "How often a check held and refused orders of a channel, and what operators made of that. An \
             order that fails several checks counts for each.",
     attributes: &[
-        Attribute::read("check", Kind::Text(100), "Which check."),
+        Attribute::read("check", Kind::Choice(CHECKS), "Which check."),
         Attribute::read("channel_code", Kind::Text(100), "Which channel; null for the API itself."),
         Attribute::read("rejected", COUNT, "Orders that it refused."),
         Attribute::read("held", COUNT, "Orders that it had held."),
@@ -68,7 +85,28 @@ pub(super) async fn list(context: &Context<'_>) -> Outcome<Answer> {
         Some(object(&of, &count, *span))
     });
     let page = listing::of_all(context, objects.collect())?;
+    if page.objects.is_empty() {
+        check_channels(context).await?;
+    }
     answer::page(context, &page, &[]).await
+}
+
+/// Refuses filters by the codes of channels that there are none of: that nothing was stopped would sound
+/// as if all were well. What was counted outlives its channel.
+async fn check_channels(context: &Context<'_>) -> Outcome<()> {
+    for filter in &context.query.conditions {
+        for code in filter.texts_of("channel_code") {
+            if unknown_channel(context, code, String::new()).await?.is_some() {
+                let parameter = filter.parameter.clone();
+                let detail = format!("{parameter}: there is no channel with the code {code:?}");
+                return Err(Problem::new(Code::InvalidParameter, detail)
+                    .in_parameter(parameter)
+                    .with("value", code)
+                    .into());
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The records of the span that is asked for, as far as the caller sees them.
@@ -145,5 +183,15 @@ fn object(
         relationships: Vec::new(),
         meta: None,
         brings: Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_check_can_be_asked_for() {
+        assert_eq!(CheckName::ALL.map(CheckName::as_str), CHECKS);
     }
 }

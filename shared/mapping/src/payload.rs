@@ -61,6 +61,8 @@ pub struct Message {
     pub raw: String,
     /// As mappings see it; the rows of CSV as a list of objects.
     pub value: Value,
+    /// Which rows of a CSV file these are, counted from 1 below the header; empty of anything else.
+    pub rows: Vec<usize>,
 }
 
 /// Why a payload can't be read.
@@ -96,7 +98,7 @@ pub fn read(
         return Err(PayloadError::TooLarge(payload.len()));
     }
     let malformed = |reason: String| PayloadError::Malformed { format, reason };
-    let whole = |value| Ok(vec![Message { raw: payload.to_owned(), value }]);
+    let whole = |value| Ok(vec![Message { raw: payload.to_owned(), value, rows: Vec::new() }]);
     match format {
         Format::Json => {
             let value = serde_json::from_str(payload).map_err(|e| malformed(e.to_string()))?;
@@ -121,12 +123,13 @@ fn line_of(payload: &str, part: &str) -> usize {
 }
 
 fn grouped(table: &csv::Table<'_>, by: Option<&str>) -> Result<Vec<Message>, PayloadError> {
-    let mut groups: Vec<(Option<&Value>, Vec<&csv::Row<'_>>)> = Vec::new();
-    for row in &table.rows {
+    type Rows<'a> = Vec<(usize, &'a csv::Row<'a>)>;
+    let mut groups: Vec<(Option<&Value>, Rows<'_>)> = Vec::new();
+    for row in (1..).zip(&table.rows) {
         let key = match by {
             None => None,
             Some(column) => {
-                let key = row.fields.get(column);
+                let key = row.1.fields.get(column);
                 Some(key.ok_or_else(|| PayloadError::NoColumn(column.to_owned()))?)
             }
         };
@@ -135,11 +138,11 @@ fn grouped(table: &csv::Table<'_>, by: Option<&str>) -> Result<Vec<Message>, Pay
             None => groups.push((key, vec![row])),
         }
     }
-    let message = |(_, rows): (_, Vec<&csv::Row<'_>>)| {
+    let message = |(_, rows): (_, Rows<'_>)| {
         let raw: String =
-            std::iter::once(table.header).chain(rows.iter().map(|row| row.raw)).collect();
-        let value = rows.iter().map(|row| Value::Object(row.fields.clone())).collect();
-        Message { raw, value }
+            std::iter::once(table.header).chain(rows.iter().map(|(_, row)| row.raw)).collect();
+        let value = rows.iter().map(|(_, row)| Value::Object(row.fields.clone())).collect();
+        Message { raw, value, rows: rows.iter().map(|(number, _)| *number).collect() }
     };
     Ok(groups.into_iter().map(message).collect())
 }

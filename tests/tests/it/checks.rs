@@ -218,6 +218,22 @@ async fn a_held_order_is_overturned_or_rejected_with_a_reason_and_counted() -> T
     );
     let later = "check_statistics?filter[q][created_at_gteq]=2027-02-01T00:00:00Z";
     assert_eq!(shop.api.get(later).await?.at("/meta/record_count"), 0);
+    // What there is none of is told apart from what was never stopped.
+    let asked = async |filter: &str, value: &str| {
+        let path = format!("check_statistics?filter[q][{filter}]={value}");
+        shop.api.request(reqwest::Method::GET, &path).send().await
+    };
+    assert_eq!(asked("check_eq", "term").await?.at("/meta/record_count"), 0);
+    for (filter, value) in [
+        ("channel_code_eq", "nowhere"),
+        ("channel_code_in", "nowhere,other"),
+        ("check_eq", "credit"),
+    ] {
+        let refused = asked(filter, value).await?;
+        assert_eq!(refused.errors(), [format!("invalid_parameter filter[q][{filter}]")], "{value}");
+        let detail = refused.text("/errors/0/detail")?;
+        assert!(detail.contains(value.split(',').next().unwrap_or_default()), "{detail}");
+    }
     let records = shop.api.get("check_records?filter[q][resolution_eq]=overturned").await?;
     assert_eq!(records.at("/data/0/attributes/reason"), "they called");
     assert_eq!(records.at("/data/0/relationships/order/data/id"), &json!(order));
@@ -568,6 +584,15 @@ async fn many_held_orders_are_overturned_with_one_reason_and_health_tells_how_ma
         (json!({"reason": "a"}), "required /data/attributes/order_ids"),
         (json!({"check": "term"}), "required /data/attributes/reason"),
         (json!({"check": "stock", "reason": "a"}), "invalid_value /data/attributes/check"),
+        (json!({"check": "credit", "reason": "a"}), "invalid_value /data/attributes/check"),
+        (
+            json!({"channel_code": "nowhere", "reason": "a"}),
+            "related_not_found /data/attributes/channel_code",
+        ),
+        (
+            json!({"channel_code": "nowhere", "check": "term", "reason": "a"}),
+            "related_not_found /data/attributes/channel_code",
+        ),
         (
             json!({"order_ids": [], "check": "term", "reason": "a"}),
             "invalid_value /data/attributes/order_ids",
@@ -576,7 +601,12 @@ async fn many_held_orders_are_overturned_with_one_reason_and_health_tells_how_ma
         let document = documents::create("order_overturns", attributes, &[]);
         let refused = operator.post("order_overturns", &document).send().await?;
         assert_eq!((refused.status, refused.errors()), (422, vec![expected.to_owned()]));
+        let detail = refused.text("/errors/0/detail")?;
+        assert!(!expected.contains("channel") || detail.contains("\"nowhere\""), "{detail}");
     }
+    // Of a channel that there is, that nothing is held is an answer.
+    let none = json!({"channel_code": "web", "reason": "a"});
+    assert_eq!(overturn_many(&operator, none).await?, (Vec::new(), json!(0)));
     let document =
         documents::create("order_overturns", json!({"order_ids": [], "reason": "a"}), &[]);
     for role in [Role::Integration, Role::SalesChannel, Role::Approver] {

@@ -238,9 +238,20 @@ async fn many_letters_are_replayed_at_once_and_each_is_answered_for() -> TestRes
         (json!({"source": "order-copy", "limit": 0}), "out_of_range /data/attributes/limit"),
         (json!({"dead_letter_ids": []}), "out_of_range /data/attributes/dead_letter_ids"),
         (json!({"dead_letter_ids": ["dlt_0"], "limit": 1}), "invalid_value /data/attributes/limit"),
+        (json!({"source": "order-copies"}), "invalid_value /data/attributes/source"),
     ] {
         let refused = bulk(&shop, "dead_letter_redrives", attributes).await?;
         assert_eq!((refused.status, refused.errors()), (422, vec![expected.to_owned()]));
+    }
+    for (source, code, told) in [
+        ("order-copies", "invalid_value", "order-copy"),
+        ("channel:nowhere", "related_not_found", "\"nowhere\""),
+    ] {
+        let attributes = json!({"source": source, "discard_reason": "none"});
+        let refused = bulk(&shop, "dead_letter_discards", attributes).await?;
+        assert_eq!(refused.errors(), [format!("{code} /data/attributes/source")]);
+        let detail = refused.text("/errors/0/detail")?;
+        assert!(detail.contains(told), "{detail}");
     }
     shop.prove_events().await
 }

@@ -184,6 +184,21 @@ impl Filter {
         self.tests.iter().any(|(field, test)| field.holds(test, object))
     }
 
+    /// The texts one of which an attribute is to be; none where something else is asked.
+    pub(crate) fn texts_of(&self, attribute: &str) -> Vec<&str> {
+        let [(Field::Attribute(asked), Test::Among { values, wanted: true })] =
+            self.tests.as_slice()
+        else {
+            return Vec::new();
+        };
+        let of = values.iter().filter(|_| asked.name == attribute);
+        of.filter_map(|value| match value {
+            Operand::Text(text) => Some(text.as_str()),
+            Operand::Boolean(_) | Operand::Integer(_) | Operand::Instant(_) => None,
+        })
+        .collect()
+    }
+
     /// The ids outside of which nothing is wanted, each once.
     pub(crate) fn ids(&self) -> Option<BTreeSet<String>> {
         match self.tests.as_slice() {

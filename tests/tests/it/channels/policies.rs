@@ -207,6 +207,16 @@ async fn a_file_that_is_taken_again_tells_of_each_order_and_holds_the_bound() ->
         (&refused, &unmappable),
     ];
     assert_eq!(outcomes, expected);
+    let named = told.iter().map(|one| json!([one["external_id"], one["rows"]]));
+    let expected = [
+        json!(["0", [1]]),
+        json!(["1", [2]]),
+        json!([null, [3]]),
+        json!(["3", [4]]),
+        json!([null, null]),
+        json!([null, null]),
+    ];
+    assert_eq!(named.collect::<Vec<_>>(), expected);
     assert_eq!(told[2]["dead_letter_id"], json!(mixed));
     let own = told[2]["kept_in"].as_str().unwrap_or_default().to_owned();
     assert_eq!(status(&mixed).await?, "redriven", "what is left of it is a letter of its own");

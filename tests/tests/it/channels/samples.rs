@@ -1,7 +1,7 @@
 //! The three mappings that are shipped, with their samples.
 
 use perennial_local::identity::Role;
-use perennial_tests::{Shop, TestResult};
+use perennial_tests::{Shop, TestResult, documents};
 use serde_json::{Value, json};
 
 use super::{NOW, channel, mapping, send, shipped};
@@ -131,6 +131,30 @@ async fn rows_of_a_service_desk_become_an_order_for_each_ticket() -> TestResult 
     assert_eq!(outcomes, ["repeated", "repeated", "created", "refused"]);
     assert_eq!(results[3]["code"], "unmappable");
     assert_eq!(shop.api.all("orders").await?.len(), 3);
+    // Each says which order of the file it is; of one that can't be mapped the rows tell.
+    let named = |results: &[Value]| -> Vec<Value> {
+        results.iter().map(|result| json!([result["external_id"], result["rows"]])).collect()
+    };
+    let expected = [
+        json!(["T-1001", [1, 2]]),
+        json!(["T-1002", [3]]),
+        json!(["T-1003", [4]]),
+        json!([null, [5]]),
+    ];
+    assert_eq!(named(&results), expected);
+    // A preview of it says the same, and so does the letter of the row, taken again.
+    let related = [("channel", "channels", id.as_str())];
+    let attributes = json!({"format": "csv", "group_by": "ticket", "sample": more,
+        "program": shipped("service-desk/mapping.jq")?});
+    let preview = documents::create("channel_mapping_previews", attributes, &related);
+    let preview = shop.api.post("channel_mapping_previews", &preview).send().await?;
+    let tried = preview.with_status(200)?.attribute("results").as_array().cloned();
+    assert_eq!(named(&tried.unwrap_or_default()), expected);
+    let replay = json!({"dead_letter_ids": [results[3]["dead_letter_id"]]});
+    let replay = documents::create("channel_replays", replay, &[]);
+    let replay = shop.api.post("channel_replays", &replay).send().await?.with_status(200)?;
+    let told = replay.attribute("results").as_array().cloned().unwrap_or_default();
+    assert_eq!(named(&told), [json!([null, [1]])], "its letter holds this row alone");
     Ok(())
 }
 
