@@ -3,7 +3,10 @@
 use perennial_domain::run::{Run, RunStatus};
 use serde_json::{Map, Value, json};
 
-use crate::http::attributes::{Attribute, Kind};
+use crate::http::{
+    attributes::{Attribute, Kind},
+    json_object::json_object,
+};
 
 /// Where the run stands.
 pub(super) const JOB_RUN_STATUS: Attribute = Attribute::read(
@@ -57,13 +60,10 @@ pub(super) fn none() -> Map<String, Value> {
 }
 
 fn values(status: Value, processed: Value, count: Value, next: Value) -> Map<String, Value> {
-    [
+    json_object([
         (JOB_RUN_STATUS.name, status),
         (PROCESSED.name, processed),
         (INSTALMENT_COUNT.name, count),
         (NEXT_RUN_AT.name, next),
-    ]
-    .into_iter()
-    .map(|(name, value)| (name.to_owned(), value))
-    .collect()
+    ])
 }

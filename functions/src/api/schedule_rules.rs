@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use crate::http::{
     attributes::{Attribute, Attributes, Given, Kind},
     error::{Code, Problem, Problems},
+    json_object::json_object,
 };
 
 pub(crate) const ANCHOR_DAY: Attribute = Attribute::write(
@@ -154,15 +155,12 @@ pub(crate) fn given(rules: &ScheduleRules) -> Map<String, Value> {
             "holidays": days.holidays(),
         })
     });
-    [
+    json_object([
         (ANCHOR_DAY.name, json!(rules.anchor_day)),
         (ANCHOR_WEEKDAY.name, json!(rules.anchor_weekday.map(weekday_name))),
         (MONTH_END.name, json!(rules.month_end)),
         (DST_GAP.name, json!(rules.dst_gap)),
         (DST_OVERLAP.name, json!(rules.dst_overlap)),
         (WORKING_DAYS.name, json!(working_days)),
-    ]
-    .into_iter()
-    .map(|(name, value)| (name.to_owned(), value))
-    .collect()
+    ])
 }

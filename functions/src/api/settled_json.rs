@@ -2,6 +2,8 @@
 
 use serde_json::{Number, Value};
 
+use crate::http::json_object::json_object;
+
 /// A client's value as it will come back from storage, so that the journal's hashes are of what is
 /// read later: a number without a fraction is a whole one, and one that a parser rounds is rounded.
 pub(crate) fn settled(value: Value) -> Value {
@@ -28,7 +30,8 @@ pub(crate) fn settled(value: Value) -> Value {
         }
         Value::Array(items) => items.into_iter().map(settled).collect(),
         Value::Object(members) => {
-            Value::Object(members.into_iter().map(|(name, value)| (name, settled(value))).collect())
+            let members = members.into_iter().map(|(name, value)| (name, settled(value)));
+            Value::Object(json_object(members))
         }
         other => other,
     }

@@ -9,7 +9,10 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::error::{Code, Outcome, Problem};
+use super::{
+    error::{Code, Outcome, Problem},
+    json_object::json_object,
+};
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -207,11 +210,8 @@ impl Answer {
 
     /// The answer as API Gateway expects it.
     pub(crate) fn into_event(self) -> Value {
-        let headers: Map<String, Value> = self
-            .headers
-            .into_iter()
-            .map(|(name, value)| (name.to_owned(), Value::String(value)))
-            .collect();
+        let headers =
+            json_object(self.headers.into_iter().map(|(name, value)| (name, Value::String(value))));
         let mut event = json!({
             "statusCode": self.status,
             "headers": headers,

@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use super::{
     attributes::Attribute,
     error::{Code, Problem},
+    json_object::json_object,
 };
 
 /// What values an attribute takes.
@@ -413,10 +414,9 @@ impl Kind {
                 json!({"type": "array", "items": of.schema(), "maxItems": maximum})
             }
             Self::Members(members) => {
-                let properties: Map<String, Value> = members
-                    .iter()
-                    .map(|member| (member.name.to_owned(), nullable(&member.schema())))
-                    .collect();
+                let properties = json_object(
+                    members.iter().map(|member| (member.name, nullable(&member.schema()))),
+                );
                 json!({"type": "object", "properties": properties, "additionalProperties": false})
             }
             Self::Anything(_) => json!({"type": "object"}),

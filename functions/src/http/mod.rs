@@ -13,6 +13,7 @@ pub(crate) mod document;
 pub(crate) mod error;
 pub(crate) mod event;
 pub(crate) mod idempotency;
+pub(crate) mod json_object;
 pub(crate) mod kind;
 pub(crate) mod media_type;
 mod members;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use perennial_domain::money::Currency;
 use serde_json::{Map, Number, Value, json};
 
-use super::{attributes::Attribute, query::Query};
+use super::{attributes::Attribute, json_object::json_object, query::Query};
 
 /// A type of resource.
 #[derive(Debug)]
@@ -216,22 +216,21 @@ impl Object {
         let wanted = query.fields.get(self.kind.name);
         let shows = |name: &str| wanted.is_none_or(|fields| fields.contains(name));
         let attributes: Map<String, Value> = match &self.attributes {
-            Value::Object(attributes) => attributes
-                .iter()
-                .map(|(name, value)| (name.clone(), value.clone()))
-                .chain(self.decimals(attributes))
-                .filter(|(name, _)| shows(name))
-                .collect(),
+            Value::Object(attributes) => json_object(
+                attributes
+                    .iter()
+                    .map(|(name, value)| (name.clone(), value.clone()))
+                    .chain(self.decimals(attributes))
+                    .filter(|(name, _)| shows(name)),
+            ),
             _ => Map::new(),
         };
-        let relationships: Map<String, Value> = self
-            .relationships
-            .iter()
-            .filter(|(name, _)| shows(name))
-            .filter_map(|(name, linkage)| {
-                Some(((*name).to_owned(), self.relationship(name, linkage)?))
-            })
-            .collect();
+        let relationships = json_object(
+            self.relationships
+                .iter()
+                .filter(|(name, _)| shows(name))
+                .filter_map(|(name, linkage)| Some((*name, self.relationship(name, linkage)?))),
+        );
         let mut object = json!({
             "type": self.kind.name,
             "id": self.id,

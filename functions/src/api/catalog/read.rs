@@ -1,7 +1,7 @@
 //! Reading records: one, a list, or those that others lead to.
 
 use perennial_store::{Cursor, CursorError, Page, Record, Span, Window};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::{Catalog, Identity, in_path, member, named, text, version};
 use crate::{
@@ -10,6 +10,7 @@ use crate::{
         context::Context,
         error::{ApiError, Outcome},
         event::Answer,
+        json_object::json_object,
         object::{Given, Linkage, Object, Ref, Relationship},
         query::{BOUND, filter::Filter},
     },
@@ -19,12 +20,10 @@ use crate::{
 pub(crate) fn object(catalog: &'static Catalog, record: &Record) -> Object {
     let defaults = (catalog.defaults)();
     let readable = catalog.kind.attributes.iter().filter(|attribute| attribute.access.readable());
-    let mut attributes: Map<String, Value> = readable
-        .map(|attribute| {
-            let value = record.get(attribute.name).or_else(|| defaults.get(attribute.name));
-            (attribute.name.to_owned(), json!(value))
-        })
-        .collect();
+    let mut attributes = json_object(readable.map(|attribute| {
+        let value = record.get(attribute.name).or_else(|| defaults.get(attribute.name));
+        (attribute.name, json!(value))
+    }));
     (catalog.show)(record, &mut attributes);
     let relationships = catalog.kind.relationships.iter();
     Object {

@@ -1,12 +1,13 @@
 //! Filters and orders of lists.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::reference;
 use crate::{
     api,
     http::{
         attributes::Kind,
+        json_object::json_object,
         object::ResourceType,
         query::{
             List,
@@ -46,15 +47,13 @@ pub(super) fn schemas(kind: &'static ResourceType) -> Vec<(&'static str, Value)>
     // Where a type is listed in several places, that of its own path says what can be asked.
     let lists: Vec<List> = lists.filter_map(|operation| operation.accepts.list).collect();
     let Some(list) = lists.first() else { return Vec::new() };
-    let properties: Map<String, Value> = filter::fields(kind, list)
-        .iter()
-        .flat_map(|field| {
-            let suits = Predicate::ALL.into_iter().filter(|predicate| field.suits(*predicate));
-            suits.map(|predicate| {
-                (format!("{}_{}", field.name(), predicate.name()), value(field, predicate))
-            })
+    let fields = filter::fields(kind, list);
+    let properties = json_object(fields.iter().flat_map(|field| {
+        let suits = Predicate::ALL.into_iter().filter(|predicate| field.suits(*predicate));
+        suits.map(|predicate| {
+            (format!("{}_{}", field.name(), predicate.name()), value(field, predicate))
         })
-        .collect();
+    }));
     let names = sort::attributes(kind, list)
         .flat_map(|attribute| [attribute.name.to_owned(), format!("-{}", attribute.name)]);
     let names: Vec<String> = names.collect();

@@ -1,12 +1,13 @@
 //! Schemas of resources, as they are answered and as they are given.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::reference;
 use crate::{
     api::{self, order_factories},
     http::{
         attributes::Mode,
+        json_object::json_object,
         kind::nullable,
         object::{Given, Relationship, ResourceType},
         tolerated::tolerated,
@@ -84,22 +85,19 @@ fn without_effect() -> Value {
 
 /// A resource object.
 pub(super) fn resource(kind: &ResourceType) -> Value {
-    let attributes: Map<String, Value> = kind
+    let attributes = kind
         .attributes
         .iter()
         .filter(|attribute| attribute.access.readable())
-        .map(|attribute| (attribute.name.to_owned(), nullable(&attribute.schema())))
-        .collect();
+        .map(|attribute| (attribute.name.to_owned(), nullable(&attribute.schema())));
     let decimals = kind.decimals().map(|(name, attribute)| {
         let about = format!("`{}` in units of the currency.", attribute.name);
         (name, nullable(&json!({"type": "number", "description": about})))
     });
-    let attributes: Map<String, Value> = attributes.into_iter().chain(decimals).collect();
-    let relationships: Map<String, Value> = kind
-        .relationships
-        .iter()
-        .map(|relationship| (relationship.name.to_owned(), linkage(relationship)))
-        .collect();
+    let attributes = json_object(attributes.chain(decimals));
+    let relationships = json_object(
+        kind.relationships.iter().map(|relationship| (relationship.name, linkage(relationship))),
+    );
     // What is answered under other types has what those have, too.
     let (types, closed) = if kind.name == order_factories::KIND.name {
         (json!({"type": "string", "enum": order_factories::TYPES}), false)
@@ -150,27 +148,23 @@ fn required(kind: &ResourceType) -> &'static [&'static str] {
 /// A document that makes or changes a resource.
 pub(super) fn request(kind: &ResourceType, mode: Mode) -> Value {
     let needed = if mode == Mode::Create { required(kind) } else { &[] };
-    let attributes: Map<String, Value> = kind
-        .attributes
-        .iter()
-        .filter(|attribute| attribute.access.writable(mode))
-        .map(|attribute| {
-            let schema = attribute.schema();
-            let must = needed.contains(&attribute.name) || attribute.access.sets_off();
-            (attribute.name.to_owned(), if must { schema } else { nullable(&schema) })
-        })
-        .collect();
+    let writable = kind.attributes.iter().filter(|attribute| attribute.access.writable(mode));
+    let attributes = json_object(writable.map(|attribute| {
+        let schema = attribute.schema();
+        let must = needed.contains(&attribute.name) || attribute.access.sets_off();
+        (attribute.name, if must { schema } else { nullable(&schema) })
+    }));
     let settable = |relationship: &&Relationship| match mode {
         Mode::Create => relationship.on_create != Given::Never,
         Mode::Update => relationship.on_update,
     };
-    let relationships: Map<String, Value> = kind
-        .relationships
-        .iter()
-        .filter(settable)
-        .map(|relationship| (relationship.name.to_owned(), given(relationship, mode)))
-        .chain(tolerated(kind.name).iter().map(|name| ((*name).to_owned(), without_effect())))
-        .collect();
+    let relationships = json_object(
+        kind.relationships
+            .iter()
+            .filter(settable)
+            .map(|relationship| (relationship.name, given(relationship, mode)))
+            .chain(tolerated(kind.name).iter().map(|name| (*name, without_effect()))),
+    );
     let related: Vec<&str> = kind
         .relationships
         .iter()

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{
     filters, reference,
     resources::{request, resource},
-    shared, webhooks,
+    shared,
 };
 use crate::{
     api,
@@ -62,6 +62,5 @@ pub(super) fn all() -> Value {
             }
         }
     }
-    schemas.insert("event_document".to_owned(), webhooks::event());
     Value::Object(schemas)
 }
