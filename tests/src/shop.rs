@@ -1,7 +1,12 @@
 //! A shop on a running stack: an organization with a market, a model, goods, and a customer who
 //! can pay. Everything in it was made over HTTP, as clients make it.
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use chrono::{DateTime, Utc};
 use perennial_domain::{
@@ -10,7 +15,7 @@ use perennial_domain::{
 };
 use perennial_local::{
     clock::{Summary, Target},
-    identity::Role,
+    identity::{Role, SigningKey},
     invoke::FunctionFactory,
     stack::{Stack, StackOptions},
 };
@@ -27,6 +32,10 @@ pub const BEANS: &str = "BEANS";
 /// How long a stack may take to come to rest, in real time.
 const PATIENCE: Duration = Duration::from_secs(120);
 
+/// The key of all shops in memory: to make one is a good part of what a short test costs.
+static KEY: LazyLock<Option<Arc<SigningKey>>> =
+    LazyLock::new(|| SigningKey::generate().ok().map(Arc::new));
+
 /// What a shop begins with.
 #[derive(Clone)]
 pub struct Plan {
@@ -42,6 +51,8 @@ pub struct Plan {
     pub functions: FunctionFactory,
     /// Values for the template's parameters.
     pub parameters: BTreeMap<String, String>,
+    /// What signs tokens; `None` for a key of its own.
+    pub signing_key: Option<Arc<SigningKey>>,
 }
 
 impl Plan {
@@ -63,7 +74,14 @@ impl Plan {
             data: None,
             functions: Arc::new(perennial_functions::build::named),
             parameters: BTreeMap::new(),
+            signing_key: KEY.clone(),
         }
+    }
+
+    /// The same, with a signing key of its own.
+    #[must_use]
+    pub fn signing_by_itself(self) -> Self {
+        Self { signing_key: None, ..self }
     }
 
     /// The same, with changes to the model's attributes.
@@ -81,7 +99,7 @@ impl Plan {
     /// The same, kept in a directory.
     #[must_use]
     pub fn kept_in(self, data: impl Into<PathBuf>) -> Self {
-        Self { data: Some(data.into()), ..self }
+        Self { data: Some(data.into()), ..self }.signing_by_itself()
     }
 
     /// Starts the stack and makes the shop.
@@ -94,6 +112,7 @@ impl Plan {
             data: self.data.clone(),
             functions: Arc::clone(&self.functions),
             parameters: self.parameters.clone(),
+            signing_key: self.signing_key.clone(),
             ..StackOptions::in_memory()
         };
         let stack = Stack::start(options).await?;

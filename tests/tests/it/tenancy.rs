@@ -6,7 +6,7 @@ use perennial_local::identity::{
     Role::{self, Approver, Integration, Operator, SalesChannel},
     TokenRequest,
 };
-use perennial_tests::{Api, Shop, TestResult, documents, documents::line, shop::BEANS};
+use perennial_tests::{Api, Plan, Shop, TestResult, documents, documents::line, shop::BEANS};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -25,7 +25,7 @@ const LISTS: [&str; 8] = [
 #[tokio::test]
 async fn without_a_good_token_nothing_is_answered() -> TestResult {
     let shop = Shop::open_at("2027-01-31T10:00:00Z").await?;
-    let other = Shop::open_at("2027-01-31T10:00:00Z").await?;
+    let other = Plan::at("2027-01-31T10:00:00Z")?.signing_by_itself().open().await?;
     let expired = TokenRequest::new("acme", Role::Integration)?.lasting(TimeDelta::days(-1));
     let good = shop.stack.token("acme", Role::Integration)?;
     let mut tampered: Vec<String> = good.split('.').map(str::to_owned).collect();

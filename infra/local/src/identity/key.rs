@@ -29,7 +29,8 @@ pub enum KeyError {
     Unreadable,
 }
 
-pub(super) struct SigningKey {
+/// A key, and what is told of it.
+pub struct SigningKey {
     pub(super) id: String,
     pub(super) modulus: String,
     pub(super) exponent: String,
@@ -44,7 +45,11 @@ impl std::fmt::Debug for SigningKey {
 }
 
 impl SigningKey {
-    pub(super) fn generate() -> Result<Self, KeyError> {
+    /// A new key. Finding its two primes is much of what the start of a stack costs.
+    ///
+    /// # Errors
+    /// [`KeyError::Generate`].
+    pub fn generate() -> Result<Self, KeyError> {
         Self::from_pem(&new_pem()?)
     }
 

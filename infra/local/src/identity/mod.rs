@@ -14,12 +14,10 @@ use std::{path::Path, sync::Arc};
 use serde_json::{Value, json};
 
 pub use endpoint::token_response;
-pub use key::KeyError;
+pub use key::{KeyError, SigningKey};
 pub use token::{Role, TokenFault, TokenRequest};
 pub(crate) use verify::scopes_of;
 pub use verify::{Claims, Denied};
-
-use key::SigningKey;
 
 /// The scope that every token carries and the routes ask for.
 pub const SCOPE: &str = "perennial";
@@ -43,7 +41,13 @@ impl Issuer {
             Some(directory) => SigningKey::open(&directory.join("signing-key.pem"))?,
             None => SigningKey::generate()?,
         };
-        Ok(Self { key: Arc::new(key), url: url.to_owned(), audience: audience.to_owned() })
+        Ok(Self::with_key(Arc::new(key), url, audience))
+    }
+
+    /// An issuer at `url` for `audience` that signs with this key.
+    #[must_use]
+    pub fn with_key(key: Arc<SigningKey>, url: &str, audience: &str) -> Self {
+        Self { key, url: url.to_owned(), audience: audience.to_owned() }
     }
 
     /// The public key, as a JSON Web Key Set.

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
-use crate::{invoke::FunctionFactory, template::TemplateError};
+use crate::{identity::SigningKey, invoke::FunctionFactory, template::TemplateError};
 
 /// The template as it was when this program was compiled.
 pub const EMBEDDED_TEMPLATE: &str = include_str!("../../../../template.yaml");
@@ -25,6 +25,8 @@ pub struct StackOptions {
     pub functions: FunctionFactory,
     /// Whether consumed capacity is counted from the start.
     pub metered: bool,
+    /// What signs tokens; `None` for the key that is kept with the data, or in memory for a new one.
+    pub signing_key: Option<Arc<SigningKey>>,
 }
 
 impl std::fmt::Debug for StackOptions {
@@ -49,6 +51,7 @@ impl StackOptions {
             parameters: BTreeMap::new(),
             functions: Arc::new(perennial_functions::build::named),
             metered: true,
+            signing_key: None,
         }
     }
 }

@@ -99,7 +99,8 @@ impl Stack {
     /// # Errors
     /// [`StartError`].
     pub async fn start(options: StackOptions) -> Result<Self, StartError> {
-        let StackOptions { port, data, template, parameters, functions, metered } = options;
+        let StackOptions { port, data, template, parameters, functions, metered, signing_key } =
+            options;
         let in_use = |source| StartError::Port { port, source };
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let listener = TcpListener::bind(address).await.map_err(in_use)?;
@@ -128,7 +129,11 @@ impl Stack {
         furnish(&cloud, &template)?;
         cloud.dynamodb.meter(metered);
         let aws = connector::clients(&cloud);
-        let issuer = Issuer::open(directory, &url, &audience(&template))?;
+        let audience = audience(&template);
+        let issuer = match signing_key {
+            Some(key) => Issuer::with_key(key, &url, &audience),
+            None => Issuer::open(directory, &url, &audience)?,
+        };
         let activity = Arc::<Activity>::default();
         let host =
             Arc::new(Host::build(&template.functions, &functions, &aws, &read_clock, &activity)?);

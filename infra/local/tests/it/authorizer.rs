@@ -12,7 +12,8 @@ async fn wrong_tokens_get_401_and_missing_scopes_403() -> TestResult {
     let fakes = Fakes::default();
     fakes.answer("web", |_| Ok(json!({"statusCode": 200})));
     let stack = fakes.start(None).await?;
-    let other = Fakes::default().start(None).await?;
+    let directory = tempfile::tempdir()?;
+    let other = Fakes::default().start(Some(directory.path())).await?;
     let good = stack.token("acme", Role::Operator)?;
     let expired =
         stack.sign(&TokenRequest::new("acme", Role::Operator)?.lasting(TimeDelta::seconds(-1)))?;

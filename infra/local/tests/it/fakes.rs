@@ -3,13 +3,14 @@
 use std::{
     collections::BTreeMap,
     path::Path,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, LazyLock, Mutex, PoisonError},
 };
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use perennial_functions::build::BuildError;
 use perennial_local::{
+    identity::SigningKey,
     invoke::FunctionFactory,
     stack::{Stack, StackOptions, StartError},
 };
@@ -18,6 +19,10 @@ use serde_json::{Value, json};
 
 /// The template that the tests serve.
 pub(crate) const TEMPLATE: &str = include_str!("template.yaml");
+
+/// The key of all stacks in memory: to make one is a good part of what a short test costs.
+static KEY: LazyLock<Option<Arc<SigningKey>>> =
+    LazyLock::new(|| SigningKey::generate().ok().map(Arc::new));
 
 /// What a function answers to an event.
 pub(crate) type Answer = dyn Fn(&Value) -> Result<Value, FunctionError> + Send + Sync;
@@ -73,6 +78,8 @@ impl Fakes {
             data: data.map(Into::into),
             template: template.to_owned(),
             functions: self.factory(),
+            // What is kept in a directory brings its key.
+            signing_key: if data.is_none() { KEY.clone() } else { None },
             ..StackOptions::in_memory()
         })
         .await
