@@ -3,6 +3,7 @@
 
 use perennial_domain::{
     ids::{JobRunId, OrderId, SubscriptionId},
+    money::MinorUnits,
     run::{Run, RunStatus, charge_key},
     tax::Taxes,
     time::OccurrenceNumber,
@@ -59,7 +60,7 @@ async fn what_was_paid_with_tax_is_booked_with_the_tax_of_its_day() -> TestResul
     shop.tax_by(Some(&table)).await?;
     // 19 % of 12.50 on 28 February, its day.
     let (_, run) = found(&shop, 1_488, 1).await?;
-    let tax = run.tax.as_ref().map(Taxes::total).transpose()?.map(|tax| tax.get());
+    let tax = run.tax.as_ref().map(Taxes::total).transpose()?.map(MinorUnits::get);
     assert_eq!((run.total.get(), tax, run.lines.len()), (1_488, Some(238), 1));
     assert_eq!(run.errors_log, []);
     shop.prove_books().await?;
