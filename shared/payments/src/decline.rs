@@ -40,6 +40,9 @@ pub mod decline_code {
     pub const RESTRICTED_CARD: &str = "restricted_card";
     /// The card, or the account behind it, is not valid or is closed.
     pub const INVALID_ACCOUNT: &str = "invalid_account";
+    /// The provider has no such means of payment of that customer any more, say, because they have
+    /// removed it.
+    pub const PAYMENT_METHOD_REMOVED: &str = "payment_method_removed";
     /// The number, the date or the security code is wrong.
     pub const INCORRECT_CARD_DATA: &str = "incorrect_card_data";
     /// The card does not do this kind of payment.
@@ -82,6 +85,7 @@ pub const DECLINES: &[(&str, DeclineKind, &str)] = &[
     (code::PICKUP_CARD, Hard, "the card is dead; further tries look like fraud"),
     (code::RESTRICTED_CARD, Hard, "the card stays as it is until the bank sends another"),
     (code::INVALID_ACCOUNT, Hard, "a closed account stays closed"),
+    (code::PAYMENT_METHOD_REMOVED, Hard, "what was removed does not come back"),
     (code::INCORRECT_CARD_DATA, Hard, "what is stored stays wrong"),
     (code::CARD_NOT_SUPPORTED, Hard, "the card stays what it is"),
     (code::CURRENCY_NOT_SUPPORTED, Hard, "the card stays what it is"),

@@ -17,7 +17,7 @@ use crate::{PaymentError, SecretSource};
 /// The version of the API whose objects we read; an account's own default changes with its owner.
 const VERSION: &str = "2024-06-20";
 /// The code of errors about what does not exist.
-const NOT_THERE: &str = "resource_missing";
+pub(super) const NOT_THERE: &str = "resource_missing";
 /// Waits before a call is made again, one after the other.
 const PAUSES: [Duration; 2] = [Duration::from_millis(300), Duration::from_millis(900)];
 

@@ -45,7 +45,7 @@ use self::{
 use crate::{
     CaptureRequest, ChargeLookup, ChargeOutcome, ChargeRecord, ChargeRequest, Cursor, Page,
     PaymentError, PaymentProvider, PaymentState, PaymentToken, RefundOutcome, RefundRecord,
-    RefundRequest, SecretSource, Span, TokenDigest, VoidOutcome,
+    RefundRequest, SecretSource, Span, TokenDigest, VoidOutcome, decline_code, decline_kind,
 };
 
 /// Stripe's own API.
@@ -120,22 +120,58 @@ impl StripeProvider {
         self.api.get(&format!("/v1/payment_intents/{id}"), &Form::default()).await
     }
 
-    /// The customer who pays, and by what.
-    async fn payer(&self, token: &PaymentToken) -> Result<(String, String), PaymentError> {
+    /// The customer who pays, and by what; `None` where that is no customer's (any more).
+    async fn payer(&self, token: &PaymentToken) -> Result<Option<(String, String)>, PaymentError> {
         let Named { customer, payment_method } = Named::read(token)?;
-        if let Some(customer) = customer {
-            return Ok((customer, payment_method));
-        }
+        let customer = match customer {
+            Some(customer) => Some(customer),
+            None => self.owner(&payment_method).await?,
+        };
+        Ok(customer.map(|customer| (customer, payment_method)))
+    }
+
+    /// The customer to whom a payment method is attached.
+    async fn owner(&self, payment_method: &str) -> Result<Option<String>, PaymentError> {
         let path = format!("/v1/payment_methods/{payment_method}");
         let method: Option<Method> =
             self.api.get(&path, &Form::default()).await.map_err(nothing_moved)?;
-        match method.and_then(|method| method.customer) {
-            Some(customer) => Ok((customer, payment_method)),
-            None => Err(PaymentError::refused(
-                "the payment method does not exist or belongs to no customer: only one that is \
-                 attached to a customer can be charged while nobody is there",
-            )),
+        Ok(method.and_then(|method| method.customer))
+    }
+
+    /// Whether a charge was refused because its means of payment is not the customer's any more.
+    /// Stripe names what is missing; of what was detached it says only that it is wrong.
+    async fn is_removed(
+        &self,
+        error: &objects::Error,
+        customer: &str,
+        payment_method: &str,
+    ) -> Result<bool, PaymentError> {
+        if error.misses(&["payment_method", "customer"]) {
+            return Ok(true);
         }
+        Ok(is_id(payment_method, &["pm_"])
+            && self.owner(payment_method).await?.as_deref() != Some(customer))
+    }
+
+    /// What stands under the key of a request whose means of payment was removed. It may have paid
+    /// before that.
+    async fn without_payer(
+        &self,
+        request: &ChargeRequest,
+        amount: i64,
+    ) -> Result<PaymentState, PaymentError> {
+        if let Some(intent) = self.find(&request.lookup()).await.map_err(nothing_moved)? {
+            return self.standing(&intent, request, amount).await;
+        }
+        let code = decline_code::PAYMENT_METHOD_REMOVED;
+        Ok(PaymentState::Declined {
+            kind: decline_kind(code),
+            code: code.to_owned(),
+            message: "The payment method does not exist or is not attached to the customer: only \
+                      one that is can be charged while nobody is there."
+                .to_owned(),
+            token: Some(TokenDigest::of(&request.token)),
+        })
     }
 
     /// Makes an intent and confirms it, or answers what became of its key.
@@ -146,7 +182,9 @@ impl StripeProvider {
     ) -> Result<PaymentState, PaymentError> {
         request.validate()?;
         let amount = to_stripe(request.amount_minor, &request.currency)?;
-        let (customer, payment_method) = self.payer(&request.token).await?;
+        let Some((customer, payment_method)) = self.payer(&request.token).await? else {
+            return self.without_payer(request, amount).await;
+        };
         if request.requested_at - request.key_since > FORGOTTEN_AFTER {
             let found = self.find(&request.lookup()).await.map_err(nothing_moved)?;
             if let Some(intent) = found {
@@ -157,8 +195,8 @@ impl StripeProvider {
         let form = Form::default()
             .with("amount", amount.to_string())
             .with("currency", request.currency.to_ascii_lowercase())
-            .with("customer", customer)
-            .with("payment_method", payment_method)
+            .with("customer", &customer)
+            .with("payment_method", &payment_method)
             .with("capture_method", capture_method)
             .with("confirm", "true")
             .with("off_session", "true")
@@ -183,6 +221,11 @@ impl StripeProvider {
                 // The first request under the key made nothing, and Stripe remembers that for a day.
                 None => Err(PaymentError::unavailable(error.told())),
             },
+            Err(Failure::Refused(error))
+                if self.is_removed(&error, &customer, &payment_method).await? =>
+            {
+                self.without_payer(request, amount).await
+            }
             Err(failure) => Err(failure.into()),
         }
     }
@@ -243,7 +286,7 @@ impl StripeProvider {
         let since = since.map(|since| since - CLOCKS_APART);
         let mut listed = false;
         if let Some(token) = token
-            && let Ok((customer, _)) = self.payer(token).await
+            && let Ok(Some((customer, _))) = self.payer(token).await
         {
             let mut filter = Form::default().with("customer", customer);
             if let Some(since) = since {

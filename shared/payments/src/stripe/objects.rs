@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
-use super::{currency::from_stripe, declines::normalised};
+use super::{api::NOT_THERE, currency::from_stripe, declines::normalised};
 use crate::{
     Action, ChargeKey, ChargeRecord, PaymentError, PaymentState, RefundKey, RefundOutcome,
     RefundRecord, TokenDigest, WaitsFor, decline_code, decline_kind,
@@ -129,6 +129,12 @@ impl Error {
             }
         }
         told
+    }
+
+    /// Whether it says that what one of these parameters names does not exist.
+    pub(super) fn misses(&self, parameters: &[&str]) -> bool {
+        self.code.as_deref() == Some(NOT_THERE)
+            && self.param.as_deref().is_some_and(|param| parameters.contains(&param))
     }
 
     /// What a means of payment that was declined leaves of the intent.

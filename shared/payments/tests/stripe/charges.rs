@@ -3,7 +3,7 @@
 use chrono::{TimeDelta, Utc};
 use perennial_payments::{
     ChargeKey, ChargeLookup, ChargeOutcome, ChargeRequest, Cursor, DeclineKind, PaymentError,
-    PaymentProvider as _, PaymentToken, Span, WaitsFor,
+    PaymentProvider as _, PaymentToken, Span, WaitsFor, decline_code,
 };
 
 use crate::{
@@ -64,8 +64,42 @@ async fn a_payment_method_alone_is_charged_with_its_customer() -> TestResult {
     assert!(stripe.provider.charge(&one).await?.is_paid());
     assert!(stripe.provider.lookup(&one.lookup()).await?.is_some());
     for nobodys in ["pm_card_visa", "pm_unheard_of"] {
-        let answer = stripe.provider.charge(&charge(nobodys)).await;
-        assert!(matches!(answer, Err(PaymentError::Refused { .. })), "{nobodys}: {answer:?}");
+        assert!(is_removed(&stripe.provider.charge(&charge(nobodys)).await?), "{nobodys}");
+    }
+    Ok(())
+}
+
+fn is_removed(outcome: &ChargeOutcome) -> bool {
+    let code = decline_code::PAYMENT_METHOD_REMOVED;
+    matches!(outcome, ChargeOutcome::Declined { kind: DeclineKind::Hard, code: told, token: Some(_), .. }
+        if told == code)
+}
+
+#[tokio::test]
+#[ignore = "needs a stand-in for Stripe: .ci/try-stripe"]
+async fn a_card_that_was_removed_is_declined_for_good_and_what_it_paid_before_stands() -> TestResult
+{
+    let stripe = StandIn::open()?;
+    let token = stripe.token(cards::GOOD).await?;
+    let (_, method) = token.split_once('|').ok_or("a method")?;
+    let before = charge(&token);
+    let paid = stripe.provider.charge(&before).await?;
+    assert!(paid.is_paid());
+    stripe.post(&format!("/v1/payment_methods/{method}/detach"), "").await?;
+    stripe.post("/_config/forget", "").await?;
+
+    assert_eq!(stripe.provider.charge(&before).await?, paid, "the answer was lost, say");
+    for gone in [token.as_str(), method, "cus_unheard_of|pm_unheard_of"] {
+        assert!(is_removed(&stripe.provider.charge(&charge(gone)).await?), "{gone}");
+    }
+    assert_eq!(stripe.intents(&token).await?.len(), 1);
+    // What else is wrong with a request is not taken for that.
+    let there = stripe.token(cards::GOOD).await?;
+    let (_, method) = there.split_once('|').ok_or("a method")?;
+    for token in [there.as_str(), method] {
+        stripe.fault("400", 1).await?;
+        let answer = stripe.provider.charge(&charge(token)).await;
+        assert!(matches!(answer, Err(PaymentError::Refused { .. })), "{token}: {answer:?}");
     }
     Ok(())
 }
