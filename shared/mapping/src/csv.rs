@@ -39,6 +39,7 @@ pub(crate) fn read(text: &str) -> Result<Table<'_>, String> {
     let Some((header, names)) = records.next_record()? else {
         return Err("there is no header".to_owned());
     };
+    check_quotes(header).map_err(|wrong| format!("the header {wrong}"))?;
     for (place, name) in names.iter().enumerate() {
         if name.is_empty() {
             return Err(format!("column {} has no name in the header", place + 1));
@@ -52,6 +53,7 @@ pub(crate) fn read(text: &str) -> Result<Table<'_>, String> {
         if rows.len() >= MAX_ROWS {
             return Err(format!("there are more than {MAX_ROWS} rows"));
         }
+        check_quotes(raw).map_err(|wrong| format!("row {} {wrong}", rows.len() + 1))?;
         if fields.len() != names.len() {
             return Err(format!(
                 "row {} has {} fields, the header {}",
@@ -63,14 +65,25 @@ pub(crate) fn read(text: &str) -> Result<Table<'_>, String> {
         let fields = names.iter().cloned().zip(fields.into_iter().map(Value::from)).collect();
         rows.push(Row { raw, fields });
     }
-    if Quotes::default().after(text.as_bytes()).is_open() {
-        let place = match rows.len() {
-            0 => "the header".to_owned(),
-            last => format!("row {last}"),
-        };
-        return Err(format!("{place} has a quote that is never closed: all that follows is in it"));
-    }
     Ok(Table { header, rows })
+}
+
+/// Refuses a row that other rows may be lost in.
+fn check_quotes(raw: &str) -> Result<(), &'static str> {
+    let mut stands = Quotes::default();
+    for byte in raw.bytes() {
+        stands = stands.after(byte);
+        if stands.is_astray() {
+            return Err(
+                "goes on after the quotes of a field: a quote before is not closed, or one \
+                        within quotes is not doubled",
+            );
+        }
+    }
+    if stands.is_open() {
+        return Err("has a quote that is never closed: all that follows is in it");
+    }
+    Ok(())
 }
 
 struct Records<'a> {

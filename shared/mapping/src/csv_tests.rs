@@ -82,3 +82,19 @@ fn a_quote_that_is_never_closed_loses_no_rows_without_a_word() {
         assert_eq!(read(text).map(drop), Err(expected), "{text:?}");
     }
 }
+
+#[test]
+fn a_quote_that_is_closed_by_one_of_a_later_row_loses_no_rows_either() {
+    let wrong = "goes on after the quotes of a field: a quote before is not closed, or one within \
+                 quotes is not doubled";
+    for (text, place) in [
+        ("a,b\n0,w\n1,\"x\n2,\"y\"\n3,z\n", "row 2"),
+        ("a\n\"1\n\"2\"\n", "row 1"),
+        ("a,b\n1,\"so \"it\" says\"\n", "row 1"),
+        ("a,\"b\n1,\"2\"\n", "the header"),
+    ] {
+        assert_eq!(read(text).map(drop), Err(format!("{place} {wrong}")), "{text:?}");
+    }
+    let blanks = read("a,b\n\"1\" ,\"2\" \n").map(|table| table.rows.len());
+    assert_eq!(blanks, Ok(1));
+}

@@ -1,5 +1,6 @@
-//! Whether a CSV file ends within quotes. Readers of CSV take whatever follows a quote that is never
-//! closed into its field, to the end of the file: rows would be lost without a word.
+//! What is wrong with the quotes of a CSV file. Readers of CSV take whatever follows a quote that is
+//! never closed into its field, to the next quote or to the end of the file: rows would be lost without
+//! a word.
 
 /// Where in a CSV file its reader stands, as far as it takes to tell what a quote means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -7,30 +8,42 @@ pub enum Quotes {
     /// Before a field: a quote opens it.
     #[default]
     Before,
-    /// In a field without quotes, or after those of one: a quote is a letter.
+    /// In a field without quotes: a quote is a letter.
     Without,
     /// Within the quotes of a field: commas and line ends are letters.
     Within,
     /// After a quote within quotes: it has closed them, or the next one is a letter.
     Closing,
+    /// Blanks have followed the quotes of a field.
+    Closed,
+    /// Something else has followed them: what closed them was meant to open others, or to be a letter.
+    Astray,
 }
 
 impl Quotes {
-    /// Where the reader stands after more of the file.
+    /// Where the reader stands after another byte of the file.
     #[must_use]
-    pub fn after(self, bytes: &[u8]) -> Self {
-        bytes.iter().fold(self, |stands, byte| match (stands, byte) {
+    pub fn after(self, byte: u8) -> Self {
+        match (self, byte) {
             (Self::Within, b'"') => Self::Closing,
             (Self::Before | Self::Closing, b'"') | (Self::Within, _) => Self::Within,
             (_, b',' | b'\n' | b'\r') => Self::Before,
-            _ => Self::Without,
-        })
+            (Self::Closing | Self::Closed, b' ' | b'\t') => Self::Closed,
+            (Self::Closing | Self::Closed | Self::Astray, _) => Self::Astray,
+            (Self::Before | Self::Without, _) => Self::Without,
+        }
     }
 
     /// Whether a quote is open here, which at the end of a file is a mistake.
     #[must_use]
     pub fn is_open(self) -> bool {
         self == Self::Within
+    }
+
+    /// Whether a quote before this has closed a field in its midst, which anywhere is a mistake.
+    #[must_use]
+    pub fn is_astray(self) -> bool {
+        self == Self::Astray
     }
 }
 
@@ -39,24 +52,32 @@ mod tests {
     use super::Quotes;
 
     #[test]
-    fn only_a_quote_that_is_never_closed_is_open_at_the_end() {
-        for (file, open) in [
-            ("a,b\n1,2\n", false),
-            ("a,b\n1,\"2\n", true),
-            ("a,b\n1,\"2\"\n", false),
-            ("a,b\n1,\"2, \"\"so\"\" it says\nand on\"", false),
-            ("a,b\n1,\"2\"\"\n3,4\n", true),
+    fn a_quote_is_never_closed_or_closes_a_field_in_its_midst() {
+        for (file, open, astray) in [
+            ("a,b\n1,2\n", false, false),
+            ("a,b\n1,\"2\n", true, false),
+            ("a,b\n1,\"2\"\n", false, false),
+            ("a,b\n1,\"2, \"\"so\"\" it says\nand on\"", false, false),
+            ("a,b\n1,\"2\"\"\n3,4\n", true, false),
             // Where a field does not begin with a quote, quotes are letters: 5 inches.
-            ("a,b\n1,5\"\n", false),
-            ("a,b\n\"1\"x\",2\n", false),
-            ("\"", true),
-            ("\"\"", false),
-            ("\"\"\"", true),
+            ("a,b\n1,5\"\n", false, false),
+            ("\"", true, false),
+            ("\"\"", false, false),
+            ("\"\"\"", true, false),
+            // Blanks after a field are nothing.
+            ("a,b\n\"1\" ,\"2\"\t\r\n", false, false),
+            // The quotes of the first row are closed by those of the second.
+            ("a,b\n1,\"x\n2,\"y\"\n3,z\n", false, true),
+            ("a,b\n1,\"x\n2, \"y\"\n", false, true),
+            ("a,b\n\"1\"x\",2\n", false, true),
+            ("a,b\n\"so \"it\" says\",2\n", false, true),
         ] {
-            assert_eq!(Quotes::default().after(file.as_bytes()).is_open(), open, "{file:?}");
-            let in_parts =
-                file.bytes().fold(Quotes::default(), |stands, byte| stands.after(&[byte]));
-            assert_eq!(in_parts.is_open(), open, "{file:?} in parts");
+            let (mut stands, mut went_astray) = (Quotes::default(), false);
+            for byte in file.bytes() {
+                stands = stands.after(byte);
+                went_astray |= stands.is_astray();
+            }
+            assert_eq!((stands.is_open(), went_astray), (open, astray), "{file:?}");
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Reading a file row by row, and handing batches on.
 
 use std::{
+    collections::VecDeque,
     fs::File,
     io::{BufRead, BufReader, Read},
     path::Path,
@@ -18,6 +19,9 @@ const MAX_LINE: usize = 256 * 1024;
 /// What is wrong with a row in which a quote opens a field and none closes it.
 const QUOTE_NOT_CLOSED: &str =
     "a quote is never closed: all rows that follow in the file were read as part of this one";
+/// And of one in which a quote closes a field in its midst.
+const QUOTE_ASTRAY: &str = "the row goes on after the quotes of a field: a quote before is not closed, or one within quotes \
+     is not doubled; rows that follow may have been read as part of this one";
 
 /// A row as it stands in the file.
 #[derive(Debug)]
@@ -88,23 +92,44 @@ impl Batches<'_> {
     }
 }
 
-/// A file that is read by somebody else, and whether it has ended within quotes.
+/// A file that is read by somebody else, and what is wrong with its quotes.
 struct Watched<R> {
     input: R,
     stands: Quotes,
+    /// How many bytes were read.
+    taken: u64,
+    /// After how many bytes quotes have gone astray.
+    astray: VecDeque<u64>,
     ended: bool,
 }
 
 impl<R> Watched<R> {
-    fn ended_within_quotes(&self) -> bool {
-        self.ended && self.stands.is_open()
+    const fn new(input: R) -> Self {
+        Self { input, stands: Quotes::Before, taken: 0, astray: VecDeque::new(), ended: false }
+    }
+
+    /// What is wrong with the quotes of the row that ends at this byte.
+    fn wrong_up_to(&mut self, end: u64) -> Option<&'static str> {
+        let mut wrong = None;
+        while self.astray.pop_front_if(|at| *at <= end).is_some() {
+            wrong = Some(QUOTE_ASTRAY);
+        }
+        // Only the last row can be the one that holds the rest of the file.
+        wrong.or_else(|| (self.ended && self.stands.is_open()).then_some(QUOTE_NOT_CLOSED))
     }
 }
 
 impl<R: Read> Read for Watched<R> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         let read = self.input.read(buffer)?;
-        self.stands = self.stands.after(buffer.get(..read).unwrap_or_default());
+        for byte in buffer.iter().take(read) {
+            let before = self.stands;
+            self.stands = before.after(*byte);
+            self.taken += 1;
+            if self.stands.is_astray() && !before.is_astray() {
+                self.astray.push_back(self.taken);
+            }
+        }
         self.ended |= read == 0;
         Ok(read)
     }
@@ -120,26 +145,25 @@ fn read_csv(
     if input.fill_buf()?.starts_with(mark) {
         input.consume(mark.len());
     }
-    let watched = Watched { input, stands: Quotes::default(), ended: false };
-    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(watched);
+    let mut reader =
+        csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(Watched::new(input));
     let names: Vec<String> = reader.headers()?.iter().map(str::to_owned).collect();
     columns.check(names.iter().map(String::as_str))?;
     let mut record = csv::StringRecord::new();
     loop {
         let before = reader.position().clone();
         let read = reader.read_record(&mut record);
-        // Only the last row can be the one that holds the rest of the file.
-        let cut_off = reader.get_ref().ended_within_quotes();
-        let row = match read {
-            Ok(false) => break,
-            Ok(true) if cut_off => Err(QUOTE_NOT_CLOSED.to_owned()),
-            Ok(true) => Ok(columns.row(names.iter().map(String::as_str).zip(record.iter()))),
+        let end = reader.position().byte();
+        let wrong = reader.get_mut().wrong_up_to(end);
+        let row = match (read, wrong) {
+            (Ok(false), _) => break,
+            (Err(error), _) if error.is_io_error() => return Err(error.into()),
+            (_, Some(wrong)) => Err(wrong.to_owned()),
+            (Ok(true), None) => {
+                Ok(columns.row(names.iter().map(String::as_str).zip(record.iter())))
+            }
             // A line of another length is that line's problem.
-            Err(error) => match error.kind() {
-                csv::ErrorKind::Io(_) => return Err(error.into()),
-                _ if cut_off => Err(QUOTE_NOT_CLOSED.to_owned()),
-                _ => Err(error.to_string()),
-            },
+            (Err(error), None) => Err(error.to_string()),
         };
         let number = record.position().unwrap_or(&before).line();
         if !batches.add(Line { number, row }, reader.position().byte()) {

@@ -220,6 +220,13 @@ async fn a_quote_that_is_never_closed_takes_no_rows_in_without_a_word() -> TestR
     let told = report.lines().nth(2).unwrap_or_default();
     assert!(told.starts_with("3,,invalid,,,malformed,,"), "{report}");
     assert!(told.contains("a quote is never closed"), "{report}");
+    // Where the third has quotes, they close those of the second.
+    fs::write(&file, book.replacen(&metadata(1), "\"so", 1))?;
+    let cut = import::run(&of_shop(&shop, &file, Mode::DryRun)?).await?;
+    assert_eq!(cut.iter().map(counted).collect::<Vec<_>>(), [(2, 0, 1, 1)]);
+    let report = fs::read_to_string(file.with_extension("report.csv"))?;
+    let told = report.lines().nth(2).unwrap_or_default();
+    assert!(told.contains("goes on after the quotes of a field"), "{report}");
     Ok(())
 }
 
