@@ -213,7 +213,17 @@ impl DeadLetters {
                 let found =
                     blocking::block(store, organization, subscription_id, *number, id, &cause, now);
                 if found.await?.is_some_and(|found| found.run_number != Some(*number)) {
-                    return Ok(Left::Nothing);
+                    // What was passed over may be paid all the same: its message would find that.
+                    let run = store.run(organization, subscription_id, *number).await?;
+                    return Ok(match run {
+                        Some(run) if run.attempts > 0 => Left::Nothing,
+                        Some(run)
+                            if matches!(run.status, RunStatus::Open | RunStatus::Successful) =>
+                        {
+                            Left::Nothing
+                        }
+                        _ => Left::ToBeDone,
+                    });
                 }
                 (subscription_id, *number, job)
             }

@@ -9,23 +9,31 @@ use perennial_domain::{
     time::OccurrenceNumber,
 };
 use perennial_payments::{ChargeKey, ChargeRequest, PaymentProvider, PaymentToken};
+use perennial_store::DeadLetterStatus;
 use perennial_tests::{Shop, TestResult, documents, taxes::Rate};
 use serde_json::{Value, json};
 
 use super::OPENED;
 
+/// The run that is paid and passed over.
+const NUMBER: OccurrenceNumber = OccurrenceNumber::new(1);
+
 /// Has the first run of a new monthly subscription paid by a worker that is heard of no more, and
 /// passed over by request, and then its message come again, when it orders so many: the beans are
 /// 12.50.
-async fn found(shop: &Shop, paid: i64, quantity: u32) -> TestResult<(SubscriptionId, Run)> {
-    let (organization, number) = (&shop.organization, OccurrenceNumber::new(1));
+async fn paid_late(
+    shop: &Shop,
+    (paid, currency): (i64, &str),
+    quantity: u32,
+) -> TestResult<SubscriptionId> {
+    let (organization, number) = (&shop.organization, NUMBER);
     let id = shop.subscribe("monthly").await?;
     let now = shop.stack.clock().now();
     let request = ChargeRequest {
         key: ChargeKey::new(charge_key(organization, &id, number, 1)),
         organization: organization.to_string(),
         amount_minor: paid,
-        currency: "EUR".to_owned(),
+        currency: currency.to_owned(),
         token: PaymentToken::new("tok_paid"),
         reference: OrderId::of_run(&id, number).to_string(),
         attempt: 1,
@@ -47,9 +55,31 @@ async fn found(shop: &Shop, paid: i64, quantity: u32) -> TestResult<(Subscriptio
     });
     shop.send("ORDER_COPY", &[message.to_string()], 0).await?;
     shop.settle().await?;
+    Ok(id)
+}
+
+/// The same in euros, and the run that it is booked as.
+async fn found(shop: &Shop, paid: i64, quantity: u32) -> TestResult<(SubscriptionId, Run)> {
+    let id = paid_late(shop, (paid, "EUR"), quantity).await?;
     let run = shop.runs(&id).await?.pop().ok_or("the money was not booked")?;
-    assert_eq!((run.number, run.status), (number, RunStatus::Successful));
+    assert_eq!((run.number, run.status), (NUMBER, RunStatus::Successful));
     Ok((id, run))
+}
+
+#[tokio::test]
+async fn money_that_can_not_be_booked_waits_for_a_person() -> TestResult {
+    let shop = Shop::open_at(OPENED).await?;
+    let id = paid_late(&shop, (1_250, "USD"), 1).await?;
+    assert_eq!(shop.runs(&id).await?, []);
+    let letters = shop.dead_letters().await?;
+    let [letter] = &letters[..] else { return Err(format!("one letter: {letters:#?}").into()) };
+    let told = letter.error.as_deref().unwrap_or_default();
+    assert!(told.starts_with("1250 USD was paid for"), "{told}");
+    assert_eq!(
+        (letter.status, letter.subject.as_deref()),
+        (DeadLetterStatus::Open, Some(id.as_str()))
+    );
+    Ok(())
 }
 
 #[tokio::test]
