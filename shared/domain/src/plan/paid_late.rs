@@ -10,7 +10,7 @@ use crate::{
     order_copy::Culprit,
     pricing::OrderedItem,
     run::{RunError, RunLine},
-    tax::with_tax,
+    tax::{Taxes, with_tax},
 };
 
 /// Why the order of a paid run can't be delivered from stock.
@@ -54,7 +54,8 @@ impl Settled {
         }
         let run = &mut self.run;
         let mut added = with_tax(MinorUnits::ZERO, run.tax.as_ref())?;
-        if added > paid {
+        let tax = run.tax.as_ref().map(Taxes::total).transpose()?.unwrap_or_default();
+        if tax > paid {
             (run.tax, added) = (None, MinorUnits::ZERO);
         }
         let costs = run.lines.iter().map(|line| line.unit_amount.checked_mul(line.quantity));

@@ -79,6 +79,8 @@ fn a_run_is_booked_at_what_was_paid_and_a_difference_is_a_line_of_its_own() -> T
         (Some(Inclusive), 399, 3_100, Some(100), 399),
         // The tax can't have been in it.
         (Some(Exclusive), 475, 474, Some(-2_526), 0),
+        (Some(Inclusive), 399, 398, Some(-2_602), 0),
+        (Some(Inclusive), 399, 399, Some(-2_601), 399),
     ] {
         let tax = behavior.map(|behavior| taxes(behavior, tax)).transpose()?;
         let mut settled = taxed(tax)?;
