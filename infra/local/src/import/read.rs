@@ -92,10 +92,18 @@ impl Batches<'_> {
     }
 }
 
-/// A file that is read by somebody else, and what is wrong with its quotes.
+/// A file that is read by somebody else: where its rows begin, and what is wrong with its quotes. A
+/// reader of CSV counts a row from the end of the one before, which blank lines may follow, or half of a
+/// line end.
 struct Watched<R> {
     input: R,
     stands: Quotes,
+    /// The byte before; a line end before the first one.
+    last: u8,
+    /// The number of the line that is read, from 1.
+    line: u64,
+    /// The lines on which rows begin that nobody has asked for yet.
+    begins: VecDeque<u64>,
     /// How many bytes were read.
     taken: u64,
     /// After how many bytes quotes have gone astray.
@@ -105,7 +113,38 @@ struct Watched<R> {
 
 impl<R> Watched<R> {
     const fn new(input: R) -> Self {
-        Self { input, stands: Quotes::Before, taken: 0, astray: VecDeque::new(), ended: false }
+        Self {
+            input,
+            stands: Quotes::Before,
+            last: b'\n',
+            line: 1,
+            begins: VecDeque::new(),
+            taken: 0,
+            astray: VecDeque::new(),
+            ended: false,
+        }
+    }
+
+    fn pass(&mut self, byte: u8) {
+        let ends_line = |byte| matches!(byte, b'\n' | b'\r');
+        if ends_line(self.last) && !ends_line(byte) && !self.stands.is_open() {
+            self.begins.push_back(self.line);
+        }
+        if ends_line(byte) && (self.last, byte) != (b'\r', b'\n') {
+            self.line += 1;
+        }
+        let before = self.stands;
+        self.stands = before.after(byte);
+        self.last = byte;
+        self.taken += 1;
+        if self.stands.is_astray() && !before.is_astray() {
+            self.astray.push_back(self.taken);
+        }
+    }
+
+    /// The line on which the next row begins.
+    fn next_begin(&mut self) -> u64 {
+        self.begins.pop_front().unwrap_or(self.line)
     }
 
     /// What is wrong with the quotes of the row that ends at this byte.
@@ -122,14 +161,7 @@ impl<R> Watched<R> {
 impl<R: Read> Read for Watched<R> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         let read = self.input.read(buffer)?;
-        for byte in buffer.iter().take(read) {
-            let before = self.stands;
-            self.stands = before.after(*byte);
-            self.taken += 1;
-            if self.stands.is_astray() && !before.is_astray() {
-                self.astray.push_back(self.taken);
-            }
-        }
+        buffer.iter().take(read).for_each(|byte| self.pass(*byte));
         self.ended |= read == 0;
         Ok(read)
     }
@@ -149,9 +181,9 @@ fn read_csv(
         csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(Watched::new(input));
     let names: Vec<String> = reader.headers()?.iter().map(str::to_owned).collect();
     columns.check(names.iter().map(String::as_str))?;
+    reader.get_mut().next_begin();
     let mut record = csv::StringRecord::new();
     loop {
-        let before = reader.position().clone();
         let read = reader.read_record(&mut record);
         let end = reader.position().byte();
         let wrong = reader.get_mut().wrong_up_to(end);
@@ -163,15 +195,26 @@ fn read_csv(
                 Ok(columns.row(names.iter().map(String::as_str).zip(record.iter())))
             }
             // A line of another length is that line's problem.
-            (Err(error), None) => Err(error.to_string()),
+            (Err(error), None) => Err(told(&error)),
         };
-        let number = record.position().unwrap_or(&before).line();
+        let number = reader.get_mut().next_begin();
         if !batches.add(Line { number, row }, reader.position().byte()) {
             return Ok(Heard::NoMore);
         }
     }
     let heard = batches.flush(reader.position().byte());
     Ok(if heard { Heard::All } else { Heard::NoMore })
+}
+
+/// What is wrong with a row, without the place that its reader counts.
+fn told(error: &csv::Error) -> String {
+    match error.kind() {
+        csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
+            format!("the row has {len} fields, the header {expected_len}")
+        }
+        csv::ErrorKind::Utf8 { err, .. } => format!("the row is not UTF-8: {err}"),
+        _ => error.to_string(),
+    }
 }
 
 fn read_json_lines(

@@ -231,6 +231,31 @@ async fn a_quote_that_is_never_closed_takes_no_rows_in_without_a_word() -> TestR
 }
 
 #[tokio::test]
+async fn rows_are_named_by_the_lines_on_which_they_begin_however_these_end() -> TestResult {
+    let shop = Shop::open_at(NOW).await?;
+    let directory = tempfile::tempdir()?;
+    let file = directory.path().join("book.csv");
+    let book = csv(&shop, 4);
+    let rows: Vec<&str> = book.lines().collect();
+    let [names, first, second, third, fourth] = rows.as_slice() else {
+        return Err("it has a line of names and four rows".into());
+    };
+    // The first row holds a line end within quotes, and lines without anything stand between others.
+    let first = first.replacen(BEANS, &format!("\"\n{BEANS}\""), 1);
+    let lines = ["", names, &first, second, "", "", &format!("{third},more"), fourth, ""];
+    for ends in ["\n", "\r\n", "\r"] {
+        fs::write(&file, lines.join(ends))?;
+        let read = import::run(&of_shop(&shop, &file, Mode::DryRun)?).await?;
+        assert_eq!(read.iter().map(counted).collect::<Vec<_>>(), [(4, 3, 0, 1)], "{ends:?}");
+        let report = fs::read_to_string(file.with_extension("report.csv"))?;
+        let told = report.lines().skip(1).filter_map(|row| row.split(',').next());
+        assert_eq!(told.collect::<Vec<_>>(), ["3", "5", "8", "9"], "{ends:?}: {report}");
+        assert!(report.contains("\"the row has 16 fields, the header 15\""), "{report}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn lines_of_json_carry_several_items_and_bad_lines_keep_nobody_out() -> TestResult {
     let shop = Shop::open_at(NOW).await?;
     let directory = tempfile::tempdir()?;
