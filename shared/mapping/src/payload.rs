@@ -101,12 +101,13 @@ pub fn read(
     let whole = |value| Ok(vec![Message { raw: payload.to_owned(), value, rows: Vec::new() }]);
     match format {
         Format::Json => {
-            let value = serde_json::from_str(payload).map_err(|e| malformed(e.to_string()))?;
-            match number::first_inexact(payload) {
+            let text = payload.strip_prefix('\u{feff}').unwrap_or(payload);
+            let value = serde_json::from_str(text).map_err(|e| malformed(e.to_string()))?;
+            match number::first_inexact(text) {
                 None => whole(value),
                 Some(number) => Err(malformed(format!(
                     "the number {number} has more digits than are kept: send it as text, at line {}",
-                    line_of(payload, number)
+                    line_of(text, number)
                 ))),
             }
         }
@@ -145,4 +146,24 @@ fn grouped(table: &csv::Table<'_>, by: Option<&str>) -> Result<Vec<Message>, Pay
         Message { raw, value, rows: rows.iter().map(|(number, _)| *number).collect() }
     };
     Ok(groups.into_iter().map(message).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{Format, read};
+
+    #[test]
+    fn a_byte_order_mark_before_a_payload_is_passed_over() -> Result<(), super::PayloadError> {
+        for (format, payload, value) in [
+            (Format::Json, "\u{feff}{\"a\": \"1\"}", json!({"a": "1"})),
+            (Format::Csv, "\u{feff}a\n1\n", json!([{"a": "1"}])),
+            (Format::Xml, "\u{feff}<a>1</a>", json!({"a": "1"})),
+        ] {
+            let messages = read(format, None, payload)?;
+            assert_eq!(messages.first().map(|message| &message.value), Some(&value), "{format:?}");
+        }
+        Ok(())
+    }
 }
