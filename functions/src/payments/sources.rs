@@ -42,8 +42,7 @@ pub(super) const PAYS_OPEN_RUNS: &str = "pays_open_runs";
 async fn create(context: &Context<'_>) -> Outcome<Answer> {
     let record = catalog::new_record(context, &CATALOG).await?;
     let work = Work::of(context);
-    refuse_too_many(context, &record).await?;
-    let record = match work.write_source(None, record.clone()).await? {
+    let record = match write_new(context, &record).await? {
         Ok(record) => record,
         Err(conflict) => {
             // The same request, under its idempotency key, has stored it and died before it could
@@ -64,8 +63,16 @@ async fn create(context: &Context<'_>) -> Outcome<Answer> {
 /// Stores a new source as [`create`] does; what it may pay is tried at the next tick. The inner error
 /// is that it exists already.
 pub(crate) async fn add(context: &Context<'_>, record: Record) -> Outcome<Result<(), StoreError>> {
-    refuse_too_many(context, &record).await?;
-    Ok(Work::of(context).write_source(None, record).await?.map(drop))
+    Ok(write_new(context, &record).await?.map(drop))
+}
+
+/// Writes a new source. The inner error is that it exists already.
+async fn write_new(context: &Context<'_>, record: &Record) -> Outcome<Result<Record, StoreError>> {
+    let written = Work::of(context).write_source(None, record.clone()).await?;
+    if written.is_err() {
+        refuse_too_many(context, record).await?;
+    }
+    Ok(written)
 }
 
 async fn update(context: &Context<'_>) -> Outcome<Answer> {
@@ -102,8 +109,9 @@ async fn look_after(work: &Work<'_>, record: Record) -> Record {
 async fn refuse_too_many(context: &Context<'_>, record: &Record) -> Outcome<()> {
     let id = text(record, "customer_id").unwrap_or_default();
     let customer = context.store().record(&context.caller.organization, CUSTOMERS, id).await?;
-    let count = customer.map_or(0, |customer| order_of(&customer).len());
-    if count < MAX_SOURCES {
+    let known = customer.map(|customer| order_of(&customer)).unwrap_or_default();
+    let count = known.len();
+    if count < MAX_SOURCES || known.iter().any(|own| Some(own.as_str()) == text(record, "id")) {
         return Ok(());
     }
     let detail = format!("customer {id} has {count} payment sources, which is the most");
@@ -152,8 +160,8 @@ fn change_of(before: Option<&Record>, after: &Record) -> Change {
 
 impl Work<'_> {
     /// Writes a source with the order of its customer's sources; a new or renewed one is tried with
-    /// open runs at once. The inner error is that somebody has changed it meanwhile, or that it exists
-    /// already.
+    /// open runs at once. The inner error is that somebody has changed it meanwhile, that it exists
+    /// already, or that its customer has as many as they may.
     pub(super) async fn write_source(
         &self,
         before: Option<&Record>,
@@ -164,21 +172,26 @@ impl Work<'_> {
             wanted.insert(PAYS_OPEN_RUNS.to_owned(), json!(true));
             wanted.insert(WAKES_AT.to_owned(), json!(self.now));
         }
-        self.put_source(before, wanted).await
+        self.put_source(before, wanted, MAX_SOURCES).await
     }
 
     /// Writes a source as it is given, with the order of its customer's sources. The inner error is
-    /// that somebody has changed it meanwhile, or that it exists already.
+    /// that somebody has changed it meanwhile, that it exists already, or that it is new and its
+    /// customer has `most` of them.
     pub(crate) async fn put_source(
         &self,
         before: Option<&Record>,
         wanted: Record,
+        most: usize,
     ) -> Result<Result<Record, StoreError>, HandleError> {
         let (id, customer_id) = ids(&wanted)?;
         for _ in 0..COMMIT_ATTEMPTS {
             let mut after = wanted.clone();
             let customer = self.customer(&customer_id).await?;
             let known = order_of(&customer);
+            if before.is_none() && known.len() >= most && !known.contains(&id) {
+                return Ok(Err(StoreError::Conflict(CUSTOMERS.part)));
+            }
             let asked = after.get(DEFAULT) == Some(&json!(true));
             let order = with_default(&known, &id, asked);
             let default = order.first() == Some(&id);

@@ -80,6 +80,33 @@ async fn a_customer_with_sources_has_exactly_one_default() -> TestResult {
 }
 
 #[tokio::test]
+async fn a_customer_has_at_most_50_sources_however_many_are_made_at_once() -> TestResult {
+    let shop = Shop::open_at(OPENED).await?;
+    for _ in 0..46 {
+        shop.new_source("tok_paid").await?;
+    }
+    let related = [("customer", "customers", shop.goods.customer.as_str())];
+    let document = documents::create(
+        "customer_payment_sources",
+        json!({"payment_source_token": "tok_paid", "name": "Visa"}),
+        &related,
+    );
+    let make = || shop.api.post("customer_payment_sources", &document).send();
+    let answers = join_all((0..12).map(|_| make())).await;
+    let answers: Vec<Answer> = answers.into_iter().collect::<TestResult<_>>()?;
+    let (made, refused): (Vec<Answer>, Vec<Answer>) =
+        answers.into_iter().partition(|answer| answer.status == 201);
+    assert_eq!((made.len(), refused.len()), (3, 9));
+    for answer in refused {
+        let answer = answer.with_status(409)?;
+        assert_eq!(answer.errors(), ["invalid_status /data/relationships/customer"]);
+        assert_eq!(answer.at("/errors/0/meta/maximum"), 50);
+    }
+    assert_eq!(shop.api.all("customer_payment_sources").await?.len(), 50);
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_source_that_subscriptions_use_is_not_deleted() -> TestResult {
     let shop = Shop::open_at(OPENED).await?;
     shop.subscribe("monthly").await?;

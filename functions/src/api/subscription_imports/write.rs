@@ -129,8 +129,9 @@ fn refusal(id: String, error: &dyn std::fmt::Display) -> Option<String> {
 async fn add_sources(work: &Work<'_>, records: Vec<(String, Record)>) -> Vec<String> {
     let mut refused = Vec::new();
     for (id, record) in records {
-        // No run here waits for a source that was paying elsewhere: it is tried when it is due.
-        let stored = work.put_source(None, record).await;
+        // No run here waits for a source that was paying elsewhere: it is tried when it is due. A book
+        // may have more for a customer than can be made one by one.
+        let stored = work.put_source(None, record, usize::MAX).await;
         refused.extend(match stored {
             Ok(Ok(_) | Err(StoreError::Conflict(_))) => None,
             Ok(Err(error)) => refusal(id, &error),
