@@ -154,11 +154,13 @@ impl Attributes {
                         Access::Update | Access::UpdateTrigger => "can be set only by an update",
                         Access::Read | Access::Write | Access::Trigger => "is set by the server",
                     };
-                    problems.add(
-                        Problem::new(Code::ReadOnlyAttribute, format!("{name} {when}"))
-                            .at(at)
-                            .with("value", shown(&value)),
-                    );
+                    let problem =
+                        Problem::new(Code::ReadOnlyAttribute, format!("{name} {when}")).at(at);
+                    // A secret is repeated nowhere, not even to who has given it.
+                    problems.add(match attribute.kind {
+                        Kind::Secret | Kind::Dictated(_) => problem,
+                        _ => problem.with("value", shown(&value)),
+                    });
                 }
                 None => {
                     let writable: Vec<&str> = table

@@ -165,6 +165,9 @@ async fn a_secret_gives_way_to_another_within_a_day_and_may_be_the_senders() -> 
         assert!(detail.starts_with("_webhook_secret") && detail.contains(told), "{detail}");
         assert!(!refused.body.to_string().contains(part), "a secret is not repeated");
     }
+    let misnamed = change(&shop, &id, json!({"webhook_secret": own})).await?.with_status(422)?;
+    assert_eq!(misnamed.errors(), ["read_only_attribute /data/attributes/webhook_secret"]);
+    assert!(!misnamed.body.to_string().contains(own), "nor where it is given by another name");
     let given = change(&shop, &id, json!({"_webhook_secret": own})).await?.with_status(200)?;
     assert!(!given.body.to_string().contains(own), "who gives it knows it");
     // A request that is sent again changes nothing.
