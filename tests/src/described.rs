@@ -176,3 +176,28 @@ fn is_of(kind: &Value, value: &Value) -> bool {
 fn shown(value: &Value) -> String {
     value.to_string().chars().take(200).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_the_document_does_not_say_is_found() {
+        let wrong = |status: u16, content_type: &str, attributes: Value| {
+            let sku = json!({"type": "skus", "id": "sku_1", "attributes": attributes});
+            let body = json!({"jsonapi": {"version": "1.1"}, "data": sku});
+            undescribed("GET", "/api/skus/sku_1", status, Some(content_type), &body)
+        };
+        assert_eq!(wrong(200, crate::api::JSON_API, json!({"code": "TEA"})), None);
+        for (status, content_type, attributes, told) in [
+            (200, crate::api::JSON_API, json!({"code": 5}), "/data/attributes/code: "),
+            (200, crate::api::JSON_API, json!({"color": 5}), "/data/attributes/color: "),
+            (404, crate::api::JSON_API, json!({"code": "TEA"}), "/data: "),
+            (200, "application/json", json!({"code": "TEA"}), "content type"),
+        ] {
+            let found = wrong(status, content_type, attributes).unwrap_or_default();
+            assert!(found.contains(told), "{found:?} does not name {told:?}");
+        }
+    }
+}
