@@ -95,7 +95,10 @@ impl Validation {
                     Ok(()) => {}
                 }
             }
-            self.resolve_letter(organization, &order).await;
+            // Whoever discards a letter notes that in it.
+            if give_up.is_none() {
+                self.resolve_letter(organization, &order).await;
+            }
             return Ok(());
         }
         Err(HandleError::Transient(format!("order {order_id} keeps changing")))

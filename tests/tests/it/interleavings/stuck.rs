@@ -168,6 +168,28 @@ async fn an_order_whose_letter_is_discarded_goes_back_to_its_client_unless_it_is
     Ok(())
 }
 
+#[tokio::test]
+async fn a_letter_is_noted_as_discarded_though_its_order_went_back_sooner() -> TestResult {
+    let gate = Gate::before("validation");
+    let (shop, order) = dying(&gate).await?;
+    gate.set(Mode::Open);
+    let stuck = letter(&shop).await?;
+    // What a discard sends before it notes anything.
+    let sent = json!({"organization": shop.organization, "order_id": order, "give_up": stuck.id});
+    shop.send("VALIDATION", &[sent.to_string()], 0).await?;
+    shop.settle().await?;
+    assert_eq!(shop.order_status(&order).await?, "draft");
+    let reason = "nobody wants it any more";
+    let discard = json!({"_discard": true, "discard_reason": reason});
+    let discard = documents::update("dead_letters", stuck.id.as_str(), &discard);
+    let path = format!("dead_letters/{}", stuck.id);
+    shop.api.patch(&path, &discard).send().await?.with_status(200)?;
+    let noted = letter(&shop).await?;
+    assert_eq!(noted.status, DeadLetterStatus::Discarded);
+    assert_eq!(noted.discard_reason.as_deref(), Some(reason));
+    Ok(())
+}
+
 /// Orders that wait at once.
 const ORDERS: usize = 12;
 
