@@ -25,8 +25,12 @@ async fn a_charge_is_made_once_and_found_by_its_key() -> TestResult {
     // Without its token, while the search is behind.
     let bare = ChargeLookup::new(ORGANIZATION, one.key.clone());
     assert_eq!(stripe.provider.lookup(&bare).await?, Some(outcome));
+    let found = stripe.provider.find_charge(&bare).await?.ok_or("it is not found")?;
+    assert_eq!((found.amount_minor, found.currency.as_str()), (1_999, "EUR"));
+    assert!(found.key == one.key && found.state.is_paid(), "{found:?}");
     let theirs = ChargeLookup::new("org_other", one.key.clone());
     assert_eq!(stripe.provider.lookup(&theirs).await?, None);
+    assert_eq!(stripe.provider.find_charge(&theirs).await?, None);
     let intents = stripe.intents(&token).await?;
     assert_eq!(intents.len(), 1);
     let told = &intents[0];
