@@ -41,7 +41,8 @@ const CONVENTIONS: &str = "\
   `inventory_model` of a market, `shipping_category` of a sku.
 - A list has pages, filters, orders and related resources: [queries](queries.md).
 - A write with an `Idempotency-Key` happens once within a day; its repeat is answered by what was
-  answered then, with `Idempotent-Replayed: true`.
+  answered then, with `Idempotent-Replayed: true`: without secrets, and of an answer of more than 380,000
+  bytes with the types and ids of its resources alone.
 - `ETag` is a resource's version; a change with `If-Match` is refused with 412 if there is a newer one.
 - Errors tell everything that is wrong at once, each with a `code` ([below](#errors)) that programs may
   build on, a `detail` for people, and the `source`: a pointer into the body, a query parameter or a
