@@ -239,6 +239,7 @@ async fn many_letters_are_replayed_at_once_and_each_is_answered_for() -> TestRes
         (json!({"dead_letter_ids": []}), "out_of_range /data/attributes/dead_letter_ids"),
         (json!({"dead_letter_ids": ["dlt_0"], "limit": 1}), "invalid_value /data/attributes/limit"),
         (json!({"source": "order-copies"}), "invalid_value /data/attributes/source"),
+        (json!({"source": "channel:nowhere"}), "invalid_value /data/attributes/source"),
     ] {
         let refused = bulk(&shop, "dead_letter_redrives", attributes).await?;
         assert_eq!((refused.status, refused.errors()), (422, vec![expected.to_owned()]));
