@@ -12,7 +12,7 @@ use perennial_domain::{
     },
     run::{Run, RunStatus, Skipped},
     subscription::Subscription,
-    time::{Occurrence, OccurrenceNumber, Slot},
+    time::{OccurrenceNumber, Schedule, Slot},
 };
 use perennial_store::{Cursor, Direction, Page, Progress, Reconciliation, StoreError, StoredOrder};
 use serde_json::{Value, json};
@@ -292,9 +292,7 @@ impl Found {
         if run.status != RunStatus::Successful || run.total.is_zero() || run.total.is_negative() {
             return;
         }
-        let slot = Slot { number: run.number, at: run.due_at };
-        let next = subscription.schedule().following(slot).map(Occurrence::slot);
-        let Ok(next) = next.map(|next| next.at) else { return };
+        let Some(next) = period_end(&subscription.schedule(), run) else { return };
         self.prorations.checked += 1;
         let cut = run.due_at + (next - run.due_at) / 2;
         match check_proration(run, next, cut, subscription.time_zone) {
@@ -302,6 +300,16 @@ impl Found {
             Some(wrong) => self.discrepancies.push(wrong),
         }
     }
+}
+
+/// The end of the period that a run has charged for: the occurrence after it, as was seen when it was
+/// made. The subscription may have gone over to other dates since, so its schedule tells only where
+/// none was coming then.
+fn period_end(schedule: &Schedule, run: &Run) -> Option<DateTime<Utc>> {
+    let slot = Slot { number: run.number, at: run.due_at };
+    let following = || schedule.following(slot).ok().map(|next| next.at);
+    let end = run.next_run_at.or_else(following).filter(|end| *end > run.due_at);
+    end.or_else(|| schedule.next_after(run.due_at).map(|next| next.at))
 }
 
 /// What is left of a list that can't be read is told, and what comes after it is looked at.

@@ -320,3 +320,25 @@ async fn a_run_that_was_given_up_and_is_asked_for_while_its_subscription_rests_a
     assert_eq!(found(&report), BTreeSet::new(), "{:#}", report.body);
     Ok(())
 }
+
+#[tokio::test]
+async fn runs_from_before_a_change_of_frequency_are_prorated_over_the_periods_they_had()
+-> TestResult {
+    let shop = Shop::open_at(START).await?;
+    let subscription = shop.subscribe("weekly").await?;
+    shop.advance("P3W2D").await?;
+    let change = documents::update(
+        "order_subscriptions",
+        subscription.as_str(),
+        &json!({"frequency": "monthly"}),
+    );
+    let path = format!("order_subscriptions/{subscription}");
+    shop.api.patch(&path, &change).send().await?.with_status(200)?;
+    shop.advance("P2M").await?;
+    let report = reconcile(&shop).await?;
+    assert_eq!(found(&report), BTreeSet::new(), "{:#}", report.body);
+    let runs = json!(shop.runs(&subscription).await?.len());
+    assert!(runs.as_u64() > Some(3), "three weeks and the months after them");
+    assert_eq!(report.attribute("prorations_checked_count"), &runs);
+    Ok(())
+}
