@@ -93,15 +93,18 @@ fn invalid(line: &str, what: &str, plain: &'static str) -> TaxError {
 fn taxed(asked: &TaxableLine, line: &Line, behavior: TaxBehavior) -> Result<LineTax, TaxError> {
     let wrong = |what: String, plain: &'static str| invalid(&asked.id, &what, plain);
     // Services add up rates as binary fractions. What they do not come to is bound by the amounts.
-    let rate = |number: Option<f64>| number.map(fraction::nearest).transpose();
-    let no_rate = |error| wrong(format!("has a rate: {error}"), "a rate is out of range");
-    let read = rate(line.tax_rate).map_err(no_rate)?;
+    let rate = |number: Option<f64>| {
+        let Some(number) = number else { return Ok(None) };
+        let out = || format!("has tax_rate {number}: it must be a fraction from 0 to 10, say 0.19");
+        fraction::nearest(number).map(Some).map_err(|_| wrong(out(), "a rate is out of range"))
+    };
+    let read = rate(line.tax_rate)?;
     let tax = MinorUnits::new(line.tax_amount_cents);
     let breakdown = line
         .breakdown
         .iter()
         .map(|part| {
-            let rate = rate(part.tax_rate).map_err(no_rate)?;
+            let rate = rate(part.tax_rate)?;
             let tax = MinorUnits::new(part.tax_amount_cents);
             Ok(TaxPart { name: part.name.chars().take(MAX_NAME).collect(), rate, tax })
         })

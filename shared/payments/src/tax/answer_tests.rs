@@ -109,7 +109,11 @@ fn what_does_not_fit_the_question_is_refused_with_the_reason() -> TestResult {
             json!({"lines": [{"id": "a", "tax_rate": 0.1, "tax_amount_cents": 0, "breakdown": many}, b]}),
             "more than 8 taxes",
         ),
-        (json!({"lines": [line("a", -0.1, 0), b]}), "-0.1"),
+        (
+            json!({"lines": [line("a", -0.1, 0), b]}),
+            "line \"a\" has tax_rate -0.1: it must be a fraction from 0 to 10",
+        ),
+        (json!({"lines": [line("a", 19, 0), b]}), "has tax_rate 19: it must be a fraction"),
         (json!({"lines": [line("a", "0.1", 0), b]}), "invalid type: string"),
         (
             json!({"lines": [json!({"id": "a", "tax_rate": 0.1, "tax_amount_cents": 1.5}), b]}),
