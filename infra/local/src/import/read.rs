@@ -167,16 +167,21 @@ impl<R: Read> Read for Watched<R> {
     }
 }
 
+/// Passes over a byte order mark, with which spreadsheets and editors begin files.
+fn skip_mark(input: &mut BufReader<File>) -> std::io::Result<()> {
+    let mark = "\u{feff}".as_bytes();
+    if input.fill_buf()?.starts_with(mark) {
+        input.consume(mark.len());
+    }
+    Ok(())
+}
+
 fn read_csv(
     mut input: BufReader<File>,
     columns: &Columns,
     batches: &mut Batches<'_>,
 ) -> Result<Heard, Failure> {
-    // Spreadsheets begin files with a byte order mark.
-    let mark = "\u{feff}".as_bytes();
-    if input.fill_buf()?.starts_with(mark) {
-        input.consume(mark.len());
-    }
+    skip_mark(&mut input)?;
     let mut reader =
         csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(Watched::new(input));
     let names: Vec<String> = reader.headers()?.iter().map(str::to_owned).collect();
@@ -221,6 +226,7 @@ fn read_json_lines(
     mut input: BufReader<File>,
     batches: &mut Batches<'_>,
 ) -> Result<Heard, Failure> {
+    skip_mark(&mut input)?;
     let (mut number, mut position) = (0, 0);
     let mut text = Vec::new();
     loop {
