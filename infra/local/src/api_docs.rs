@@ -42,7 +42,11 @@ const CONVENTIONS: &str = "\
 - A list has pages, filters, orders and related resources: [queries](queries.md).
 - A write with an `Idempotency-Key` happens once within a day; its repeat is answered by what was
   answered then, with `Idempotent-Replayed: true`: without secrets, and of an answer of more than 380,000
-  bytes with the types and ids of its resources alone.
+  bytes with the types and ids of its resources alone. Requests about many at once do not go by the key
+  (`order_overturns`, `dead_letter_redrives`, `dead_letter_discards`, `channel_replays`,
+  `subscription_imports`): one that tells by `check`, `channel_code`, `source` or `error_contains` which it
+  means goes on with up to `limit` others when it is sent again. One that names ids or rows may be repeated
+  safely: what is done already is not done twice.
 - `ETag` is a resource's version; a change with `If-Match` is refused with 412 if there is a newer one.
 - Errors tell everything that is wrong at once, each with a `code` ([below](#errors)) that programs may
   build on, a `detail` for people, and the `source`: a pointer into the body, a query parameter or a
