@@ -108,7 +108,7 @@ fn responses(operation: &Operation) -> Value {
         Action::Update => ("200", one("The changed resource.")),
         Action::Delete => ("204", json!({"description": "Done."})),
         Action::Preview => {
-            ("200", json!({"description": "The answer; nothing is stored.", "content": content}))
+            ("200", json!({"description": "The answer; no resource is made.", "content": content}))
         }
     };
     let mut responses = json!({"default": {"$ref": "#/components/responses/error"}});
