@@ -9,7 +9,7 @@ use perennial_domain::{
     time::OccurrenceNumber,
 };
 use perennial_messages::JobRef;
-use perennial_store::{JobBatch, JobCounts, JobRun, RunResult, Store, StoreError};
+use perennial_store::{JobBatch, JobRun, RunResult, Store, StoreError};
 
 /// A run that a job run has taken up, and what became of it.
 type Handled = (SubscriptionId, OccurrenceNumber, RunResult);
@@ -81,7 +81,7 @@ const NOTED: usize = 20;
 
 /// Fills in results that never reached the job log: a process died between a commit and its
 /// record, or the work was taken up again under a later job run. The run itself knows. At most `most`
-/// runs are asked.
+/// runs are asked; answers how many were.
 pub(crate) async fn fill_in(
     store: &Store,
     organization: &OrganizationId,
@@ -89,9 +89,9 @@ pub(crate) async fn fill_in(
     batches: &mut [JobBatch],
     now: DateTime<Utc>,
     most: usize,
-) -> Result<(), StoreError> {
+) -> Result<usize, StoreError> {
     if now - job.started_at < PATIENCE {
-        return Ok(());
+        return Ok(0);
     }
     let mut pending: Vec<&mut Handled> = batches
         .iter_mut()
@@ -103,11 +103,10 @@ pub(crate) async fn fill_in(
         let asked = some.iter_mut().map(|handled| ask(store, organization, handled));
         futures::future::try_join_all(asked).await?;
     }
-    Ok(())
+    Ok(pending.len())
 }
 
 /// As [`fill_in`], and notes in the job log what it has found, so that nobody has to ask again.
-/// Answers how many runs it has asked.
 pub(crate) async fn find_lost(
     store: &Store,
     organization: &OrganizationId,
@@ -117,11 +116,7 @@ pub(crate) async fn find_lost(
     most: usize,
 ) -> Result<usize, StoreError> {
     let before = batches.to_vec();
-    let pending = usize::try_from(JobCounts::of(batches).pending).unwrap_or(usize::MAX);
-    if pending == 0 || now - job.started_at < PATIENCE {
-        return Ok(0);
-    }
-    fill_in(store, organization, job, batches, now, most).await?;
+    let asked = fill_in(store, organization, job, batches, now, most).await?;
     let noted = batches.iter_mut().zip(before).map(|(batch, before)| async move {
         let runs = batch.runs.iter().zip(&before.runs);
         let found: Vec<Handled> =
@@ -136,7 +131,7 @@ pub(crate) async fn find_lost(
         Ok::<_, StoreError>(())
     });
     futures::future::try_join_all(noted).await?;
-    Ok(pending.min(most))
+    Ok(asked)
 }
 
 /// Fills in what became of one run, if that is known by now.
